@@ -1,0 +1,163 @@
+"""The currency between estimators, targets and inference: cells with their scores and weights."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from impact.arrays import Bool1, Float1, Float2, Int1, frozen, require
+
+__all__ = ["Cells", "Fit", "ScoreBlock", "Scores", "Trace", "Weights"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ScoreBlock:
+    """Scores of `n` units as a product ``left @ right``: (n, k) times (k, C)."""
+
+    left: Float2
+    right: Float2
+    cluster: Int1
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Scores:
+    """Influence scores of the cells, kept as products so that (units, cells) is never in memory.
+
+    A cluster's score is its contribution to the sampling error of the cell: the scores of a cell sum to 0 over the
+    clusters, and the sum of their squares is its variance.
+    """
+
+    blocks: tuple[ScoreBlock, ...]
+    clusters: int
+
+    def at(self, weights: Float2) -> Float2:
+        """(G, m) scores of `m` weighted sums of cells; `weights` is (C, m)."""
+        out = np.zeros((self.clusters, weights.shape[1]))
+        for block in self.blocks:
+            units = block.left @ (block.right @ weights)
+            for term in range(weights.shape[1]):
+                out[:, term] += np.bincount(block.cluster, weights=units[:, term], minlength=self.clusters)
+        return out
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Cells:
+    """Effects by group and period.
+
+    Attributes
+    ----------
+    effect : (C,) float
+        Difference from the imputed untreated outcome, in units of the outcome.
+    group : (C,) int
+        Number of the group (see ``Panel.group``).
+    cohort : (C,) float
+        Index of the group's first treated period.
+    period : (C,) int
+        Index of the period; before `cohort` the cell is a pre-period contrast, not an effect.
+    size : (C,) float
+        Total weight of the group's treated units.
+    scores : Scores or None
+        By ``Panel.cluster``; None when the estimator has no influence function.
+    """
+
+    effect: Float1
+    group: Int1
+    cohort: Float1
+    period: Int1
+    size: Float1
+    scores: Scores | None = None
+
+    def __post_init__(self) -> None:
+        count = len(self.effect)
+        for name in ("effect", "group", "cohort", "period", "size"):
+            array = frozen(getattr(self, name), np.intp if name in ("group", "period") else np.float64)
+            require(name, array, (count,))
+            object.__setattr__(self, name, array)
+        if not np.isfinite(self.effect).all():
+            raise ValueError("a cell without a finite effect must be left out or refused, never kept as nan")
+
+    @property
+    def event(self) -> Int1:
+        """(C,) periods since the start; 0 is the first treated period."""
+        return (self.period - self.cohort).astype(np.intp)
+
+    @property
+    def post(self) -> Bool1:
+        """(C,) whether the group is treated in the period."""
+        return self.period >= self.cohort
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Weights:
+    """How the untreated outcome of each group was put together.
+
+    Attributes
+    ----------
+    group : (K,) int
+        Numbers of the groups, ascending.
+    unit : (K, N) float
+        Weight of every unit as a control; rows sum to 1.
+    time : (K, T) float or None
+        Weight of every pre-period; rows sum to 1.
+    """
+
+    group: Int1
+    unit: Float2
+    time: Float2 | None = None
+
+    def of(self, group: int) -> tuple[Float1, Float1 | None]:
+        """Unit and time weights of one group.
+
+        Raises
+        ------
+        KeyError
+            No weights are held for the group.
+        """
+        rows = np.flatnonzero(self.group == group)
+        if rows.size == 0:
+            raise KeyError(f"no weights are held for group {group}")
+        return self.unit[rows[0]], None if self.time is None else self.time[rows[0]]
+
+    def take(self, index: Sequence[int] | Int1, group: Int1) -> Weights:
+        """The weights over the units at `index`, made to sum to 1 again; `group` renumbers the groups (-1 drops one)."""
+        kept = np.flatnonzero(group >= 0)
+        unit = self.unit[kept][:, np.asarray(index, dtype=np.intp)]
+        total = unit.sum(axis=1, keepdims=True)
+        unit = np.divide(unit, total, out=np.zeros_like(unit), where=total > 0)
+        return Weights(group[kept], unit, None if self.time is None else self.time[kept])
+
+
+@dataclass(frozen=True, slots=True)
+class Trace:
+    """What the solver did for one group; `gap` is the duality gap relative to the scale of the problem."""
+
+    solver: str
+    status: str
+    objective: float
+    gap: float
+    iterations: int
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Fit:
+    """What an estimator found.
+
+    Attributes
+    ----------
+    cells : Cells
+    untreated : (N, T) float or None
+        Imputed untreated outcome of the treated units; nan elsewhere and where nothing was imputed.
+    weights : Weights or None
+    trace : tuple of Trace
+        One a solved program, in the order of the groups.
+    notes : tuple of str
+        What a reader must know (a cohort without a base period, covariates that were not used).
+    """
+
+    cells: Cells
+    untreated: Float2 | None = None
+    weights: Weights | None = None
+    trace: tuple[Trace, ...] = ()
+    notes: tuple[str, ...] = ()

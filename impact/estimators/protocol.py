@@ -1,0 +1,108 @@
+"""What every estimator is: parameters and one `fit`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Flag, auto
+from typing import ClassVar, Protocol, runtime_checkable
+
+import numpy as np
+
+from impact.arrays import Bool1, Bool2
+from impact.cells import Cells, Fit, Weights
+from impact.errors import Refused
+from impact.numerics.moments import Moments
+from impact.panel import Panel
+
+__all__ = ["Asks", "Estimator", "FromMoments", "Gives", "guard", "never_treated_controls"]
+
+
+class Gives(Flag):
+    """What a fit holds beyond its cells."""
+
+    NOTHING = 0
+    SURFACE = auto()
+    SCORES = auto()
+    WEIGHTS = auto()
+    MOMENTS = auto()
+
+
+@dataclass(frozen=True, slots=True)
+class Asks:
+    """What a panel must have.
+
+    Attributes
+    ----------
+    min_pre, min_controls : int
+        Periods before the first start, and units that can serve as control.
+    never_treated : bool
+        Whether controls must be never treated.
+    balanced : bool
+        Whether every cell must be observed.
+    """
+
+    min_pre: int = 1
+    min_controls: int = 2
+    never_treated: bool = True
+    balanced: bool = True
+
+
+@runtime_checkable
+class Estimator(Protocol):
+    """How the untreated outcome is imputed. Parameters live in the (frozen) object; no state, no resampling."""
+
+    name: ClassVar[str]
+    gives: ClassVar[Gives]
+    asks: ClassVar[Asks]
+
+    def fit(self, panel: Panel, *, learn: Bool2 | None = None, hold: Weights | None = None) -> Fit | Refused:
+        """Cells of `panel` (prepared by the target).
+
+        `learn` (N, T) masks the cells from which Y(0) may be learned; treated cells never count. `hold` keeps the weights
+        of an earlier fit fixed.
+        """
+        ...
+
+    def null_model(self) -> Estimator:
+        """The simpler estimator through which conformal inference is valid; itself where none is needed."""
+        ...
+
+
+@runtime_checkable
+class FromMoments(Protocol):
+    """An estimator that needs no more than sums per group and cluster (``Gives.MOMENTS``)."""
+
+    def cells(self, moments: Moments) -> Cells | Refused:
+        """Cells without scores."""
+        ...
+
+
+def guard(panel: Panel, asks: Asks, name: str) -> Refused | None:
+    """Why `panel` cannot be given to the estimator `name`, or None."""
+    starts = panel.groups
+    what = f"an estimate by {name}"
+    if len(starts) == 0:
+        return Refused(what, "no unit is treated within the panel", "Check the first treated period and the period range.")
+    if asks.never_treated and not panel.never.any():
+        return Refused(what, "there is no never-treated unit to compare with",
+                       "Add units outside the programme; group-time with control='not-yet' can use later cohorts.")
+    controls = never_treated_controls(panel) if asks.never_treated else panel.first > starts.min()
+    if int((controls & (panel.weight > 0)).sum()) < asks.min_controls:
+        return Refused(what, f"{int(controls.sum())} control units are fewer than the {asks.min_controls} it needs",
+                       "Widen the donor pool or relax an exclusion.")
+    if starts.max() < asks.min_pre:
+        return Refused(what, f"{int(starts.max())} periods before the start are fewer than the {asks.min_pre} it needs",
+                       "Add earlier periods; without them a change cannot be told from a difference in level.")
+    if asks.balanced and np.isnan(panel.y).any():
+        rows = np.flatnonzero(np.isnan(panel.y).any(axis=1))
+        names = ", ".join(panel.units[row] for row in rows[:5]) + (f" and {len(rows) - 5} more" if len(rows) > 5 else "")
+        return Refused(what, f"{len(rows)} units miss the outcome in some period ({names}) and {name} needs every cell",
+                       "Leave these units or periods out by name; nothing is filled in.")
+    return None
+
+
+def never_treated_controls(panel: Panel) -> Bool1:
+    """(N,) never-treated units that carry weight as a control."""
+    if panel.pairs is None:
+        return panel.never
+    return panel.never & (panel.pairs > 0).any(axis=0)

@@ -1,0 +1,51 @@
+"""Estimators by name; registering one is one line, resolved when it is first used."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Any
+
+from impact.errors import Problem, UsageError
+from impact.estimators.protocol import Estimator
+
+__all__ = ["ESTIMATORS", "LATER", "named", "resolve"]
+
+ESTIMATORS: dict[str, str] = {
+    "did": "impact.estimators.did:DiD",
+    "group-time": "impact.estimators.group_time:GroupTime",
+    "synthetic-control": "impact.estimators.synthetic_control:SyntheticControl",
+    "synthetic-did": "impact.estimators.synthetic_did:SyntheticDiD",
+}
+
+# Names that are settled but not here yet; a user who asks for one is told so.
+LATER: tuple[str, ...] = (
+    "twfe", "sun-abraham", "imputation", "two-stage", "extended-twfe", "stacked", "poisson", "penalized-synthetic-control",
+    "augmented-synthetic-control", "partially-pooled", "multi-outcome-synthetic-control", "efficient", "matrix-completion",
+    "interactive-fixed-effects", "de-chaisemartin-dhaultfoeuille", "triple-difference", "dose",
+)
+
+
+def named(name: str, known: dict[str, str], later: tuple[str, ...], what: str) -> Any:
+    """The class registered under `name`.
+
+    Raises
+    ------
+    UsageError
+        ``USAGE-001`` with the nearest name, or the word that it comes later.
+    """
+    if name in known:
+        module, _, attribute = known[name].partition(":")
+        return getattr(import_module(module), attribute)
+    if name in later:
+        raise UsageError(Problem("USAGE-001", f"{what} {name!r} comes with a later version", f"here now: {', '.join(known)}"))
+    from difflib import get_close_matches
+
+    near = get_close_matches(name, [*known, *later], n=1)
+    hint = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(known)}"
+    raise UsageError(Problem("USAGE-001", f"there is no {what} {name!r}", hint))
+
+
+def resolve(name: str) -> type[Estimator]:
+    """The estimator class registered under `name`; see `named` for errors."""
+    found: type[Estimator] = named(name, ESTIMATORS, LATER, "estimator")
+    return found

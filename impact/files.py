@@ -1,0 +1,92 @@
+"""The one writer of files: a temporary name beside the target, then a rename.
+
+Whoever reads a file of ours sees all of it or none. A folder (a bundle) is written the same way: everything
+goes into a temporary folder that takes the place of the old one at the very end.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from impact.errors import Problem, WriteError
+
+__all__ = ["folder", "sha256", "write"]
+
+
+def write(path: Path, content: bytes | str) -> None:
+    """Write `content` to `path` (text as UTF-8 with ``\\n`` line ends); the old file stands until the new one is whole.
+
+    Raises
+    ------
+    WriteError
+        ``WRITE-001`` when the file system refuses.
+    """
+    data = content.encode("utf-8") if isinstance(content, str) else content
+    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}.tmp")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with temporary.open("wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except OSError as error:
+        raise WriteError(_refused(path, error)) from error
+    finally:
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def folder(path: Path) -> Iterator[Path]:
+    """A temporary folder that becomes `path` when the block ends well; otherwise the old `path` stands untouched.
+
+    The old folder is first renamed aside and put back when the new one cannot take its place.
+
+    Raises
+    ------
+    WriteError
+        ``WRITE-001`` when the file system refuses.
+    """
+    mark = uuid.uuid4().hex
+    temporary = path.with_name(f".{path.name}.{mark}.tmp")
+    aside = path.with_name(f".{path.name}.{mark}.old")
+    try:
+        try:
+            temporary.mkdir(parents=True)
+        except OSError as error:
+            raise WriteError(_refused(path, error)) from error
+        yield temporary
+        try:
+            if path.exists():
+                path.replace(aside)
+            try:
+                temporary.replace(path)
+            except BaseException:
+                if aside.exists():
+                    aside.replace(path)
+                raise
+        except OSError as error:
+            raise WriteError(_refused(path, error)) from error
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+        # `path` is whole here, new or restored; were it not, the old one must stay findable.
+        if path.exists():
+            shutil.rmtree(aside, ignore_errors=True)
+
+
+def sha256(path: Path) -> str:
+    """Digest of a file's bytes, as 64 hexadecimal digits."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _refused(path: Path, error: OSError) -> Problem:
+    reason = error.strerror or type(error).__name__
+    return Problem("WRITE-001", f"cannot write {path.name}: {reason}", "choose another folder with --out", file=str(path))

@@ -1,0 +1,332 @@
+"""The panel: who was observed when, and who was treated from when on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+
+from impact.arrays import Bool1, Bool2, Float1, Float2, Int1, frozen, require
+from impact.longtable import Columns, Dense, dense
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["NEVER", "Panel", "Weighting"]
+
+NEVER = np.inf
+Weighting = Literal["area", "resident", "unit"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Panel:
+    """A dense panel of `N` units over `T` ordered periods.
+
+    Attributes
+    ----------
+    y : (N, T) float
+        The outcome in `unit`; nan where it was not observed.
+    first : (N,) float
+        Index of the first treated period; `T` or more when the unit is treated after the last period, inf when never.
+        Treatment is absorbing.
+    units, periods : tuple of str
+        Names, in the order of the rows and columns.
+    covariates : mapping of name to (N, 1) or (N, T) float
+        Fixed or varying.
+    cluster, clusters : (N,) int and names
+        Who shares shocks (the gemeente); every unit its own where none was given, see `clustered`.
+    area, areas : (N,) int and names
+        The treated area a unit belongs to, -1 for units that are never treated.
+    residents : (N,) float or None
+        Fixed baseline population, for ``weighting="resident"``.
+    pairs : (areas, N) float or None
+        Matched controls of every area, rows sum to 1 (0 where an area has none left). Control weights derive from it.
+    weight : (N,) float
+        Design or sampling weight, never negative.
+    place : (N, 2) float or None
+        Coordinates in metres.
+    se : (N, T) float or None
+        Known sampling error of `y`.
+    unit : str
+        Unit of the outcome ("procentpunt").
+    group : (N,) int
+        What the cells of a fit report on: the cohort (the default) or, after `by_area`, the treated area; -1 for units
+        that are not treated within the panel.
+    aside : tuple of str
+        Units that were treated from the first period on: no pre-period, so neither treated nor control here.
+    """
+
+    y: Float2
+    first: Float1
+    units: tuple[str, ...]
+    periods: tuple[str, ...]
+    cluster: Int1
+    clusters: tuple[str, ...]
+    area: Int1
+    areas: tuple[str, ...]
+    weight: Float1
+    group: Int1
+    covariates: Mapping[str, Float2] = field(default_factory=dict)
+    residents: Float1 | None = None
+    pairs: Float2 | None = None
+    place: Float2 | None = None
+    se: Float2 | None = None
+    unit: str = ""
+    aside: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        count, length = len(self.units), len(self.periods)
+        for name, shape in _SHAPES.items():
+            value = getattr(self, name)
+            if value is None:
+                continue
+            array = frozen(value, np.intp if name in _INTEGERS else np.float64)
+            known = {"N": count, "T": length, "A": len(self.areas), "2": 2}
+            require(name, array, tuple(known[letter] for letter in shape))
+            object.__setattr__(self, name, array)
+        covariates = {name: frozen(values) for name, values in self.covariates.items()}
+        for name, values in covariates.items():
+            if values.shape not in ((count, 1), (count, length)):
+                raise ValueError(f"covariate {name} has shape {values.shape}, expected {(count, 1)} or {(count, length)}")
+        object.__setattr__(self, "covariates", covariates)
+        if (self.first <= 0).any():
+            raise ValueError("a unit treated from the first period on cannot stand in a panel; set it aside")
+
+    # What the estimators ask ------------------------------------------------------------------------------------
+
+    @property
+    def treated(self) -> Bool1:
+        """(N,) units that become treated within the panel."""
+        return self.first < len(self.periods)
+
+    @property
+    def never(self) -> Bool1:
+        """(N,) units that are never treated."""
+        return np.isinf(self.first)
+
+    @property
+    def clustered(self) -> bool:
+        """Whether clusters were given; when not, every unit is its own and every output says so."""
+        return self.clusters != self.units
+
+    @property
+    def groups(self) -> Float1:
+        """(K,) first treated period of every group, in the order of the numbers in `group`."""
+        count = int(self.group.max(initial=-1)) + 1
+        starts = np.full(count, NEVER)
+        inside = self.group >= 0
+        starts[self.group[inside]] = self.first[inside]
+        return starts
+
+    def _group_names(self) -> tuple[str, ...]:
+        return tuple(str(number) for number in range(len(self.groups)))
+
+    def observed_after_start(self) -> Bool2:
+        """(N, T) the cells in which a unit is treated; nothing about Y(0) may be learned there."""
+        return np.arange(len(self.periods))[None, :] >= self.first[:, None]
+
+    def control_weight(self, members: Bool1) -> Float1:
+        """(N,) weight of every unit as a control for the treated units in `members` (N,).
+
+        Without pairs the unit's own weight; with pairs the matched weights of the members' areas, every area
+        counting as much as its treated units do.
+        """
+        if self.pairs is None:
+            return self.weight
+        share = np.bincount(self.area[members], weights=self.weight[members], minlength=len(self.areas))
+        return np.asarray(share @ self.pairs)
+
+    # Other panels -----------------------------------------------------------------------------------------------
+
+    def take(self, index: Sequence[int] | Int1) -> Panel:
+        """The panel of the units at `index`; matched controls that are gone leave their share to the others."""
+        rows = np.asarray(index, dtype=np.intp)
+
+        def pick(values: Float2 | None) -> Float2 | None:
+            return None if values is None else values[rows]
+
+        cluster, clusters = _compact(self.cluster[rows], self.clusters)
+        area, areas = _compact(self.area[rows], self.areas)
+        group, _ = _compact(self.group[rows], self._group_names())
+        pairs = None
+        if self.pairs is not None:
+            kept = [self.areas.index(name) for name in areas]
+            pairs = _normalised(self.pairs[np.ix_(kept, rows)])
+        return replace(
+            self, y=self.y[rows], first=self.first[rows], units=tuple(self.units[row] for row in rows), cluster=cluster,
+            clusters=clusters, area=area, areas=areas, weight=self.weight[rows], group=group, pairs=pairs,
+            covariates={name: values[rows] for name, values in self.covariates.items()},
+            residents=pick(self.residents), place=pick(self.place), se=pick(self.se),
+        )
+
+    def drop(self, index: Sequence[int] | Int1) -> Panel:
+        """The panel without the units at `index`, and without areas whose matched controls are all gone."""
+        keep = np.ones(len(self.units), dtype=bool)
+        keep[np.asarray(index, dtype=np.intp)] = False
+        if self.pairs is not None:
+            unmatched = ~(self.pairs[:, keep] > 0).any(axis=1)
+            keep &= ~((self.area >= 0) & unmatched[self.area])
+        return self.take(np.flatnonzero(keep))
+
+    def until(self, period: int) -> Panel:
+        """The panel of the first `period` periods; later starts stay known, so those units count as not yet treated."""
+        keep = slice(0, period)
+        group, _ = _compact(np.where(self.first < period, self.group, -1), self._group_names())
+        return replace(
+            self, y=self.y[:, keep], periods=self.periods[keep], group=group,
+            covariates={name: values if values.shape[1] == 1 else values[:, keep] for name, values in self.covariates.items()},
+            se=None if self.se is None else self.se[:, keep],
+        )
+
+    def assign(self, first: Float1, area: Int1 | None = None, areas: tuple[str, ...] | None = None) -> Panel:
+        """The panel as if treatment had started at `first` (N,); every treated unit its own area unless told."""
+        starts = np.asarray(first, dtype=np.float64)
+        finite = np.isfinite(starts)
+        if area is None or areas is None:
+            areas = tuple(name for name, inside in zip(self.units, finite, strict=True) if inside)
+            area = np.where(finite, np.cumsum(finite) - 1, -1)
+        return replace(self, first=starts, area=area, areas=areas, group=_cohorts(starts, len(self.periods)), pairs=None)
+
+    def with_outcome(self, y: Float2) -> Panel:
+        """The same units and periods with another outcome (N, T)."""
+        return replace(self, y=y)
+
+    def with_pairs(self, pairs: Float2) -> Panel:
+        """The panel compared with matched controls: `pairs` (areas, N), rows are made to sum to 1."""
+        return replace(self, pairs=_normalised(np.asarray(pairs, dtype=np.float64)))
+
+    def by_area(self) -> Panel:
+        """The panel whose groups are the treated areas instead of the cohorts."""
+        group, _ = _compact(np.where(self.treated, self.area, -1), self.areas)
+        return replace(self, group=group)
+
+    def weighted(self, weighting: Weighting) -> Panel:
+        """The panel in which treated units carry the weight the target gives them; controls keep theirs.
+
+        ``area``: the units of one area together 1. ``resident``: residents. ``unit``: the design weight.
+
+        Raises
+        ------
+        ValueError
+            ``weighting="resident"`` without residents of every treated unit.
+        """
+        treated = np.isfinite(self.first)
+        if weighting == "unit":
+            return self
+        if weighting == "area":
+            total = np.bincount(self.area[treated], weights=self.weight[treated], minlength=len(self.areas))
+            weight = self.weight.copy()
+            weight[treated] /= total[self.area[treated]]
+        else:
+            if self.residents is None or not np.isfinite(self.residents[treated]).all():
+                raise ValueError("weighting by residents needs the number of residents of every treated unit")
+            weight = np.where(treated, self.residents, self.weight)
+        return replace(self, weight=weight)
+
+    @staticmethod
+    def from_frame(
+        df: pd.DataFrame, *, unit: str, time: str, outcome: str, first_treated: str | None = None,
+        treated: str | None = None, covariates: Sequence[str] = (), cluster: str | None = None, area: str | None = None,
+        residents: str | None = None, weight: str | None = None, se: str | None = None,
+        place: tuple[str, str] | None = None, outcome_unit: str = "",
+    ) -> Panel:
+        """A panel from a long table with one row per unit and period.
+
+        Parameters
+        ----------
+        df : DataFrame
+            The table; it is not changed.
+        unit, time, outcome : str
+            Columns with the unit, the period (numbers, dates or sortable text) and the numeric outcome.
+        first_treated : str, optional
+            Column with the first treated period of the unit; 0, nan, inf or blank means never. A start between two
+            periods counts from the next one.
+        treated : str, optional
+            Instead of `first_treated`: a 0/1 column; treatment must not end once it has begun.
+        covariates : sequence of str
+            Numeric columns, fixed or varying.
+        cluster, area, residents, weight : str, optional
+            Columns that are fixed within a unit; see the class.
+        se : str, optional
+            Column with the known sampling error of the outcome.
+        place : pair of str, optional
+            Columns with coordinates in metres.
+        outcome_unit : str
+            Unit of the outcome, for labels.
+
+        Returns
+        -------
+        Panel
+            Units and periods in sorted order. Units treated from the first period on are in `aside`.
+
+        Raises
+        ------
+        DataError
+            Every problem at once, with the rows: missing columns, duplicated unit-period rows, a start or cluster that
+            changes within a unit, treatment that ends, text among the numbers, units without any observation.
+        """
+        columns = Columns(unit, time, outcome, first_treated, treated, tuple(covariates), cluster, area, residents, weight, se, place)
+        return _assemble(dense(df, columns), columns, outcome_unit)
+
+
+_INTEGERS = frozenset({"cluster", "area", "group"})
+_SHAPES = {
+    "y": "NT", "first": "N", "cluster": "N", "area": "N", "weight": "N", "group": "N", "residents": "N", "pairs": "AN",
+    "place": "N2", "se": "NT",
+}
+
+
+def _assemble(table: Dense, columns: Columns, outcome_unit: str) -> Panel:
+    """The panel of a dense table; units without a pre-period go aside by name."""
+    count, length = len(table.units), len(table.periods)
+    everyone = (np.arange(count, dtype=np.intp), table.units)
+    cluster, clusters = table.labels[columns.cluster] if columns.cluster is not None else everyone
+    if columns.area is not None:
+        codes, areas = table.labels[columns.area]
+        area = np.where(np.isfinite(table.first), codes, -1)
+    else:
+        area, areas = np.where(np.isfinite(table.first), everyone[0], -1), table.units
+    area, areas = _compact(area, areas)
+    place = None
+    if columns.place is not None:
+        place = np.column_stack([table.fixed[name] for name in columns.place])
+    first = np.where(table.first <= 0, 1.0, table.first)  # a stand-in; these rows leave at once
+    panel = Panel(
+        y=table.y, first=first, units=table.units, periods=table.periods, cluster=cluster, clusters=clusters, area=area,
+        areas=areas, weight=np.ones(count) if columns.weight is None else table.fixed[columns.weight],
+        group=_cohorts(first, length), covariates={name: _narrow(table.varying[name]) for name in columns.covariates},
+        residents=None if columns.residents is None else table.fixed[columns.residents], place=place,
+        se=None if columns.se is None else table.varying[columns.se], unit=outcome_unit,
+    )
+    late = table.first > 0
+    if late.all():
+        return panel
+    aside = tuple(name for name, stays in zip(table.units, late, strict=True) if not stays)
+    return replace(panel.take(np.flatnonzero(late)), aside=aside)
+
+
+def _narrow(values: Float2) -> Float2:
+    """(N, 1) when the covariate is fixed within every unit."""
+    same = (values == values[:, :1]) | (np.isnan(values) & np.isnan(values[:, :1]))
+    return values[:, :1] if same.all() else values
+
+
+def _cohorts(first: Float1, length: int) -> Int1:
+    """(N,) number of the cohort among those treated within `length` periods; -1 for the others."""
+    known = np.unique(first[first < length])
+    return np.where(first < length, np.searchsorted(known, first), -1).astype(np.intp)
+
+
+def _compact(codes: Int1, names: tuple[str, ...]) -> tuple[Int1, tuple[str, ...]]:
+    """Renumber `codes` over the names that still occur, in their old order; -1 stays."""
+    present = np.unique(codes[codes >= 0])
+    place = np.full(len(names) + 1, -1, dtype=np.intp)
+    place[present] = np.arange(len(present))
+    return place[codes], tuple(names[code] for code in present)
+
+
+def _normalised(pairs: Float2) -> Float2:
+    total = pairs.sum(axis=1, keepdims=True)
+    return np.divide(pairs, total, out=np.zeros_like(pairs), where=total > 0)

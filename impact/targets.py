@@ -1,0 +1,197 @@
+"""Estimands as linear maps over cells, each carrying its own score.
+
+Every term is a mean of one or more ratios ``Σ a_k W_g(k) θ_k / Σ a_k W_g(k)`` over cells ``k``, where ``W_g`` is the
+weight of the treated units of group ``g`` under the target's weighting. Because ``W_g`` is estimated by the sample, a
+term's score has a second part (Callaway & Sant'Anna 2021, Theorem 2 and Corollary 2).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Literal, get_args
+
+import numpy as np
+
+from impact.arrays import Bool1, Float1, Float2
+from impact.cells import Cells
+from impact.errors import Refused
+from impact.panel import Panel, Weighting
+
+__all__ = ["Effects", "Kind", "Target"]
+
+Kind = Literal["average", "event", "cohort", "calendar", "unit"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Effects:
+    """`m` terms of one target.
+
+    Attributes
+    ----------
+    terms : tuple of str
+        "average"; an event time; a cohort, period or area; "mean" for the mean over the post-period terms.
+    estimate : (m,) float
+        In units of the outcome.
+    weights : (C, m) float
+        The linear map from cells to terms.
+    scores : (G, m) float or None
+        Influence scores by cluster, with the part that comes from estimated group shares.
+    imposed : (G, m) float or None
+        Scores with the null of no effect imposed; they sum to `estimate` (Kline & Santos 2012).
+    share : (G, m) float
+        Share of every cluster in the treated weight of the term; columns sum to 1.
+    areas : (m,) int
+        Treated areas with weight in the term.
+    """
+
+    terms: tuple[str, ...]
+    estimate: Float1
+    weights: Float2
+    scores: Float2 | None
+    imposed: Float2 | None
+    share: Float2
+    areas: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What is asked of the cells.
+
+    Parameters
+    ----------
+    kind : {"average", "event", "cohort", "calendar", "unit"}
+        ``average``: all effects after the start as one number. ``event``: by periods since the start. ``cohort``: by
+        first treated period, over its own post-periods. ``calendar``: by period. ``unit``: by treated area.
+    weighting : {"area", "resident", "unit"}
+        ``area``: every area counts once (in ``average``: over its own post-periods). ``resident``: every resident of a
+        fixed baseline counts once per period. ``unit``: every treated unit counts once per period.
+    window : pair of str, optional
+        First and last period (labels) that count; for ``event`` first and last event time.
+    """
+
+    kind: Kind = "average"
+    weighting: Weighting = "unit"
+    window: tuple[str, str] | None = None
+
+    def __post_init__(self) -> None:
+        if self.kind not in get_args(Kind):
+            raise ValueError(f"target {self.kind!r} is not one of {', '.join(get_args(Kind))}")
+        if self.weighting not in get_args(Weighting):
+            raise ValueError(f"weighting {self.weighting!r} is not one of {', '.join(get_args(Weighting))}")
+
+    def prepare(self, panel: Panel) -> Panel:
+        """The panel with the treated weights, and the groups, that this target needs; give this to the estimator.
+
+        Raises
+        ------
+        ValueError
+            See ``Panel.weighted``.
+        """
+        weighted = panel.weighted(self.weighting)
+        return weighted.by_area() if self.kind == "unit" else weighted
+
+    def of(self, cells: Cells, panel: Panel) -> Effects | Refused:
+        """The terms of this target; `panel` is the prepared one that gave the cells."""
+        rows = self._rows(cells, panel)
+        if isinstance(rows, Refused):
+            return rows
+        share = _cluster_share(panel)
+        weights = np.zeros((len(cells.effect), len(rows)))
+        slopes = np.zeros((len(panel.groups), len(rows)))
+        for column, (_, ratios) in enumerate(rows):
+            for pattern in ratios:
+                weight, slope = _ratio(pattern, cells, len(panel.groups))
+                weights[:, column] += weight / len(ratios)
+                slopes[:, column] += slope / len(ratios)
+        estimate = weights.T @ cells.effect
+        by_group = np.zeros((len(panel.groups), len(rows)))
+        np.add.at(by_group, cells.group, weights)
+        carried = np.zeros((len(panel.groups), len(rows)))
+        np.add.at(carried, cells.group, weights * cells.effect[:, None])
+        total = share.sum(axis=0)
+        relative = np.divide(share, total, out=np.zeros_like(share), where=total > 0)
+        scores = imposed = None
+        if cells.scores is not None:
+            fixed = cells.scores.at(weights)
+            scores = fixed + share @ slopes
+            imposed = fixed + relative @ carried
+        return Effects(
+            tuple(name for name, _ in rows), estimate, weights, scores, imposed, relative @ by_group,
+            tuple(_areas(panel, by_group[:, column]) for column in range(len(rows))),
+        )
+
+    def _rows(self, cells: Cells, panel: Panel) -> list[tuple[str, list[Float1]]] | Refused:
+        """Terms with their patterns ``a`` (C,); a term is the mean of the ratios of its patterns."""
+        inside = self._inside(cells, panel)
+        post = inside & cells.post
+        if not post.any():
+            return Refused("the effect", "no period after the start is in the target's window",
+                           "Choose a window that overlaps the treated periods of the panel.")
+        if self.kind == "average":
+            return [("average", [_own_periods(cells, post) if self.weighting == "area" else post.astype(float)])]
+        if self.kind == "event":
+            events = np.unique(cells.event[inside])
+            rows = [(str(event), [(inside & (cells.event == event)).astype(float)]) for event in events]
+            return [*rows, ("mean", [row[1][0] for row in rows if int(row[0]) >= 0])]
+        if self.kind == "calendar":
+            rows = [(panel.periods[period], [(post & (cells.period == period)).astype(float)])
+                    for period in np.unique(cells.period[post])]
+            return [*rows, ("mean", [row[1][0] for row in rows])]
+        own = _own_periods(cells, post)
+        if self.kind == "cohort":
+            rows = [(panel.periods[int(cohort)], [own * (cells.cohort == cohort)]) for cohort in np.unique(cells.cohort[post])]
+            return [*rows, ("mean", [own])]
+        names = _group_areas(panel)
+        return [(names[group], [own * (cells.group == group)]) for group in np.unique(cells.group[post])]
+
+    def _inside(self, cells: Cells, panel: Panel) -> Bool1:
+        if self.window is None:
+            return np.ones(len(cells.effect), dtype=bool)
+        low, high = self.window
+        if self.kind == "event":
+            return np.asarray((cells.event >= int(low)) & (cells.event <= int(high)))
+        unknown = [label for label in (low, high) if label not in panel.periods]
+        if unknown:
+            raise ValueError(f"window: {', '.join(unknown)} is not a period of the panel ({', '.join(panel.periods)})")
+        return np.asarray((cells.period >= panel.periods.index(low)) & (cells.period <= panel.periods.index(high)))
+
+    def over(self, window: tuple[str, str] | None) -> Target:
+        """The same target over another window."""
+        return replace(self, window=window)
+
+
+def _own_periods(cells: Cells, post: Bool1) -> Float1:
+    """(C,) one over the group's number of post-periods: every group counts once, whatever its length."""
+    count = np.bincount(cells.group[post], minlength=int(cells.group.max()) + 1)
+    return np.where(post, 1.0 / np.maximum(count[cells.group], 1), 0.0)
+
+
+def _ratio(pattern: Float1, cells: Cells, groups: int) -> tuple[Float1, Float1]:
+    """Weights (C,) of one ratio and its derivative (K,) with respect to the weight of every group."""
+    mass = pattern * cells.size
+    total = mass.sum()
+    weight = mass / total
+    away = cells.effect - weight @ cells.effect
+    slope = np.bincount(cells.group, weights=pattern * away / total, minlength=groups)
+    return weight, slope
+
+
+def _cluster_share(panel: Panel) -> Float2:
+    """(G, K) treated weight by cluster and group."""
+    share = np.zeros((len(panel.clusters), len(panel.groups)))
+    inside = panel.group >= 0
+    np.add.at(share, (panel.cluster[inside], panel.group[inside]), panel.weight[inside])
+    return share
+
+
+def _group_areas(panel: Panel) -> tuple[str, ...]:
+    """Name of the area of every group of a panel whose groups are areas."""
+    inside = np.flatnonzero(panel.group >= 0)
+    _, heads = np.unique(panel.group[inside], return_index=True)
+    return tuple(panel.areas[panel.area[inside[head]]] for head in heads)
+
+
+def _areas(panel: Panel, by_group: Float1) -> int:
+    """Number of treated areas in the groups that carry weight."""
+    carrying = np.flatnonzero(by_group != 0)
+    return len(np.unique(panel.area[np.isin(panel.group, carrying) & (panel.weight > 0)]))
