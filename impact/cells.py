@@ -91,42 +91,45 @@ class Cells:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Weights:
-    """How the untreated outcome of each group was put together.
+    """How the untreated outcome of each group was put together; names its rows and columns, so it fits any sub-panel.
 
     Attributes
     ----------
-    group : (K,) int
-        Numbers of the groups, ascending.
+    groups, units, periods : tuple of str
+        Names (``Panel.group_names``, ``Panel.units``, ``Panel.periods``).
     unit : (K, N) float
         Weight of every unit as a control; rows sum to 1.
-    time : (K, T) float or None
-        Weight of every pre-period; rows sum to 1.
+    time : (K, T) float
+        Weight of every pre-period as base; rows sum to 1, or to 0 where levels are compared and there is no base.
     """
 
-    group: Int1
+    groups: tuple[str, ...]
+    units: tuple[str, ...]
+    periods: tuple[str, ...]
     unit: Float2
-    time: Float2 | None = None
+    time: Float2
 
-    def of(self, group: int) -> tuple[Float1, Float1 | None]:
-        """Unit and time weights of one group.
+    def __post_init__(self) -> None:
+        for name, columns in (("unit", self.units), ("time", self.periods)):
+            array = frozen(getattr(self, name))
+            require(name, array, (len(self.groups), len(columns)))
+            object.__setattr__(self, name, array)
+
+    def of(self, group: str, units: Sequence[str]) -> tuple[Float1, Float1]:
+        """Weights of one group over `units` (made to sum to 1 again) and over the periods.
 
         Raises
         ------
         KeyError
             No weights are held for the group.
         """
-        rows = np.flatnonzero(self.group == group)
-        if rows.size == 0:
-            raise KeyError(f"no weights are held for group {group}")
-        return self.unit[rows[0]], None if self.time is None else self.time[rows[0]]
-
-    def take(self, index: Sequence[int] | Int1, group: Int1) -> Weights:
-        """The weights over the units at `index`, made to sum to 1 again; `group` renumbers the groups (-1 drops one)."""
-        kept = np.flatnonzero(group >= 0)
-        unit = self.unit[kept][:, np.asarray(index, dtype=np.intp)]
-        total = unit.sum(axis=1, keepdims=True)
-        unit = np.divide(unit, total, out=np.zeros_like(unit), where=total > 0)
-        return Weights(group[kept], unit, None if self.time is None else self.time[kept])
+        if group not in self.groups:
+            raise KeyError(f"no weights are held for {group}")
+        row = self.groups.index(group)
+        known = dict(zip(self.units, self.unit[row], strict=True))
+        weight = np.array([known.get(name, 0.0) for name in units])
+        total = weight.sum()
+        return (weight / total if total > 0 else weight), self.time[row]
 
 
 @dataclass(frozen=True, slots=True)

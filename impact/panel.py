@@ -52,8 +52,9 @@ class Panel:
     unit : str
         Unit of the outcome ("procentpunt").
     group : (N,) int
-        What the cells of a fit report on: the cohort (the default) or, after `by_area`, the treated area; -1 for units
-        that are not treated within the panel.
+        Number of the group whose cells a fit reports; -1 for units that are not treated within the panel.
+    grouped : {"cohort", "area"}
+        What a group is: all units that start together, or (after `by_area`) one treated area.
     aside : tuple of str
         Units that were treated from the first period on: no pre-period, so neither treated nor control here.
     """
@@ -68,6 +69,7 @@ class Panel:
     areas: tuple[str, ...]
     weight: Float1
     group: Int1
+    grouped: Literal["cohort", "area"] = "cohort"
     covariates: Mapping[str, Float2] = field(default_factory=dict)
     residents: Float1 | None = None
     pairs: Float2 | None = None
@@ -120,8 +122,14 @@ class Panel:
         starts[self.group[inside]] = self.first[inside]
         return starts
 
-    def _group_names(self) -> tuple[str, ...]:
-        return tuple(str(number) for number in range(len(self.groups)))
+    @property
+    def group_names(self) -> tuple[str, ...]:
+        """(K,) name of every group: its first treated period, or its area. Names survive `take` and `drop`."""
+        if self.grouped == "cohort":
+            return tuple(self.periods[int(start)] for start in self.groups)
+        inside = np.flatnonzero(self.group >= 0)
+        _, heads = np.unique(self.group[inside], return_index=True)
+        return tuple(self.areas[self.area[inside[head]]] for head in heads)
 
     def observed_after_start(self) -> Bool2:
         """(N, T) the cells in which a unit is treated; nothing about Y(0) may be learned there."""
@@ -149,7 +157,7 @@ class Panel:
 
         cluster, clusters = _compact(self.cluster[rows], self.clusters)
         area, areas = _compact(self.area[rows], self.areas)
-        group, _ = _compact(self.group[rows], self._group_names())
+        group, _ = _compact(self.group[rows], self.group_names)
         pairs = None
         if self.pairs is not None:
             kept = [self.areas.index(name) for name in areas]
@@ -173,7 +181,7 @@ class Panel:
     def until(self, period: int) -> Panel:
         """The panel of the first `period` periods; later starts stay known, so those units count as not yet treated."""
         keep = slice(0, period)
-        group, _ = _compact(np.where(self.first < period, self.group, -1), self._group_names())
+        group, _ = _compact(np.where(self.first < period, self.group, -1), self.group_names)
         return replace(
             self, y=self.y[:, keep], periods=self.periods[keep], group=group,
             covariates={name: values if values.shape[1] == 1 else values[:, keep] for name, values in self.covariates.items()},
@@ -187,7 +195,8 @@ class Panel:
         if area is None or areas is None:
             areas = tuple(name for name, inside in zip(self.units, finite, strict=True) if inside)
             area = np.where(finite, np.cumsum(finite) - 1, -1)
-        return replace(self, first=starts, area=area, areas=areas, group=_cohorts(starts, len(self.periods)), pairs=None)
+        return replace(self, first=starts, area=area, areas=areas, group=_cohorts(starts, len(self.periods)),
+                       grouped="cohort", pairs=None)
 
     def with_outcome(self, y: Float2) -> Panel:
         """The same units and periods with another outcome (N, T)."""
@@ -200,7 +209,7 @@ class Panel:
     def by_area(self) -> Panel:
         """The panel whose groups are the treated areas instead of the cohorts."""
         group, _ = _compact(np.where(self.treated, self.area, -1), self.areas)
-        return replace(self, group=group)
+        return replace(self, group=group, grouped="area")
 
     def weighted(self, weighting: Weighting) -> Panel:
         """The panel in which treated units carry the weight the target gives them; controls keep theirs.

@@ -141,7 +141,7 @@ class Target:
         if self.kind == "cohort":
             rows = [(panel.periods[int(cohort)], [own * (cells.cohort == cohort)]) for cohort in np.unique(cells.cohort[post])]
             return [*rows, ("mean", [own])]
-        names = _group_areas(panel)
+        names = panel.group_names
         return [(names[group], [own * (cells.group == group)]) for group in np.unique(cells.group[post])]
 
     def _inside(self, cells: Cells, panel: Panel) -> Bool1:
@@ -182,13 +182,6 @@ def _cluster_share(panel: Panel) -> Float2:
     inside = panel.group >= 0
     np.add.at(share, (panel.cluster[inside], panel.group[inside]), panel.weight[inside])
     return share
-
-
-def _group_areas(panel: Panel) -> tuple[str, ...]:
-    """Name of the area of every group of a panel whose groups are areas."""
-    inside = np.flatnonzero(panel.group >= 0)
-    _, heads = np.unique(panel.group[inside], return_index=True)
-    return tuple(panel.areas[panel.area[inside[head]]] for head in heads)
 
 
 def _areas(panel: Panel, by_group: Float1) -> int:

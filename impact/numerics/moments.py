@@ -13,12 +13,12 @@ import numpy as np
 from impact.arrays import Float1, Float2, Int1
 from impact.panel import Panel
 
-__all__ = ["Moments"]
+__all__ = ["Moments", "strata"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Moments:
-    """Additive sums of `K` strata (cohorts or areas, then one stratum for every start after the panel, never included).
+    """Additive sums of `K` strata: the panel's groups, then one stratum for every later start, never included.
 
     Attributes
     ----------
@@ -60,44 +60,60 @@ class Moments:
         clusters (whose weights change when a cluster goes)."""
         if panel.covariates or panel.pairs is not None or np.isnan(panel.y).any() or not _nested(panel):
             return None
-        strata, first = _strata(panel)
+        stratum, first = strata(panel)
         shift = panel.y.mean(axis=0)
-        key = panel.cluster * len(first) + strata
-        parts, place = np.unique(key, return_inverse=True)
-        weighted = (panel.y - shift) * panel.weight[:, None]
-        part_total = np.column_stack([np.bincount(place, weights=column, minlength=len(parts)) for column in weighted.T])
-        part_weight = np.bincount(place, weights=panel.weight, minlength=len(parts))
-        part_count = np.bincount(place, weights=panel.weight > 0, minlength=len(parts)).astype(np.intp)
+        parts, place = np.unique(panel.cluster * len(first) + stratum, return_inverse=True)
+        sums = _sums(place, len(parts), panel.weight, panel.y - shift)
         rows = np.column_stack([parts // len(first), parts % len(first)])
-        return Moments(first, *_pool(rows[:, 1], len(first), part_count, part_weight, part_total), shift, rows, part_count,
-                       part_weight, part_total)
+        return Moments(first, *_pool(rows[:, 1], len(first), sums), shift, rows, *sums)
+
+    @staticmethod
+    def pooled(panel: Panel, weight: Float1) -> Moments:
+        """The sums of `panel` under other unit weights (N,), without the parts by cluster."""
+        stratum, first = strata(panel)
+        shift = panel.y.mean(axis=0)
+        sums = _sums(stratum, len(first), weight, panel.y - shift)
+        return Moments(first, *sums, shift, *_no_parts(len(shift)))
 
     def without(self, cluster: int) -> Moments:
         """The moments with one cluster left out, by subtraction."""
         low, high = np.searchsorted(self.rows[:, 0], [cluster, cluster + 1])
-        gone = _pool(self.rows[low:high, 1], len(self.first), self.part_count[low:high], self.part_weight[low:high],
-                     self.part_total[low:high])
+        part = slice(low, high)
+        gone = _pool(self.rows[part, 1], len(self.first), (self.part_count[part], self.part_weight[part], self.part_total[part]))
         count = self.count - gone[0]
         # A stratum that lost its last unit has exactly nothing left, whatever the subtraction says.
         left = count > 0
         return Moments(self.first, count, np.where(left, self.weight - gone[1], 0.0),
-                       np.where(left[:, None], self.total - gone[2], 0.0), self.shift, self.rows[:0], self.part_count[:0],
-                       self.part_weight[:0], self.part_total[:0])
+                       np.where(left[:, None], self.total - gone[2], 0.0), self.shift, *_no_parts(len(self.shift)))
 
 
-def _pool(stratum: Int1, strata: int, count: Int1, weight: Float1, total: Float2) -> tuple[Int1, Float1, Float2]:
-    pooled = np.zeros((strata, total.shape[1]))
-    np.add.at(pooled, stratum, total)
-    return (np.bincount(stratum, weights=count, minlength=strata).astype(np.intp),
-            np.bincount(stratum, weights=weight, minlength=strata), pooled)
-
-
-def _strata(panel: Panel) -> tuple[Int1, Float1]:
+def strata(panel: Panel) -> tuple[Int1, Float1]:
     """(N,) stratum of every unit and (K,) its start: the groups in their order, then later starts, then never."""
     groups = panel.groups
     later = np.unique(panel.first[panel.group < 0])
-    strata = np.where(panel.group >= 0, panel.group, len(groups) + np.searchsorted(later, panel.first))
-    return strata.astype(np.intp), np.concatenate([groups, later])
+    place = np.where(panel.group >= 0, panel.group, len(groups) + np.searchsorted(later, panel.first))
+    return place.astype(np.intp), np.concatenate([groups, later])
+
+
+_Sums = tuple[Int1, Float1, Float2]
+
+
+def _sums(place: Int1, places: int, weight: Float1, y: Float2) -> _Sums:
+    """Count, weight and weighted total of the rows at every place."""
+    total = np.column_stack([np.bincount(place, weights=weight * column, minlength=places) for column in y.T])
+    count = np.bincount(place, weights=weight > 0, minlength=places).astype(np.intp)
+    return count, np.bincount(place, weights=weight, minlength=places), total
+
+
+def _pool(stratum: Int1, places: int, parts: _Sums) -> _Sums:
+    count, weight, total = np.zeros(places, dtype=np.intp), np.zeros(places), np.zeros((places, parts[2].shape[1]))
+    for sums, part in zip((count, weight, total), parts, strict=True):
+        np.add.at(sums, stratum, part)
+    return count, weight, total
+
+
+def _no_parts(length: int) -> tuple[Int1, Int1, Float1, Float2]:
+    return np.zeros((0, 2), dtype=np.intp), np.zeros(0, dtype=np.intp), np.zeros(0), np.zeros((0, length))
 
 
 def _nested(panel: Panel) -> bool:

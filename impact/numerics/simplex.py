@@ -200,21 +200,23 @@ def _corral(program: _Program, first: Float1 | None) -> tuple[Float1, int]:
         w[int(np.argmin(program.norms**2 + 2 * program.linear))] = 1.0
     else:
         w = first.copy()
-    best, iterations = np.inf, 0
-    keep = w
+    lowest = narrowest = np.inf
+    keep, iterations, stale = w, 0, 0
     for _ in range(20 * (x.shape[1] + 1) + 2 * donors):
         residual, gradient = program.half_gradient(w)
         level = float(w @ gradient)
         value = float(residual @ residual + ridge * (w @ w) + 2 * (program.linear @ w))
-        if value < best:
-            best, keep = value, w
-        elif iterations:
-            break  # no decrease left in the digits we have
         entering = int(np.argmin(gradient))
-        noise = _ROUNDING * (float(program.norms[entering]) * float(np.sqrt(residual @ residual)) + abs(level))
+        gap = level - float(gradient[entering])
+        # The objective resolves a gap only to its square root, so close to the optimum the gap itself has to judge.
+        stale = 0 if value < lowest or gap < narrowest else stale + 1
+        lowest = min(lowest, value)
+        if gap < narrowest:
+            narrowest, keep = gap, w
         inside = w > 0
         slack = float(np.abs(gradient[inside] - level).max())
-        if level - gradient[entering] <= noise and slack <= noise:
+        noise = _ROUNDING * (float(program.norms[entering]) * float(np.sqrt(residual @ residual)) + abs(level))
+        if stale == 5 or (gap <= noise and slack <= noise):
             break
         inside[entering] = True
         support = np.flatnonzero(inside)
@@ -245,15 +247,17 @@ def _corral(program: _Program, first: Float1 | None) -> tuple[Float1, int]:
 def _step(rows: Float2, ridge: float, pull: Float1) -> Float1:
     """The step d with Σ d = 0 that minimises ½ d'(G + ridge + δ) d + pull'd, G the Gram matrix of `rows`."""
     size = rows.shape[0]
-    system = np.empty((size + 1, size + 1))
     gram = rows @ rows.T
-    weight = float(np.trace(gram)) / size + ridge or 1.0
-    gram[np.diag_indices(size)] += ridge + 1e-13 * weight
-    system[:size, :size] = gram
-    system[size] = system[:, size] = weight
+    curvature = np.diagonal(gram) + ridge
+    gram[np.diag_indices(size)] = curvature * (1.0 + 1e-13) + 1e-15
+    unit = 1.0 / np.sqrt(np.diagonal(gram))  # every donor in its own scale, or one large donor would swamp the others
+    border = unit / float(np.sqrt(unit @ unit))
+    system = np.empty((size + 1, size + 1))
+    system[:size, :size] = gram * np.outer(unit, unit)
+    system[size, :size] = system[:size, size] = border
     system[size, size] = 0.0
-    answer: Float1 = np.linalg.solve(system, np.append(-pull, 0.0))[:size]
-    return answer - answer.mean()
+    answer: Float1 = unit * np.linalg.solve(system, np.append(-unit * pull, 0.0))[:size]
+    return answer
 
 
 def _least_norm(program: _Program, w: Float1) -> tuple[Float1, int]:
@@ -319,7 +323,7 @@ def _newton(program: _Program, z: Float1, level: float) -> tuple[Float1, int]:
         system[periods, :periods] = system[:periods, periods] = -rows.sum(axis=0)
         system[periods, periods] = support.size
         system[np.arange(periods), np.arange(periods)] += ridge
-        system[np.diag_indices(periods + 1)] += 1e-14 * (1.0 + np.trace(system))
+        system[np.diag_indices(periods + 1)] += 1e-14 * (1.0 + np.diagonal(system))
         step = np.linalg.solve(system, -slope)
         descent = float(slope @ step)
         length = 1.0

@@ -1,0 +1,215 @@
+"""What a run has to say, as one value: written to results.json, read back by show, report and everything later.
+
+Plain numbers and text only; None stands for "not given", and a refusal says why. The report is a function of this
+value, so it can be rendered again, in another language, from the bundle alone.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from impact.checks.protocol import Check
+from impact.errors import Refused
+
+__all__ = ["AreaRow", "BalanceRow", "Change", "DataFile", "Estimate", "Evidence", "Excluded", "FlowStep", "PathPoint", "Second",
+           "Variant"]
+
+Text = dict[str, str]  # language code to text; "nl" is always there
+
+
+@dataclass(frozen=True, slots=True)
+class Second:
+    """A p-value of an inference that stands beside the declared one."""
+
+    name: str
+    null: str
+    p_value: float | None
+    draws: int
+    enumerated: bool
+    refused: Refused | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """One term with its uncertainty, in units of the outcome.
+
+    `low`, `high` and `p_value` are None where the declared inference was refused; `refused` says why.
+    """
+
+    term: str
+    weighting: str
+    value: float | None
+    std_error: float | None
+    df: float | None
+    low: float | None
+    high: float | None
+    p_value: float | None
+    level: float
+    inference: str
+    method: str
+    units: int
+    areas: int
+    clusters: int
+    treated_clusters: int
+    largest_share: float | None
+    effective_clusters: float | None
+    beside: tuple[Second, ...] = ()
+    refused: Refused | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Variant:
+    """A declared alternative, or the same estimate under another weighting."""
+
+    name: str
+    why: str
+    same_estimand: bool
+    estimate: Estimate
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """The before/after table: means of focus areas and their comparison, before and after the start."""
+
+    before: str
+    after: str
+    focus_before: float | None
+    focus_after: float | None
+    comparison_before: float | None
+    comparison_after: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class PathPoint:
+    """Weighted mean outcome of the focus areas and of their comparison in one period."""
+
+    period: str
+    focus: float | None
+    comparison: float | None
+    after: bool
+
+
+@dataclass(frozen=True, slots=True)
+class BalanceRow:
+    """Means and standardised differences of one characteristic, before and after matching."""
+
+    name: str
+    focus: float
+    pool: float
+    matched: float
+    smd_pool: float
+    smd_matched: float
+    matched_on: bool
+
+
+@dataclass(frozen=True, slots=True)
+class FlowStep:
+    """One step from all units to the donor pool, with how many are left."""
+
+    step: str
+    reason: str
+    removed: int
+    left: int
+
+
+@dataclass(frozen=True, slots=True)
+class Excluded:
+    """A unit that is not compared, with its reason."""
+
+    unit: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class AreaRow:
+    """A treated area: its units, its gemeente, its start, its base period, and whom it is compared with.
+
+    `left_out` gives the reason where the area is not in the estimate.
+    """
+
+    slug: str
+    name: str
+    units: tuple[str, ...]
+    cluster: str
+    first_treated: str
+    base: str
+    matched: tuple[tuple[str, float], ...] = ()
+    effect: float | None = None
+    left_out: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class DataFile:
+    """An input: its role, name, digest and where it came from."""
+
+    role: str
+    file: str
+    sha256: str
+    rows: int
+    source: str = ""
+    vintage: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """Everything a report may say.
+
+    Attributes
+    ----------
+    status : {"exploratory"}
+        How far the design was fixed beforehand; locking comes with the life of a study.
+    areas_total : int
+        Areas of the programme (20), or of the study's own list when it does not use the register.
+    event : tuple of Estimate
+        By periods since the start; `term` is the event time. Pre-period terms below 0.
+    notes : tuple of str
+        Sentences about the data and the fit that a reader must know, in the language of the study.
+    """
+
+    study: str
+    title: Text
+    question: Text
+    seen_before: str
+    status: Literal["exploratory"]
+    placebo: bool
+    seed: int
+    spec_sha256: str
+    indicator: str
+    outcome: Text
+    unit: str
+    better: Literal["lower", "higher", "neither"]
+    smallest: float | None
+    smallest_why: str
+    areas_total: int
+    areas: tuple[AreaRow, ...]
+    periods: tuple[str, ...]
+    window: tuple[str, str]
+    anticipation: int
+    pool: int
+    compared: int
+    primary: Estimate
+    weightings: tuple[Variant, ...] = ()
+    alternatives: tuple[Variant, ...] = ()
+    event: tuple[Estimate, ...] = ()
+    change: Change | None = None
+    path: tuple[PathPoint, ...] = ()
+    balance: tuple[BalanceRow, ...] = ()
+    flow: tuple[FlowStep, ...] = ()
+    excluded: tuple[Excluded, ...] = ()
+    checks: tuple[Check, ...] = ()
+    refusals: tuple[Refused, ...] = ()
+    data: tuple[DataFile, ...] = ()
+    notes: tuple[str, ...] = ()
+    versions: dict[str, str] = field(default_factory=dict)
+    schema: int = 1
+
+    @property
+    def sealed(self) -> bool:
+        """Whether a gate failed or was not evaluated: then no number of the effect may be shown anywhere."""
+        return any(check.gates and check.verdict != "pass" for check in self.checks)
+
+    @property
+    def findings(self) -> int:
+        """Checks not met plus refusals; more than 0 gives exit code 1."""
+        return sum(check.verdict == "fail" for check in self.checks) + len(self.refusals)

@@ -1,0 +1,111 @@
+"""How sure we are: the value every inference returns, and the protocol it follows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar, Literal, Protocol, runtime_checkable
+
+import numpy as np
+
+from impact.arrays import Bool2, Float1, Int1
+from impact.cells import Fit, Weights
+from impact.errors import Refused
+from impact.estimators.protocol import Estimator, Gives
+from impact.panel import Panel
+from impact.parallel import Parallel
+from impact.streams import Streams
+from impact.targets import Effects, Target
+
+__all__ = ["Found", "Inference", "Uncertainty", "evaluate"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Uncertainty:
+    """Uncertainty of `m` terms; where a term has none, `refused` says why and its numbers are nan.
+
+    Attributes
+    ----------
+    name : str
+        The inference.
+    null : str
+        The hypothesis behind the p-values, in words.
+    std_error, df, low, high, p_value : (m,) float
+    level : float
+        Of the interval.
+    refused : tuple of Refused or None, one per term
+        Why the term has no interval or no p-value.
+    kind : {"pointwise", "uniform", "joint"}
+    clusters, treated_clusters : (m,) int
+        Clusters with weight, and treated clusters with weight, in this term.
+    largest_share, effective : (m,) float
+        Largest share of one cluster in the treated weight, and G* = 1 / sum of squared shares.
+    draws, attempted : int
+        Draws (or deletions) used and tried.
+    failures : tuple of str
+        Names of the draws that failed, with the reason.
+    mc_error : (m,) float
+        Monte-Carlo standard error of the p-value; 0 where everything was enumerated.
+    """
+
+    name: str
+    null: str
+    std_error: Float1
+    df: Float1
+    low: Float1
+    high: Float1
+    p_value: Float1
+    level: float
+    refused: tuple[Refused | None, ...]
+    clusters: Int1
+    treated_clusters: Int1
+    largest_share: Float1
+    effective: Float1
+    draws: int = 0
+    attempted: int = 0
+    failures: tuple[str, ...] = ()
+    mc_error: Float1 | None = None
+    kind: Literal["pointwise", "uniform", "joint"] = "pointwise"
+
+
+@runtime_checkable
+class Inference(Protocol):
+    """One kind of uncertainty, written against the estimator protocol; never asks for an estimator's type."""
+
+    name: ClassVar[str]
+    needs: ClassVar[Gives]
+
+    def run(self, estimator: Estimator, panel: Panel, target: Target, *, streams: Streams, parallel: Parallel) -> Uncertainty | Refused:
+        """Uncertainty of every term of `target`; `panel` is the unprepared one."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Found:
+    """An estimate before its uncertainty: the prepared panel, the fit and the terms."""
+
+    panel: Panel
+    fit: Fit
+    effects: Effects
+
+
+def evaluate(
+    estimator: Estimator, panel: Panel, target: Target, *, learn: Bool2 | None = None, hold: Weights | None = None
+) -> Found | Refused:
+    """Prepare, fit and apply the target: the one path from panel to terms."""
+    prepared = target.prepare(panel)
+    fit = estimator.fit(prepared, learn=learn, hold=hold)
+    if isinstance(fit, Refused):
+        return fit
+    effects = target.of(fit.cells, prepared)
+    return effects if isinstance(effects, Refused) else Found(prepared, fit, effects)
+
+
+def spread(found: Found) -> tuple[Int1, Int1, Float1, Float1]:
+    """Per term: clusters with weight, treated clusters with weight, largest cluster share, effective clusters."""
+    panel, share = found.panel, found.effects.share
+    controls = np.flatnonzero((panel.weight > 0) & (~panel.treated if panel.pairs is None else (panel.pairs > 0).any(axis=0)))
+    serving = np.zeros(len(panel.clusters), dtype=bool)
+    serving[panel.cluster[controls]] = True
+    treated = share > 0
+    count = (treated | serving[:, None]).sum(axis=0)
+    return (count.astype(np.intp), treated.sum(axis=0).astype(np.intp), share.max(axis=0), 1.0 / (share**2).sum(axis=0))

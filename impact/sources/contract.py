@@ -1,0 +1,221 @@
+"""What a table must look like, and every way in which it does not, said at once.
+
+Codes of the problems of a table (stable; also used by `tables` and `rows`):
+
+========  ==========================================================
+DATA-101  the file is absent or cannot be read
+DATA-102  the file is larger than the stated size
+DATA-103  the separator cannot be told
+DATA-104  header and rows do not fit each other
+DATA-105  no rows
+DATA-106  the digest differs from the one that was stated
+DATA-107  a column is missing
+DATA-108  a cell of a number column holds something else
+DATA-109  a region cannot be read
+DATA-110  a period cannot be read
+DATA-111  a region occurs more than once in a period
+DATA-112  a value to filter on never occurs
+DATA-113  a sum adds up fewer or more rows than usual in its region
+========  ==========================================================
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+from enum import StrEnum
+from typing import Any, TypeAlias
+
+import numpy as np
+import pandas as pd
+
+from impact.arrays import Int1
+from impact.errors import Problem
+from impact.sources.regions import Level, read_codes
+from impact.sources.values import CBS, BadText, Decimal, Labels, Marks, Values, read_each, read_periods, read_values
+
+__all__ = ["Column", "Contract", "Kind", "Read", "check_key", "check_table", "check_whole", "listed", "near", "read_columns"]
+
+
+class Kind(StrEnum):
+    """What the cells of a column are."""
+
+    CODE = "code"
+    PERIOD = "period"
+    NUMBER = "number"
+    TEXT = "text"
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column of a table: its name in the file and what it holds.
+
+    `decimal`, `marks` and `unit` speak of numbers; `level` of codes. A text may not be empty.
+    """
+
+    name: str
+    kind: Kind
+    required: bool = True
+    unit: str = ""
+    decimal: Decimal = "auto"
+    marks: Marks = CBS
+    level: Level | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Contract:
+    """The columns a table must have, the two that together name a row (region, period), and its digest when stated."""
+
+    columns: tuple[Column, ...]
+    key: tuple[str, str] | None = None
+    sha256: str | None = None
+
+    def __post_init__(self) -> None:
+        names = [column.name for column in self.columns]
+        if len(set(names)) != len(names) or not set(self.key or ()) <= set(names):
+            raise ValueError("columns have different names, and the key is two of them")
+
+
+Read: TypeAlias = Values | Labels
+_CELL = {Kind.CODE: "DATA-109", Kind.PERIOD: "DATA-110", Kind.NUMBER: "DATA-108", Kind.TEXT: "DATA-109"}
+_HOLDS = {Kind.CODE: "region codes", Kind.PERIOD: "periods", Kind.NUMBER: "numbers", Kind.TEXT: "names"}
+
+
+def listed(items: Iterable[object], most: int = 5) -> str:
+    """A list that stays short: ``3, 8, 12 and 40 more``."""
+    texts = [str(item) for item in items]
+    if len(texts) > most + 1:
+        return f"{', '.join(texts[:most])} and {len(texts) - most} more"
+    return " and ".join(part for part in (", ".join(texts[:-1]), *texts[-1:]) if part)
+
+
+def near(name: str, known: Iterable[str]) -> str:
+    """The known name that looks most like `name`, without regard to case; '' when none does."""
+    folded = {other.casefold(): other for other in known}
+    close = get_close_matches(name.casefold(), list(folded), n=1, cutoff=0.6)
+    return folded[close[0]] if close else ""
+
+
+def check_whole(frame: pd.DataFrame, contract: Contract, file: str, sha256: str = "") -> tuple[Problem, ...]:
+    """Problems of the table as a whole: its digest, no rows, columns that are not there."""
+    problems: list[Problem] = []
+    if contract.sha256 and sha256 and contract.sha256.lower() != sha256:
+        problems.append(Problem(
+            "DATA-106", f"the file is not the one that was stated: sha256 is {sha256}, stated was {contract.sha256}.",
+            "If the new file is right, state its sha256; if not, fetch the old one.", file,
+        ))
+    if frame.empty:
+        problems.append(Problem("DATA-105", "the table has no rows.", file=file))
+    names = [str(name) for name in frame.columns]
+    for column in contract.columns:
+        if column.required and column.name not in names:
+            close = near(column.name, names)
+            hint = f"Did you mean '{close}'?" if close else f"Columns are {listed(names, 12)}."
+            problems.append(Problem("DATA-107", f"column '{column.name}' is missing.", hint, file, path=column.name))
+    return tuple(problems)
+
+
+def read_columns(
+    frame: pd.DataFrame, contract: Contract, rows: Int1, file: str
+) -> tuple[Mapping[str, Read], tuple[Problem, ...]]:
+    """Read every column of the contract that the table has.
+
+    Parameters
+    ----------
+    frame : DataFrame of n rows
+    rows : (n,) int array
+        Row numbers as a spreadsheet counts them.
+
+    Returns
+    -------
+    columns : mapping from column name to Values (numbers) or (n,) array of labels
+        Only the columns that could be read.
+    problems : tuple of Problem
+        One per column and reason, with the rows; empty when all is well.
+    """
+    read: dict[str, Read] = {}
+    problems: list[Problem] = []
+    for column in contract.columns:
+        if column.name not in frame.columns:
+            continue
+        found = _read(frame[column.name], column)
+        if isinstance(found, tuple):
+            problems += _cell_problems(found, column, rows, file)
+        else:
+            read[column.name] = found
+    return read, tuple(problems)
+
+
+def _read(series: pd.Series[Any], column: Column) -> Read | tuple[BadText, ...]:
+    match column.kind:
+        case Kind.CODE:
+            return read_codes(series, column.level)
+        case Kind.PERIOD:
+            return read_periods(series)
+        case Kind.NUMBER:
+            return read_values(series, decimal=column.decimal, marks=column.marks)
+        case Kind.TEXT:
+            return read_each(series, lambda text: (text, ""))
+
+
+def _cell_problems(bad: tuple[BadText, ...], column: Column, rows: Int1, file: str) -> list[Problem]:
+    by_reason: dict[str, list[BadText]] = {}
+    for cell in bad:
+        by_reason.setdefault(cell.why, []).append(cell)
+    problems = []
+    for why, cells in by_reason.items():
+        at = np.sort(rows[[row for cell in cells for row in cell.rows]])
+        what = listed([f"'{cell.text}'" for cell in cells], 3)
+        many = "row" if len(at) == 1 else "rows"
+        reason = why if len(cells) == 1 else f"(each) {why}"
+        problems.append(Problem(
+            _CELL[column.kind],
+            f"column '{column.name}' must hold {_HOLDS[column.kind]}; {what} in {many} {listed(at)} {reason}.",
+            file=file, line=int(at[0]), path=column.name,
+        ))
+    return problems
+
+
+def check_key(
+    frame: pd.DataFrame, contract: Contract, read: Mapping[str, Read], rows: Int1, file: str
+) -> tuple[Problem, ...]:
+    """Regions that occur more than once in a period; a key column that could not be read counts as it is spelled."""
+    if contract.key is None or not set(contract.key) <= set(frame.columns):
+        return ()
+    labels = {}
+    for name in contract.key:
+        column = read.get(name)
+        labels[name] = frame[name].astype(str).str.strip().to_numpy(object) if column is None else np.asarray(column)
+    keys = pd.DataFrame(labels)
+    twice = keys.duplicated(keep=False)
+    if not twice.any():
+        return ()
+    where = pd.Series(rows[twice.to_numpy()]).groupby([keys.loc[twice, name].to_numpy() for name in contract.key], sort=False)
+    named = [f"{region} {period} (rows {listed(at.tolist())})" for (region, period), at in where]
+    region, period = contract.key
+    return (Problem(
+        "DATA-111", f"each {region} may occur once in each {period}; more than once: {listed(named)}.",
+        "Delete the surplus rows, or filter and add up with `rows:`.", file, int(rows[twice.to_numpy()][0]), path=region,
+    ),)
+
+
+def check_table(
+    frame: pd.DataFrame, contract: Contract, file: str, *, sha256: str = "", rows: Sequence[int] | None = None
+) -> tuple[Problem, ...]:
+    """Every problem of a table at once; empty when it keeps the contract.
+
+    Parameters
+    ----------
+    frame : DataFrame of n rows
+        As `tables.read_table` gives it; the order of the columns does not matter and others are left alone.
+    file : str
+        Name for the messages.
+    sha256 : str
+        Digest of the file, compared with the contract's.
+    rows : (n,) sequence of int, optional
+        Row numbers as a spreadsheet counts them; by default a header in row 1 and data from row 2.
+    """
+    at = np.arange(2, len(frame) + 2) if rows is None else np.asarray(rows, dtype=np.intp)
+    read, problems = read_columns(frame, contract, at, file)
+    return (*check_whole(frame, contract, file, sha256), *problems, *check_key(frame, contract, read, at, file))

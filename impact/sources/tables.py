@@ -1,0 +1,185 @@
+"""CSV with any separator and parquet, read without guessing: every CSV cell stays the text it is."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import hashlib
+import io
+import zlib
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from impact.arrays import Int1, frozen
+from impact.errors import Problem
+from impact.sources.contract import listed
+
+__all__ = ["MAX_BYTES", "SEPARATORS", "Note", "Table", "digest", "read_table"]
+
+SEPARATORS = (";", "\t", "|", ",")
+"""Separators that are recognised, the first preferred: a comma inside numbers is common, a semicolon is not."""
+MAX_BYTES = 2_000_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """What a reader of the results must know about the reading; the words for each `kind` are in the text catalogue.
+
+    Kinds: ``encoding`` (text: which, where UTF-8 was expected), ``nil`` (count of cells of `column` that are 0 by a mark),
+    ``added-up`` (count of rows behind the sums).
+    """
+
+    kind: str
+    column: str = ""
+    count: int = 0
+    text: str = ""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Table:
+    """A table as it stands in its file.
+
+    Attributes
+    ----------
+    frame : DataFrame
+        Columns in file order; text only when it came from CSV. Not to be changed.
+    file : str
+        Name as the user wrote it.
+    sha256 : str
+        Digest of the file's bytes.
+    rows : (n,) int array
+        Row numbers as a spreadsheet counts them: the header of a plain file is row 1.
+    notes : tuple of Note
+    """
+
+    frame: pd.DataFrame
+    file: str
+    sha256: str
+    rows: Int1
+    notes: tuple[Note, ...] = ()
+
+
+def digest(path: Path) -> str:
+    """Sha256 of a file, as hexadecimal text."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def read_table(
+    path: Path, *, file: str = "", separator: str | None = None, header_row: int = 1, max_bytes: int = MAX_BYTES
+) -> Table | tuple[Problem, ...]:
+    """Read a CSV (also ``.csv.gz``) or a parquet file.
+
+    Parameters
+    ----------
+    path : Path
+    file : str
+        Name for messages; the file's own name when empty.
+    separator : str, optional
+        Between the cells of a CSV. When not given it is the one of `SEPARATORS` that cuts the first rows into the same number
+        (more than one) of cells.
+    header_row : int
+        Row in which the column names of a CSV stand, as a spreadsheet counts; rows above it are left out.
+    max_bytes : int
+        Larger files are refused, before or while unpacking.
+
+    Returns
+    -------
+    Table or tuple of Problem
+    """
+    file = file or path.name
+    try:
+        if path.stat().st_size > max_bytes:
+            return (_too_large(file, max_bytes),)
+        sha256 = digest(path)
+        if path.suffix == ".parquet":
+            frame = pd.read_parquet(path).reset_index(drop=True)
+            named = frame.set_axis([str(name) for name in frame.columns], axis=1)
+            return Table(named, file, sha256, frozen(np.arange(2, len(frame) + 2), np.intp))
+        if path.suffix not in (".csv", ".tsv", ".txt", ".gz"):
+            return (Problem("DATA-101", f"files of kind '{path.suffix}' are not read.", "Save it as CSV (UTF-8) or parquet.", file),)
+        with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as stream:
+            data = stream.read(max_bytes + 1)
+    except FileNotFoundError:
+        return (Problem("DATA-101", "the file does not exist.", file=file),)
+    except (OSError, EOFError, zlib.error, ValueError) as error:
+        # pyarrow's errors on a damaged parquet file are OSError or ValueError.
+        return (Problem("DATA-101", f"the file cannot be read: {str(error).splitlines()[0]}.", file=file),)
+    if len(data) > max_bytes:
+        return (_too_large(file, max_bytes),)
+    return _read_csv(data, file, sha256, separator, header_row)
+
+
+def _too_large(file: str, max_bytes: int) -> Problem:
+    return Problem("DATA-102", f"the file is larger than {max_bytes:,} bytes.", "Split it, or keep the columns you need.", file)
+
+
+def _read_csv(data: bytes, file: str, sha256: str, separator: str | None, header_row: int) -> Table | tuple[Problem, ...]:
+    if not data.strip():
+        return (Problem("DATA-105", "the file is empty.", file=file),)
+    notes: list[Note] = []
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        try:
+            text = data.decode("cp1252")
+        except UnicodeDecodeError:
+            text = "\0"
+        notes.append(Note("encoding", text="Windows-1252"))
+    if "\0" in text:
+        return (Problem("DATA-101", "the file is not text in UTF-8 or Windows-1252.", "Save it as CSV (UTF-8).", file),)
+    if separator is None:
+        separator = _separator(text, header_row)
+        if not separator:
+            hint = "State `separator:`, and `header_row:` when titles stand above the column names (a StatLine export)."
+            return (Problem("DATA-103", "no separator cuts the first rows into equally many cells.", hint, file, header_row),)
+    try:
+        records = list(csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True))
+    except csv.Error as error:
+        return (Problem("DATA-101", f"the file cannot be read as CSV: {error}.", file=file),)
+    header = [name.strip() for name in records[header_row - 1]] if len(records) >= header_row else []
+    filled = [(row, record) for row, record in enumerate(records[header_row:], header_row + 1) if record]
+    problems = _shape_problems(header, filled, file, header_row)
+    if problems:
+        return problems
+    columns = zip(*(record for _, record in filled), strict=True) if filled else [()] * len(header)
+    frame = pd.DataFrame({name: pd.Series(cells, dtype="str") for name, cells in zip(header, columns, strict=True)})
+    return Table(frame, file, sha256, frozen([row for row, _ in filled], np.intp), tuple(notes))
+
+
+def _shape_problems(
+    header: list[str], filled: list[tuple[int, list[str]]], file: str, header_row: int
+) -> tuple[Problem, ...]:
+    problems = []
+    twice = sorted({name for name in header if header.count(name) > 1})
+    if twice or not header:
+        what = f"column names occur more than once: {listed([repr(name) for name in twice])}" if header else "there is no header"
+        problems.append(Problem("DATA-104", f"{what}.", file=file, line=header_row))
+    odd = [(row, len(record)) for row, record in filled if len(record) != len(header)]
+    if odd:
+        many = "row" if len(odd) == 1 else "rows"
+        problems.append(Problem(
+            "DATA-104", f"{many} {listed(row for row, _ in odd)} have another number of cells than the header ({len(header)}); "
+            f"row {odd[0][0]} has {odd[0][1]}.",
+            "A cell that holds the separator needs quotes; a title or source line must go.", file, odd[0][0],
+        ))
+    return tuple(problems)
+
+
+def _separator(text: str, header_row: int) -> str:
+    """The separator that cuts the most rows at the top as it cuts the header, into more than one cell; '' when none does."""
+    best, most = "", (0.5, 1)
+    for separator in SEPARATORS:
+        try:
+            records = list(islice(csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True), header_row + 50))
+        except csv.Error:
+            continue
+        widths = [len(record) for record in records[header_row - 1 :] if record]
+        alike = (widths.count(widths[0]) / len(widths), widths[0]) if widths else (0.0, 0)
+        if alike > most and alike[1] > 1:
+            best, most = separator, alike
+    return best

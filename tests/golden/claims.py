@@ -1,0 +1,73 @@
+"""Which test stands behind every reference result, and why the others wait.
+
+A pattern is matched (`fnmatch`) against the name of a file in ``../shared/reference/goldens`` without its ending;
+every file must match exactly one pattern of the two tables.
+"""
+
+from __future__ import annotations
+
+GROUP_TIME = "tests/golden/test_group_time.py"
+PROP99 = "tests/golden/test_prop99.py"
+
+CLAIMED: dict[str, str] = {
+    "did_mpdta_*_ant[01]_*": GROUP_TIME,
+    "did_mpdta_aggte_options": GROUP_TIME,
+    "did_mpdta_clusterstate_*": GROUP_TIME,
+    "did_mpdta_weights_*": GROUP_TIME,
+    "drdid_nsw": GROUP_TIME,
+    "augsynth_prop99_none": PROP99,
+    "synth_prop99_outcomesonly_equalV": PROP99,
+    "synthdid_prop99": PROP99,
+    "synthdid_prop99_converged": PROP99,
+}
+
+WAIVED: dict[str, str] = {
+    # difference-in-differences
+    "did_basestagg_*": "A second panel for group-time, with a covariate that changes over time; it joins the matrix in "
+    "the difference-in-differences part.",
+    "did_mpdtaRC_*": "Repeated cross-sections need the Sample value and land with the difference-in-differences part.",
+    "did_mpdtaUB_*": "Unbalanced panels are refused for now; they land with the difference-in-differences part.",
+    "did2s_*": "The two-stage estimator lands with the difference-in-differences part.",
+    "didimp_basestagg": "The imputation estimator lands with the difference-in-differences part.",
+    "didimp_dfhet": "The imputation estimator lands with the difference-in-differences part.",
+    "didimp_mpdta": "The imputation estimator lands with the difference-in-differences part.",
+    "didimp_mpdta_weights": "The weighted imputation estimator lands with the difference-in-differences part.",
+    "didimp_mpdta_DEFAULT_BUG": "A warning, never a target: the reference drops units with a single untreated period; "
+    "the difference-in-differences part shows that imputation does not repeat it.",
+    "etwfe_mpdta": "The extended-twfe estimator lands with the difference-in-differences part.",
+    "fixest_sunab_*": "The sun-abraham estimator lands with the difference-in-differences part.",
+    "fixest_twfe_*": "The twfe estimator lands with the difference-in-differences part.",
+    "fixest_es_basedid": "The twfe event study lands with the difference-in-differences part.",
+    "fixest_feols_trade": "Regression with several fixed effects lands with the difference-in-differences part.",
+    "fixest_fepois_trade": "The poisson estimator lands with the difference-in-differences part.",
+    "bacon_*": "The Goodman-Bacon decomposition explains twfe and lands with the difference-in-differences part.",
+    # synthetic control
+    "augsynth_kansas_*": "The augmented-synthetic-control estimator and conformal inference land with the synthetic "
+    "control part, which tests the plain weights on Kansas beside them.",
+    "augsynth_prop99_ridge": "The augmented-synthetic-control estimator lands with the synthetic control part.",
+    "multisynth_castle": "The partially-pooled estimator lands with the synthetic control part.",
+    "synth_prop99": "Predictors with a nested choice of their weights land with the synthetic control part.",
+    "synth_prop99_equalV": "Predictors with given weights land with the synthetic control part.",
+    "synth_prop99_placebo": "Placebos with predictors land with the synthetic control part; placebo-space without them "
+    "is tested against enumeration.",
+    "scpi_germany_simplex_outcome": "Prediction intervals land with the synthetic control part.",
+    "fect_turnout_*": "Counterfactual estimators with factors (interactive-fixed-effects, matrix-completion) are "
+    "reserved for a later part.",
+    "gsynth_turnout_r2": "The interactive-fixed-effects estimator is reserved for a later part.",
+    "mcpanel_prop99": "The matrix-completion estimator is reserved for a later part.",
+    # design
+    "matchit_*": "Matching on person and area level lands with the design part.",
+    "weightit_*": "Weighting lands with the design part.",
+    "ebal_lalonde": "Entropy balancing lands with the design part.",
+    # inference and checks
+    "crv3_mpdta_state": "CV3 of a regression with covariates needs twfe, and lands with the inference and checks part; "
+    "cluster-jackknife of group-time is tested against refits.",
+    "did_mpdta_dr_lpop_multiplierboot": "The multiplier bootstrap and its uniform bands land with the inference "
+    "and checks part.",
+    "fixest_conley_quakes": "Conley errors land with the inference and checks part.",
+    "honestdid_*": "Honest bounds land with the inference and checks part.",
+    "pretrends_hewang": "The power of the pre-trend check is set against this reference in the inference and checks "
+    "part.",
+    "sandwich_mpdta_state": "The family of sandwich errors of a regression lands with the inference and checks part.",
+    "wcb_mpdta_state_*": "The wild cluster bootstrap lands with the inference and checks part.",
+}
