@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from impact.arrays import Bool1, Bool2, Float1, Float2, Int1, frozen, require
+from impact.errors import Problem, UsageError
 from impact.longtable import Columns, Dense, dense
 
 if TYPE_CHECKING:
@@ -218,8 +219,8 @@ class Panel:
 
         Raises
         ------
-        ValueError
-            ``weighting="resident"`` without residents of every treated unit.
+        UsageError
+            ``USAGE-004``: ``weighting="resident"`` without residents of every treated unit.
         """
         treated = np.isfinite(self.first)
         if weighting == "unit":
@@ -230,7 +231,8 @@ class Panel:
             weight[treated] /= total[self.area[treated]]
         else:
             if self.residents is None or not np.isfinite(self.residents[treated]).all():
-                raise ValueError("weighting by residents needs the number of residents of every treated unit")
+                raise UsageError(Problem("USAGE-004", "weighting by residents needs the residents of every treated unit",
+                                         "name their column with residents= in Panel.from_frame"))
             weight = np.where(treated, self.residents, self.weight)
         return replace(self, weight=weight)
 

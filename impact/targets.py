@@ -7,14 +7,14 @@ term's score has a second part (Callaway & Sant'Anna 2021, Theorem 2 and Corolla
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Literal, get_args
 
 import numpy as np
 
 from impact.arrays import Bool1, Float1, Float2
 from impact.cells import Cells
-from impact.errors import Refused
+from impact.errors import Problem, Refused, UsageError
 from impact.panel import Panel, Weighting
 
 __all__ = ["Effects", "Kind", "Target"]
@@ -84,7 +84,7 @@ class Target:
 
         Raises
         ------
-        ValueError
+        UsageError
             See ``Panel.weighted``.
         """
         weighted = panel.weighted(self.weighting)
@@ -96,14 +96,7 @@ class Target:
         if isinstance(rows, Refused):
             return rows
         share = _cluster_share(panel)
-        weights = np.zeros((len(cells.effect), len(rows)))
-        slopes = np.zeros((len(panel.groups), len(rows)))
-        for column, (_, ratios) in enumerate(rows):
-            for pattern in ratios:
-                weight, slope = _ratio(pattern, cells, len(panel.groups))
-                weights[:, column] += weight / len(ratios)
-                slopes[:, column] += slope / len(ratios)
-        estimate = weights.T @ cells.effect
+        weights, slopes = _maps(rows, cells, len(panel.groups))
         by_group = np.zeros((len(panel.groups), len(rows)))
         np.add.at(by_group, cells.group, weights)
         carried = np.zeros((len(panel.groups), len(rows)))
@@ -116,9 +109,17 @@ class Target:
             scores = fixed + share @ slopes
             imposed = fixed + relative @ carried
         return Effects(
-            tuple(name for name, _ in rows), estimate, weights, scores, imposed, relative @ by_group,
+            tuple(name for name, _ in rows), weights.T @ cells.effect, weights, scores, imposed, relative @ by_group,
             tuple(_areas(panel, by_group[:, column]) for column in range(len(rows))),
         )
+
+    def values(self, cells: Cells, panel: Panel) -> dict[str, float] | Refused:
+        """The estimates alone, by term; for refits."""
+        rows = self._rows(cells, panel)
+        if isinstance(rows, Refused):
+            return rows
+        estimate = _maps(rows, cells, len(panel.groups))[0].T @ cells.effect
+        return {name: float(value) for (name, _), value in zip(rows, estimate, strict=True)}
 
     def _rows(self, cells: Cells, panel: Panel) -> list[tuple[str, list[Float1]]] | Refused:
         """Terms with their patterns ``a`` (C,); a term is the mean of the ratios of its patterns."""
@@ -152,18 +153,26 @@ class Target:
             return np.asarray((cells.event >= int(low)) & (cells.event <= int(high)))
         unknown = [label for label in (low, high) if label not in panel.periods]
         if unknown:
-            raise ValueError(f"window: {', '.join(unknown)} is not a period of the panel ({', '.join(panel.periods)})")
+            raise UsageError(Problem("USAGE-005", f"window: {', '.join(unknown)} is not a period of the panel",
+                                     f"periods: {', '.join(panel.periods)}"))
         return np.asarray((cells.period >= panel.periods.index(low)) & (cells.period <= panel.periods.index(high)))
-
-    def over(self, window: tuple[str, str] | None) -> Target:
-        """The same target over another window."""
-        return replace(self, window=window)
-
 
 def _own_periods(cells: Cells, post: Bool1) -> Float1:
     """(C,) one over the group's number of post-periods: every group counts once, whatever its length."""
     count = np.bincount(cells.group[post], minlength=int(cells.group.max()) + 1)
     return np.where(post, 1.0 / np.maximum(count[cells.group], 1), 0.0)
+
+
+def _maps(rows: list[tuple[str, list[Float1]]], cells: Cells, groups: int) -> tuple[Float2, Float2]:
+    """(C, m) weights of the cells and (K, m) derivatives with respect to the group weights."""
+    weights = np.zeros((len(cells.effect), len(rows)))
+    slopes = np.zeros((groups, len(rows)))
+    for column, (_, ratios) in enumerate(rows):
+        for pattern in ratios:
+            weight, slope = _ratio(pattern, cells, groups)
+            weights[:, column] += weight / len(ratios)
+            slopes[:, column] += slope / len(ratios)
+    return weights, slopes
 
 
 def _ratio(pattern: Float1, cells: Cells, groups: int) -> tuple[Float1, Float1]:

@@ -109,3 +109,16 @@ def spread(found: Found) -> tuple[Int1, Int1, Float1, Float1]:
     treated = share > 0
     count = (treated | serving[:, None]).sum(axis=0)
     return (count.astype(np.intp), treated.sum(axis=0).astype(np.intp), share.max(axis=0), 1.0 / (share**2).sum(axis=0))
+
+
+def without_interval(
+    found: Found, name: str, null: str, p_value: Float1, level: float, *, draws: int, attempted: int, mc_error: Float1,
+    std_error: Float1 | None = None, failures: tuple[str, ...] = (), refused: tuple[Refused | None, ...] | None = None,
+) -> Uncertainty:
+    """The uncertainty of an inference that gives a p-value and no interval."""
+    nothing = np.full(len(p_value), np.nan)
+    return Uncertainty(
+        name, null, nothing if std_error is None else std_error, nothing, nothing, nothing, p_value, level,
+        (None,) * len(p_value) if refused is None else refused, *spread(found), draws=draws, attempted=attempted,
+        failures=failures, mc_error=mc_error,
+    )

@@ -250,7 +250,7 @@ def _step(rows: Float2, ridge: float, pull: Float1) -> Float1:
     gram = rows @ rows.T
     curvature = np.diagonal(gram) + ridge
     gram[np.diag_indices(size)] = curvature * (1.0 + 1e-13) + 1e-15
-    unit = 1.0 / np.sqrt(np.diagonal(gram))  # every donor in its own scale, or one large donor would swamp the others
+    unit = 1.0 / np.sqrt(1.0 + np.diagonal(gram))  # large donors in their own scale, or they would swamp the others
     border = unit / float(np.sqrt(unit @ unit))
     system = np.empty((size + 1, size + 1))
     system[:size, :size] = gram * np.outer(unit, unit)
@@ -271,10 +271,17 @@ def _least_norm(program: _Program, w: Float1) -> tuple[Float1, int]:
         return w, 0
     flat = _Program(rows, np.zeros(face.size), 0.0)
     shared, iterations = _newton(flat, np.zeros(rows.shape[1]), 1.0 / face.size)
+    # Mend the rounding that is left in the fit, by the least change with every donor in its own scale.
+    free = np.flatnonzero(shared)
+    unit = 1.0 / (1.0 + program.norms[face[free], None])
+    part = unit * bordered[free]
+    missing = np.append(np.zeros(rows.shape[1]), 1.0) - shared @ bordered
+    change = (unit * part) @ np.linalg.lstsq(part.T @ part, missing, rcond=None)[0]
+    shared[free] = np.maximum(shared[free] + change, 0.0)
     spread = np.zeros_like(w)
-    spread[face] = shared
-    fallen = program.gap(spread) > max(_TIE, program.gap(w)) or float(np.abs(spread @ program.x - residual).max()) > 1e-9
-    return (w if fallen else spread), iterations
+    spread[face] = shared / shared.sum()
+    misfit = float(np.abs(spread @ program.x - residual).max())
+    return (w if program.gap(spread) > GAP or misfit > 1e-9 else spread), iterations
 
 
 def _dense(program: _Program, first: Float1 | None) -> tuple[Float1, int]:
@@ -290,7 +297,7 @@ def _dense(program: _Program, first: Float1 | None) -> tuple[Float1, int]:
         residual, gradient = stage.half_gradient(w)
         w, more = _newton(stage, residual / ridge, float(w @ gradient) / ridge)
         iterations += more
-    if np.count_nonzero(w) <= program.x.shape[1] + 1:  # on a small support the primal keeps the digits a small ridge costs
+    if np.count_nonzero(w) <= program.x.shape[1] + 1:  # here the primal keeps the digits a small ridge costs
         w, more = _corral(program, w)
         iterations += more
     return w, iterations
@@ -315,7 +322,9 @@ def _newton(program: _Program, z: Float1, level: float) -> tuple[Float1, int]:
     w, value, noise = at(point)
     settled = spent = 0
     system = np.empty((periods + 1, periods + 1))
-    for iteration in range(1, 201):
+    iterations = 0
+    while iterations < 200:
+        iterations += 1
         support = np.flatnonzero(w)
         rows = x[support]
         slope = np.append(ridge * point[:periods] - w[support] @ rows, w.sum() - 1.0)
@@ -339,7 +348,7 @@ def _newton(program: _Program, z: Float1, level: float) -> tuple[Float1, int]:
         if settled == 2 or spent == 4 or length <= 1e-10:
             break
     total = float(w.sum())
-    return (w / total if total > 0 else np.full(w.size, 1.0 / w.size)), iteration
+    return (w / total if total > 0 else np.full(w.size, 1.0 / w.size)), iterations
 
 
 def _general(program: _Program) -> Float1:
@@ -406,8 +415,8 @@ def solve_fw(a: ArrayLike, b: ArrayLike, *, ridge: float, min_decrease: float, m
     w = np.where(w <= w.max() / 4, 0.0, w)
     w, after = _frank_wolfe(a, b, ridge, min_decrease, max_iter, w / w.sum())
     fit = a @ w - b
-    program = _scaled(a, b, price, ridge)
-    return Simplex(frozen(w), float(fit @ fit) + ridge * float(w @ w), program.gap(w), before + after, "stopped by rule")
+    objective = float(fit @ fit + ridge * (w @ w))
+    return Simplex(frozen(w), objective, _scaled(a, b, price, ridge).gap(w), before + after, "stopped by rule")
 
 
 def _frank_wolfe(a: Float2, b: Float1, ridge: float, min_decrease: float, most: int, w: Float1) -> tuple[Float1, int]:

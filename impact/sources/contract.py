@@ -32,10 +32,22 @@ import pandas as pd
 
 from impact.arrays import Int1
 from impact.errors import Problem
+from impact.sources.periods import read_periods
 from impact.sources.regions import Level, read_codes
-from impact.sources.values import CBS, BadText, Decimal, Labels, Marks, Values, read_each, read_periods, read_values
+from impact.sources.values import CBS, BadText, Decimal, Labels, Marks, Values, read_each, read_values
 
-__all__ = ["Column", "Contract", "Kind", "Read", "check_key", "check_table", "check_whole", "listed", "near", "read_columns"]
+__all__ = [
+    "Column",
+    "Contract",
+    "Kind",
+    "Read",
+    "check_key",
+    "check_table",
+    "check_whole",
+    "listed",
+    "near",
+    "read_columns",
+]
 
 
 class Kind(StrEnum):
@@ -101,15 +113,19 @@ def check_whole(frame: pd.DataFrame, contract: Contract, file: str, sha256: str 
     """Problems of the table as a whole: its digest, no rows, columns that are not there."""
     problems: list[Problem] = []
     if contract.sha256 and sha256 and contract.sha256.lower() != sha256:
-        problems.append(Problem(
-            "DATA-106", f"the file is not the one that was stated: sha256 is {sha256}, stated was {contract.sha256}.",
-            "If the new file is right, state its sha256; if not, fetch the old one.", file,
-        ))
+        problems.append(
+            Problem(
+                "DATA-106",
+                f"the file is not the one that was stated: sha256 is {sha256}, stated was {contract.sha256}.",
+                "If the new file is right, state its sha256; if not, fetch the old one.",
+                file,
+            )
+        )
     if frame.empty:
         problems.append(Problem("DATA-105", "the table has no rows.", file=file))
     names = [str(name) for name in frame.columns]
     for column in contract.columns:
-        if column.required and column.name not in names:
+        if (column.required or column.name in (contract.key or ())) and column.name not in names:
             close = near(column.name, names)
             hint = f"Did you mean '{close}'?" if close else f"Columns are {listed(names, 12)}."
             problems.append(Problem("DATA-107", f"column '{column.name}' is missing.", hint, file, path=column.name))
@@ -124,8 +140,13 @@ def read_columns(
     Parameters
     ----------
     frame : DataFrame of n rows
+        Any columns, in any order.
+    contract : Contract
+        What they must hold.
     rows : (n,) int array
         Row numbers as a spreadsheet counts them.
+    file : str
+        Name for the messages.
 
     Returns
     -------
@@ -169,11 +190,15 @@ def _cell_problems(bad: tuple[BadText, ...], column: Column, rows: Int1, file: s
         what = listed([f"'{cell.text}'" for cell in cells], 3)
         many = "row" if len(at) == 1 else "rows"
         reason = why if len(cells) == 1 else f"(each) {why}"
-        problems.append(Problem(
-            _CELL[column.kind],
-            f"column '{column.name}' must hold {_HOLDS[column.kind]}; {what} in {many} {listed(at)} {reason}.",
-            file=file, line=int(at[0]), path=column.name,
-        ))
+        problems.append(
+            Problem(
+                _CELL[column.kind],
+                f"column '{column.name}' must hold {_HOLDS[column.kind]}; {what} in {many} {listed(at)} {reason}.",
+                file=file,
+                line=int(at[0]),
+                path=column.name,
+            )
+        )
     return problems
 
 
@@ -191,13 +216,21 @@ def check_key(
     twice = keys.duplicated(keep=False)
     if not twice.any():
         return ()
-    where = pd.Series(rows[twice.to_numpy()]).groupby([keys.loc[twice, name].to_numpy() for name in contract.key], sort=False)
+    where = pd.Series(rows[twice.to_numpy()]).groupby(
+        [keys.loc[twice, name].to_numpy() for name in contract.key], sort=False
+    )
     named = [f"{region} {period} (rows {listed(at.tolist())})" for (region, period), at in where]
     region, period = contract.key
-    return (Problem(
-        "DATA-111", f"each {region} may occur once in each {period}; more than once: {listed(named)}.",
-        "Delete the surplus rows, or filter and add up with `rows:`.", file, int(rows[twice.to_numpy()][0]), path=region,
-    ),)
+    return (
+        Problem(
+            "DATA-111",
+            f"each {region} may occur once in each {period}; more than once: {listed(named)}.",
+            "Delete the surplus rows, or filter and add up with `rows:`.",
+            file,
+            int(rows[twice.to_numpy()][0]),
+            path=region,
+        ),
+    )
 
 
 def check_table(
@@ -209,6 +242,8 @@ def check_table(
     ----------
     frame : DataFrame of n rows
         As `tables.read_table` gives it; the order of the columns does not matter and others are left alone.
+    contract : Contract
+        What it must look like.
     file : str
         Name for the messages.
     sha256 : str

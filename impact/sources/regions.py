@@ -1,7 +1,7 @@
 """Codes of gemeente, wijk and buurt, and the year whose division they belong to.
 
-A code alone does not name an area: CBS re-uses codes for other areas (Almere WK003401 until 2021 and from 2022), so what is
-compared over time carries its vintage. Since 2023 codes may hold letters (Amsterdam ``WK0363MA``).
+A code alone does not name an area: CBS re-uses codes for other areas (Almere WK003401 until 2021 and from 2022), so
+what is compared over time carries its vintage. Since 2023 codes may hold letters (Amsterdam ``WK0363MA``).
 """
 
 from __future__ import annotations
@@ -71,7 +71,10 @@ def _read(text: str, level: Level | None) -> tuple[str, str]:
 
 
 def read_code(value: object, level: Level | None = None) -> str:
-    """One code in canonical spelling: ``'GM0363    '``, ``wk051833``, and with a level ``48402``, ``51833.0``, ``363MA``.
+    """One code in canonical spelling.
+
+    Read are ``'GM0363    '``, ``wk051833`` and, with a level, codes without letters in front and without leading zeros:
+    ``48402``, ``51833.0``, ``363MA``.
 
     Raises
     ------

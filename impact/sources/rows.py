@@ -66,7 +66,9 @@ def keep(table: Table, where: Mapping[str, Sequence[object]]) -> tuple[Bool1, tu
         if name not in table.frame.columns:
             close = near(name, table.frame.columns)
             hint = f"Did you mean '{close}'?" if close else f"Columns are {listed(table.frame.columns, 12)}."
-            problems.append(Problem("DATA-107", f"column '{name}', to filter on, is missing.", hint, table.file, path=name))
+            problems.append(
+                Problem("DATA-107", f"column '{name}', to filter on, is missing.", hint, table.file, path=name)
+            )
             continue
         codes, uniques = pd.factorize(np.asarray(table.frame[name].astype(object)), use_na_sentinel=True)
         known = [_plain(cell) for cell in uniques]
@@ -74,7 +76,9 @@ def keep(table: Table, where: Mapping[str, Sequence[object]]) -> tuple[Bool1, tu
             if text not in known:
                 close = near(text, known)
                 hint = f"Did you mean '{close}'?" if close else f"It holds {listed(sorted(set(known)), 12)}."
-                problems.append(Problem("DATA-112", f"column '{name}' never holds '{text}'.", hint, table.file, path=name))
+                problems.append(
+                    Problem("DATA-112", f"column '{name}' never holds '{text}'.", hint, table.file, path=name)
+                )
         texts = {_plain(value) for value in wanted}
         kept &= np.array([*(text in texts for text in known), False])[codes]
     return kept, tuple(problems)
@@ -91,8 +95,8 @@ def add_up(
 ) -> tuple[Labels, Labels, Mapping[str, Values], Int1, Int1]:
     """Sum number columns over the rows of each region and period.
 
-    A sum with a cell in it that has no number has no number either: it takes the heaviest status of its cells, in the order of
-    `STATUSES`, and is never the sum of the rest.
+    A sum with a cell in it that has no number has no number either: it takes the heaviest status of its cells, in the
+    order of `STATUSES`, and is never the sum of the rest.
 
     Returns
     -------
@@ -109,24 +113,31 @@ def add_up(
     return (
         frozen(np.asarray(region_names, dtype=object)[of_region], np.object_),
         frozen(np.asarray(period_names, dtype=object)[of_period], np.object_),
-        sums, frozen(np.bincount(cell, minlength=len(pairs)), np.intp), frozen(cell, np.intp),
+        sums,
+        frozen(np.bincount(cell, minlength=len(pairs)), np.intp),
+        frozen(cell, np.intp),
     )
 
 
 def _sum(column: Values, cell: NDArray[np.intp], size: int) -> Values:
     status = np.zeros(size, dtype=np.int8)
     np.maximum.at(status, cell, column.status)
-    number = np.bincount(cell, weights=np.nan_to_num(column.number), minlength=size)
-    number[status >= NUMBERLESS] = np.nan
-    return Values(number, status, np.full(size, "", dtype=object), column.nil)
+    total = np.bincount(cell, weights=np.nan_to_num(column.number), minlength=size)
+    return Values(np.where(status >= NUMBERLESS, np.nan, total), status, np.full(size, "", dtype=object), column.nil)
 
 
 def _incomplete(
-    region: Labels, period: Labels, rows: Int1, cell: Int1, filtered: pd.DataFrame, where: Mapping[str, Sequence[object]],
+    region: Labels,
+    period: Labels,
+    rows: Int1,
+    cell: Int1,
+    filtered: pd.DataFrame,
+    where: Mapping[str, Sequence[object]],
     file: str,
 ) -> tuple[Problem, ...]:
     """Sums of fewer or more rows than usual (the middle count) in the other periods of their region, by period."""
-    usual = pd.Series(rows).groupby(region).transform(lambda counts: counts.sort_values().iloc[len(counts) // 2]).to_numpy()
+    middle = pd.Series(rows).groupby(region).transform(lambda counts: counts.sort_values().iloc[len(counts) // 2])
+    usual = middle.to_numpy()
     odd = np.flatnonzero(rows != usual)
     problems = []
     for when in sorted(set(period[odd])):
@@ -134,16 +145,22 @@ def _incomplete(
         first = these[0]
         inside = filtered[cell == first]
         absent = [
-            f"{name} {value}" for name, wanted in where.items() for value in wanted
+            f"{name} {value}"
+            for name, wanted in where.items()
+            for value in wanted
             if _plain(value) not in {_plain(found) for found in inside[name].unique()}
         ]
         tail = f"; {listed(absent)} does not occur there" if absent else ""
-        problems.append(Problem(
-            "DATA-113",
-            f"in {when} the sums of {listed(region[these])} do not add up as many rows as in their other periods: "
-            f"{rows[first]} instead of {usual[first]} in {region[first]}{tail}.",
-            "Filter on what every period has, or leave the period out.", file, path=str(when),
-        ))
+        problems.append(
+            Problem(
+                "DATA-113",
+                f"in {when} the sums of {listed(region[these])} do not add up as many rows as in their other periods: "
+                f"{rows[first]} instead of {usual[first]} in {region[first]}{tail}.",
+                "Filter on what every period has, or leave the period out.",
+                file,
+                path=str(when),
+            )
+        )
     return tuple(problems)
 
 
@@ -155,6 +172,7 @@ def read_long(
     Parameters
     ----------
     table : Table
+        As `tables.read_table` gives it.
     contract : Contract
         Its `key` names the columns of region and period.
     where : mapping from column name to values, optional
@@ -181,13 +199,19 @@ def read_long(
 
 
 def _long(
-    table: Table, contract: Contract, frame: pd.DataFrame, read: Mapping[str, Read], where: Mapping[str, Sequence[object]],
+    table: Table,
+    contract: Contract,
+    frame: pd.DataFrame,
+    read: Mapping[str, Read],
+    where: Mapping[str, Sequence[object]],
     add: bool,
 ) -> Long | tuple[Problem, ...]:
     assert contract.key is not None
     region, period = (np.asarray(read[name]) for name in contract.key)
     values = {name: column for name, column in read.items() if isinstance(column, Values)}
-    texts = {name: np.asarray(column) for name, column in read.items() if name not in values and name not in contract.key}
+    texts = {
+        name: np.asarray(column) for name, column in read.items() if name not in values and name not in contract.key
+    }
     notes = [*table.notes, *(Note("nil", name, column.nil) for name, column in values.items() if column.nil)]
     if not add:
         rows = frozen(np.ones(len(frame)), np.intp)

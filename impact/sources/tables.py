@@ -29,8 +29,8 @@ MAX_BYTES = 2_000_000_000
 class Note:
     """What a reader of the results must know about the reading; the words for each `kind` are in the text catalogue.
 
-    Kinds: ``encoding`` (text: which, where UTF-8 was expected), ``nil`` (count of cells of `column` that are 0 by a mark),
-    ``added-up`` (count of rows behind the sums).
+    Kinds: ``encoding`` (text: which, where UTF-8 was expected), ``nil`` (count of cells of `column` that are 0 by a
+    mark), ``added-up`` (count of rows behind the sums).
     """
 
     kind: str
@@ -77,11 +77,12 @@ def read_table(
     Parameters
     ----------
     path : Path
+        Where it is.
     file : str
         Name for messages; the file's own name when empty.
     separator : str, optional
-        Between the cells of a CSV. When not given it is the one of `SEPARATORS` that cuts the first rows into the same number
-        (more than one) of cells.
+        Between the cells of a CSV. When not given it is the one of `SEPARATORS` that cuts most of the first rows into
+        as many cells as the header, more than one.
     header_row : int
         Row in which the column names of a CSV stand, as a spreadsheet counts; rows above it are left out.
     max_bytes : int
@@ -101,7 +102,9 @@ def read_table(
             named = frame.set_axis([str(name) for name in frame.columns], axis=1)
             return Table(named, file, sha256, frozen(np.arange(2, len(frame) + 2), np.intp))
         if path.suffix not in (".csv", ".tsv", ".txt", ".gz"):
-            return (Problem("DATA-101", f"files of kind '{path.suffix}' are not read.", "Save it as CSV (UTF-8) or parquet.", file),)
+            return (
+                Problem("DATA-101", f"'{path.suffix}' files are not read.", "Save it as CSV (UTF-8) or parquet.", file),
+            )
         with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as stream:
             data = stream.read(max_bytes + 1)
     except FileNotFoundError:
@@ -115,10 +118,14 @@ def read_table(
 
 
 def _too_large(file: str, max_bytes: int) -> Problem:
-    return Problem("DATA-102", f"the file is larger than {max_bytes:,} bytes.", "Split it, or keep the columns you need.", file)
+    return Problem(
+        "DATA-102", f"the file is larger than {max_bytes:,} bytes.", "Split it, or keep the columns you need.", file
+    )
 
 
-def _read_csv(data: bytes, file: str, sha256: str, separator: str | None, header_row: int) -> Table | tuple[Problem, ...]:
+def _read_csv(
+    data: bytes, file: str, sha256: str, separator: str | None, header_row: int
+) -> Table | tuple[Problem, ...]:
     if not data.strip():
         return (Problem("DATA-105", "the file is empty.", file=file),)
     notes: list[Note] = []
@@ -136,7 +143,11 @@ def _read_csv(data: bytes, file: str, sha256: str, separator: str | None, header
         separator = _separator(text, header_row)
         if not separator:
             hint = "State `separator:`, and `header_row:` when titles stand above the column names (a StatLine export)."
-            return (Problem("DATA-103", "no separator cuts the first rows into equally many cells.", hint, file, header_row),)
+            return (
+                Problem(
+                    "DATA-103", "no separator cuts the first rows into equally many cells.", hint, file, header_row
+                ),
+            )
     try:
         records = list(csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True))
     except csv.Error as error:
@@ -157,25 +168,36 @@ def _shape_problems(
     problems = []
     twice = sorted({name for name in header if header.count(name) > 1})
     if twice or not header:
-        what = f"column names occur more than once: {listed([repr(name) for name in twice])}" if header else "there is no header"
+        what = (
+            f"column names occur more than once: {listed([repr(name) for name in twice])}"
+            if header
+            else "there is no header"
+        )
         problems.append(Problem("DATA-104", f"{what}.", file=file, line=header_row))
     odd = [(row, len(record)) for row, record in filled if len(record) != len(header)]
     if odd:
         many = "row" if len(odd) == 1 else "rows"
-        problems.append(Problem(
-            "DATA-104", f"{many} {listed(row for row, _ in odd)} have another number of cells than the header ({len(header)}); "
-            f"row {odd[0][0]} has {odd[0][1]}.",
-            "A cell that holds the separator needs quotes; a title or source line must go.", file, odd[0][0],
-        ))
+        problems.append(
+            Problem(
+                "DATA-104",
+                f"{many} {listed(row for row, _ in odd)} have another number of cells than the header ({len(header)}); "
+                f"row {odd[0][0]} has {odd[0][1]}.",
+                "A cell that holds the separator needs quotes; a title or source line must go.",
+                file,
+                odd[0][0],
+            )
+        )
     return tuple(problems)
 
 
 def _separator(text: str, header_row: int) -> str:
-    """The separator that cuts the most rows at the top as it cuts the header, into more than one cell; '' when none does."""
+    """The separator that cuts most of the first rows into as many cells as the header, more than one; else ''."""
     best, most = "", (0.5, 1)
     for separator in SEPARATORS:
         try:
-            records = list(islice(csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True), header_row + 50))
+            records = list(
+                islice(csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True), header_row + 50)
+            )
         except csv.Error:
             continue
         widths = [len(record) for record in records[header_row - 1 :] if record]

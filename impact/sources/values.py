@@ -21,8 +21,18 @@ from numpy.typing import NDArray
 from impact.arrays import Bool1, Float1, frozen, require
 
 __all__ = [
-    "CBS", "NUMBERLESS", "STATUSES", "BadText", "Decimal", "Labels", "Marks", "Status", "Values", "read_each", "read_periods",
-    "read_values", "rounding_sd",
+    "CBS",
+    "NUMBERLESS",
+    "STATUSES",
+    "BadText",
+    "Decimal",
+    "Labels",
+    "Marks",
+    "Status",
+    "Values",
+    "read_each",
+    "read_values",
+    "rounding_sd",
 ]
 
 Decimal: TypeAlias = Literal["auto", ",", "."]
@@ -41,7 +51,7 @@ class Status(StrEnum):
 
 
 STATUSES = tuple(Status)
-"""Position = the small integer kept in `Values.status`; also the order of weight: a sum takes the heaviest status in it."""
+"""Position = the small integer kept in `Values.status`; also the order of weight: a sum takes its heaviest status."""
 NUMBERLESS = STATUSES.index(Status.IMPOSSIBLE)
 """Statuses at or beyond this position give no number."""
 _CODE = {status: code for code, status in enumerate(STATUSES)}
@@ -77,7 +87,9 @@ class Marks:
         if unknown:
             raise TypeError(f"marks know {', '.join(self.__slots__)}; not {', '.join(sorted(unknown))}")
         claimed = {_fold(text) for texts in extra.values() for text in texts}
-        kept = {kind: tuple(text for text in getattr(self, kind) if _fold(text) not in claimed) for kind in self.__slots__}
+        kept = {
+            kind: tuple(text for text in getattr(self, kind) if _fold(text) not in claimed) for kind in self.__slots__
+        }
         return replace(self, **{kind: (*extra.get(kind, ()), *kept[kind]) for kind in self.__slots__})
 
 
@@ -172,7 +184,9 @@ def _read_text(text: str, decimal: str, unclear: str) -> float | str:
     return value if math.isfinite(value) else "is not a finite number"
 
 
-def read_values(series: pd.Series[Any], *, decimal: Decimal = "auto", marks: Marks = CBS) -> Values | tuple[BadText, ...]:
+def read_values(
+    series: pd.Series[Any], *, decimal: Decimal = "auto", marks: Marks = CBS
+) -> Values | tuple[BadText, ...]:
     """Read one column: every cell becomes a number or gets a status; what is neither is reported.
 
     Parameters
@@ -180,8 +194,8 @@ def read_values(series: pd.Series[Any], *, decimal: Decimal = "auto", marks: Mar
     series : (n,) Series
         Text, numbers, or both mixed. Where the column holds numbers nothing is re-read; nan and None are `missing`.
     decimal : {"auto", ",", "."}
-        ``auto`` decides per column and only where there is no doubt: a column whose every fraction looks like ``1.234`` is
-        refused, since it may hold thousands.
+        ``auto`` decides per column and only where there is no doubt: a column whose every fraction looks like ``1.234``
+        is refused, since it may hold thousands.
     marks : Marks
         Spellings of the statuses; `CBS.override(...)` adds the user's.
 
@@ -198,7 +212,10 @@ def read_values(series: pd.Series[Any], *, decimal: Decimal = "auto", marks: Mar
     sign, unclear = _decimal((found[0] for found in texts if found is not None and found[0] not in spelled), decimal)
 
     # One place more than there are spellings: position -1 is the empty cell (nan, None), which stays `missing`.
-    number, status_of = np.full(len(uniques) + 1, math.nan), np.full(len(uniques) + 1, _CODE[Status.MISSING], dtype=np.int8)
+    number, status_of = (
+        np.full(len(uniques) + 1, math.nan),
+        np.full(len(uniques) + 1, _CODE[Status.MISSING], dtype=np.int8),
+    )
     nil: list[int] = []
     bad: list[tuple[int, str]] = []
     for i, (cell, found) in enumerate(zip(uniques, texts, strict=True)):
@@ -229,7 +246,9 @@ def read_values(series: pd.Series[Any], *, decimal: Decimal = "auto", marks: Mar
 def _spelled(marks: Marks) -> dict[str, tuple[float, Status]]:
     """Number and status of every mark, by its folded text."""
     numberless = (
-        (Status.SUPPRESSED, marks.suppressed), (Status.MISSING, marks.missing), (Status.IMPOSSIBLE, marks.impossible),
+        (Status.SUPPRESSED, marks.suppressed),
+        (Status.MISSING, marks.missing),
+        (Status.IMPOSSIBLE, marks.impossible),
     )
     spelled = {_fold(text): (math.nan, status) for status, spellings in numberless for text in spellings}
     return spelled | {_fold(text): (0.0, Status.OK) for text in marks.nil}
@@ -251,7 +270,8 @@ def _read_number(cell: object) -> float | str:
 
 def _bad_texts(codes: NDArray[Any], uniques: Any, bad: list[tuple[int, str]]) -> tuple[BadText, ...]:
     return tuple(
-        BadText("" if i < 0 else str(uniques[i]).strip(), why, tuple(np.flatnonzero(codes == i).tolist())) for i, why in bad
+        BadText("" if i < 0 else str(uniques[i]).strip(), why, tuple(np.flatnonzero(codes == i).tolist()))
+        for i, why in bad
     )
 
 
@@ -267,39 +287,10 @@ def read_each(series: pd.Series[Any], read: Callable[[str], tuple[str, str]]) ->
     return _bad_texts(codes, uniques, bad) if bad else frozen(labels[codes], np.object_)
 
 
-_PERIODS = (
-    (re.compile(r"(\d{4})(?:JJ00|\.0)?"), "{0}"),
-    (re.compile(r"(\d{4})/'?(?:\d\d)?(\d\d)"), "{0}/'{1}"),
-    (re.compile(r"(\d{4})SJ00"), "{0}/'{next}"),
-    (re.compile(r"(\d{4})(?:MM|-)(0[1-9]|1[0-2])"), "{0}-{1}"),
-    (re.compile(r"(\d{4})KW0([1-4])"), "{0}-K{1}"),
-)
-
-
-def _period(text: str) -> tuple[str, str]:
-    for pattern, label in _PERIODS:
-        found = pattern.fullmatch(text)
-        if found is None:
-            continue
-        year = int(found[1])
-        following = f"{(year + 1) % 100:02d}"
-        if not 1900 <= year <= 2100:
-            return "", "is not a year between 1900 and 2100"
-        if "/" in label and found.lastindex == 2 and found[2] != following:
-            return "", f"is not a school year; after {year} comes '{following}"
-        return label.format(*found.groups(), next=following), ""
-    return "", "is not a period (2017, 2018/'19, 2017-03, 2017JJ00, 2018SJ00, 2017MM03, 2017KW01)"
-
-
-def read_periods(series: pd.Series[Any]) -> Labels | tuple[BadText, ...]:
-    """Periods in one spelling that sorts in time: ``2017``, ``2018/'19`` (school year), ``2017-03``, ``2017-K1``."""
-    return read_each(series, _period)
-
-
 def rounding_sd(base: float, kind: Literal["random", "nearest"]) -> float:
     """Standard deviation that rounding to multiples of `base` adds to a count.
 
-    ``nearest``: base/√12 (a uniform error). ``random``: unbiased random rounding of whole counts, √((base² - 1)/6), which is
-    2.0 for base 5.
+    ``nearest``: base/√12 (a uniform error). ``random``: unbiased random rounding of whole counts, √((base² - 1)/6),
+    which is 2.0 for base 5.
     """
     return base / math.sqrt(12) if kind == "nearest" else math.sqrt((base**2 - 1) / 6)

@@ -1,0 +1,215 @@
+"""Uncertainty from clusters: leave-one-out (CV3), leave-one-unit-out, and the clustered analytic error."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+from typing import ClassVar
+
+import numpy as np
+
+from impact.arrays import Float1, Int1
+from impact.cells import Cells, Weights
+from impact.errors import Refused
+from impact.estimators.protocol import Estimator, FromMoments, Gives
+from impact.inference.protocol import Found, Uncertainty, evaluate, spread
+from impact.numerics.moments import Moments
+from impact.panel import Panel
+from impact.parallel import Parallel
+from impact.streams import Streams
+from impact.targets import Target
+
+__all__ = ["ClusterJackknife", "Jackknife", "Scores"]
+
+_FEWEST = 4
+_NULL = "the effect is 0"
+
+
+@dataclass(frozen=True, slots=True)
+class ClusterJackknife:
+    """CV3: every cluster is left out once, ``V = (G-1)/G Σ (θ(-g) - θ)²``, with t(min(G, G_treated) - 1).
+
+    G counts the clusters with weight; G_treated the treated clusters with weight in the term. Below 4 treated clusters
+    the term has no interval. A cohort whose only cluster is deleted loses its cells and the target renormalises over the
+    rest; the replicate counts. Matched weights are held, and a deleted area's own matched controls go with it.
+
+    References
+    ----------
+    MacKinnon, Nielsen & Webb (2023), Journal of Applied Econometrics 38(5), eq. 15 (CV3, centred on the estimate);
+    Karim, Nielsen, MacKinnon & Webb (2026), arXiv 2602.12043, for staggered designs.
+    """
+
+    level: float = 0.95
+
+    name: ClassVar[str] = "cluster-jackknife"
+    needs: ClassVar[Gives] = Gives.NOTHING
+
+    def run(self, estimator: Estimator, panel: Panel, target: Target, *, streams: Streams, parallel: Parallel) -> Uncertainty | Refused:
+        """See ``Inference.run``; draws nothing at random."""
+        found = evaluate(estimator, panel, target)
+        if isinstance(found, Refused):
+            return found
+        clusters, treated, _, _ = spread(found)
+        weighing = np.flatnonzero(np.bincount(panel.cluster, weights=_weighing(found), minlength=len(panel.clusters)))
+        if (treated < _FEWEST).all():
+            # Nothing would be reported; the refits are saved.
+            replicates: list[Float1] = []
+            failures: tuple[str, ...] = ()
+        else:
+            replicates, failures = _leave_out(estimator, panel, target, found, weighing, parallel)
+        if failures:
+            return Refused("an interval by cluster-jackknife", f"{len(failures)} of {len(weighing)} deletions gave no estimate "
+                           f"({'; '.join(failures[:3])}) and leaving them out would understate the error",
+                           "Choose an estimator that survives the loss of any one cluster, such as method='reg'.")
+        away = np.array(replicates).reshape(-1, len(found.effects.terms)) - found.effects.estimate
+        variance = (clusters - 1) / clusters * (away**2).sum(axis=0)
+        few = "the {} treated clusters with weight are fewer than the 4 below which no interval holds its level"
+        refused = tuple(
+            None if count >= _FEWEST else Refused("an interval", few.format(count), "Use placebo-space for a p-value, or a target over more areas.")
+            for count in treated
+        )
+        df = np.minimum(clusters, treated) - 1.0
+        return _interval(found, self.name, np.sqrt(variance), df, self.level, refused, len(replicates), len(weighing))
+
+
+@dataclass(frozen=True, slots=True)
+class Jackknife:
+    """Every unit is left out once with the weights held, ``V = (N-1)/N Σ (θ(-i) - θ)²``, normal quantiles.
+
+    Estimators without weights are refitted. Refused with one treated unit: without it there is no estimate.
+
+    References
+    ----------
+    Arkhangelsky, Athey, Hirshberg, Imbens & Wager (2021), American Economic Review 111(12), Algorithm 3.
+    """
+
+    level: float = 0.95
+
+    name: ClassVar[str] = "jackknife"
+    needs: ClassVar[Gives] = Gives.NOTHING
+
+    def run(self, estimator: Estimator, panel: Panel, target: Target, *, streams: Streams, parallel: Parallel) -> Uncertainty | Refused:
+        """See ``Inference.run``; draws nothing at random."""
+        found = evaluate(estimator, panel, target)
+        if isinstance(found, Refused):
+            return found
+        if int(panel.treated.sum()) < 2:
+            return Refused("an error by the jackknife", "there is one treated unit, and without it there is no estimate",
+                           "Use placebo-space.")
+        weighing = np.flatnonzero(_weighing(found))
+        drop = partial(_without_unit, estimator, panel, target, found.fit.weights, found.effects.terms)
+        results = parallel.map(drop, weighing.tolist(), self.name)
+        failures = tuple(str(result) for result in results if isinstance(result, Refused))
+        if failures:
+            return Refused("an error by the jackknife", f"{len(failures)} deletions gave no estimate ({failures[0]})",
+                           "Use cluster-jackknife or placebo-space.")
+        away = np.array([result for result in results if not isinstance(result, Refused)]) - found.effects.estimate
+        count = len(weighing)
+        error = np.sqrt((count - 1) / count * (away**2).sum(axis=0))
+        none: tuple[Refused | None, ...] = (None,) * len(error)
+        return _interval(found, self.name, error, np.full(len(error), np.inf), self.level, none, count, count)
+
+
+@dataclass(frozen=True, slots=True)
+class Scores:
+    """The analytic error from influence scores, summed by cluster: ``V = Σ s_g²`` with t(G - 1).
+
+    Holds its level with many treated clusters only; with few it rejects a true null too often.
+
+    References
+    ----------
+    Callaway & Sant'Anna (2021), Journal of Econometrics 225(2), Theorem 2 and remark 10.
+    """
+
+    level: float = 0.95
+
+    name: ClassVar[str] = "scores"
+    needs: ClassVar[Gives] = Gives.SCORES
+
+    def run(self, estimator: Estimator, panel: Panel, target: Target, *, streams: Streams, parallel: Parallel) -> Uncertainty | Refused:
+        """See ``Inference.run``; draws nothing at random."""
+        found = evaluate(estimator, panel, target)
+        if isinstance(found, Refused):
+            return found
+        if found.effects.scores is None:
+            return no_scores(self.name, estimator)
+        error = np.sqrt((found.effects.scores**2).sum(axis=0))
+        clusters, _, _, _ = spread(found)
+        none: tuple[Refused | None, ...] = (None,) * len(error)
+        return _interval(found, self.name, error, clusters - 1.0, self.level, none, 0, 0)
+
+
+def no_scores(inference: str, estimator: Estimator) -> Refused:
+    """The refusal of an inference that needs influence scores."""
+    return Refused(f"uncertainty by {inference}", f"{estimator.name} has no influence scores", "Use cluster-jackknife or placebo-space.")
+
+
+def _weighing(found: Found) -> Float1:
+    """(N,) 1 for units with weight in the estimate, treated or control."""
+    panel = found.panel
+    serving = panel.weight > 0
+    if panel.pairs is not None:
+        serving = serving & (panel.treated | (panel.pairs > 0).any(axis=0))
+    return serving.astype(np.float64)
+
+
+def _leave_out(
+    estimator: Estimator, panel: Panel, target: Target, found: Found, weighing: Int1, parallel: Parallel
+) -> tuple[list[Float1], tuple[str, ...]]:
+    """(m,) estimates without each cluster, and the names of the deletions that gave none."""
+    moments = Moments.of(found.panel) if Gives.MOMENTS in estimator.gives and isinstance(estimator, FromMoments) else None
+    terms = found.effects.terms
+    results: list[Float1 | Refused]
+    if moments is not None and isinstance(estimator, FromMoments):
+        results = [_in_order(target, estimator.cells(moments.without(int(cluster))), found.panel, terms) for cluster in weighing]
+    else:
+        results = parallel.map(partial(_without_cluster, estimator, panel, target, terms), weighing.tolist(), "cluster-jackknife")
+    failures = tuple(
+        f"without {panel.clusters[int(cluster)]}: {result.because}"
+        for cluster, result in zip(weighing, results, strict=True) if isinstance(result, Refused)
+    )
+    return [result for result in results if not isinstance(result, Refused)], failures
+
+
+def _without_cluster(estimator: Estimator, panel: Panel, target: Target, terms: tuple[str, ...], cluster: int) -> Float1 | Refused:
+    rest = panel.drop(np.flatnonzero(panel.cluster == cluster))
+    found = evaluate(estimator, rest, target)
+    return found if isinstance(found, Refused) else _in_order(target, found.fit.cells, found.panel, terms)
+
+
+def _without_unit(
+    estimator: Estimator, panel: Panel, target: Target, hold: Weights | None, terms: tuple[str, ...], unit: int
+) -> Float1 | Refused:
+    found = evaluate(estimator, panel.drop([unit]), target, hold=hold)
+    return found if isinstance(found, Refused) else _in_order(target, found.fit.cells, found.panel, terms)
+
+
+def _in_order(target: Target, cells: Cells | Refused, panel: Panel, terms: tuple[str, ...]) -> Float1 | Refused:
+    """(m,) the terms of the full estimate from other cells.
+
+    A term that is gone with the cluster is nan: it rests on that cluster alone and has no interval anyway.
+    """
+    if isinstance(cells, Refused):
+        return cells
+    values = target.values(cells, panel)
+    return values if isinstance(values, Refused) else np.array([values.get(term, np.nan) for term in terms])
+
+
+def _interval(
+    found: Found, name: str, error: Float1, df: Float1, level: float, refused: tuple[Refused | None, ...], draws: int, attempted: int
+) -> Uncertainty:
+    """The t interval and p-value of every term that was not refused."""
+    from scipy import stats
+
+    clusters, treated, largest, effective = spread(found)
+    given = np.array([reason is None for reason in refused])
+    error = np.where(given, error, np.nan)
+    degrees = np.where(given, df, np.nan)
+    reach = stats.t.ppf(0.5 + level / 2, degrees) * error
+    estimate = found.effects.estimate
+    with np.errstate(divide="ignore", invalid="ignore"):
+        statistic = np.abs(estimate) / error
+    p_value = 2 * stats.t.sf(statistic, degrees)
+    return Uncertainty(name, _NULL, error, degrees, estimate - reach, estimate + reach, p_value, level, refused, clusters, treated,
+                       largest, effective, draws, attempted)
+

@@ -1,0 +1,33 @@
+"""Inferences by name; see ``impact.estimators.registry``."""
+
+from __future__ import annotations
+
+from impact.estimators.registry import named
+from impact.inference.protocol import Inference
+
+__all__ = ["INFERENCES", "LATER", "resolve"]
+
+INFERENCES: dict[str, str] = {
+    "cluster-jackknife": "impact.inference.cluster:ClusterJackknife",
+    "score-flip": "impact.inference.flip:ScoreFlip",
+    "scores": "impact.inference.cluster:Scores",
+    "jackknife": "impact.inference.cluster:Jackknife",
+    "placebo-space": "impact.inference.placebo:PlaceboSpace",
+}
+
+LATER: tuple[str, ...] = (
+    "placebo-time", "conformal", "prediction-interval", "bootstrap", "wild", "subcluster-wild", "randomization-t", "conley-taber",
+    "ferman-pinto", "ibragimov-mueller", "conley", "driscoll-kraay", "multiplier",
+)
+
+
+def resolve(name: str) -> type[Inference]:
+    """The inference class registered under `name`.
+
+    Raises
+    ------
+    UsageError
+        ``USAGE-001`` with the nearest name, or the word that it comes later.
+    """
+    found: type[Inference] = named(name, INFERENCES, LATER, "inference")
+    return found
