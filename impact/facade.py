@@ -65,7 +65,7 @@ def estimate(
         found = evaluate(chosen, panel, asked)
         if isinstance(found, Refused):
             return found
-        uncertainty = how.run(chosen, panel, asked, streams=Streams(seed), parallel=parallel or Parallel())
+        uncertainty = how.run(chosen, panel, asked, streams=Streams(seed), parallel=parallel or Parallel(), full=found)
     return Result(found.panel, asked, found.fit, found.effects, uncertainty, chosen.name, how.name, support(chosen.name, how.name), seed)
 
 

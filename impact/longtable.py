@@ -234,7 +234,7 @@ class _Reader:
         return _few([str(self.units[unit]) for unit in np.flatnonzero(units)])
 
     def _rows(self, rows: Bool1) -> str:
-        return _few([str(self.df.index[row]) for row in np.flatnonzero(rows)], most=8)
+        return _few([str(row) for row in self.df.index[rows]], most=8)
 
     def _say(self, code: str, column: str, message: str, hint: str) -> None:
         self.problems.append(Problem(code, message, hint, path=column))

@@ -134,7 +134,7 @@ class Panel:
 
     def observed_after_start(self) -> Bool2:
         """(N, T) the cells in which a unit is treated; nothing about Y(0) may be learned there."""
-        return np.arange(len(self.periods))[None, :] >= self.first[:, None]
+        return np.asarray(np.arange(len(self.periods))[None, :] >= self.first[:, None])
 
     def control_weight(self, members: Bool1) -> Float1:
         """(N,) weight of every unit as a control for the treated units in `members` (N,).
@@ -161,7 +161,7 @@ class Panel:
         group, _ = _compact(self.group[rows], self.group_names)
         pairs = None
         if self.pairs is not None:
-            kept = [self.areas.index(name) for name in areas]
+            kept = np.array([self.areas.index(name) for name in areas], dtype=np.intp)
             pairs = _normalised(self.pairs[np.ix_(kept, rows)])
         return replace(
             self, y=self.y[rows], first=self.first[rows], units=tuple(self.units[row] for row in rows), cluster=cluster,
@@ -175,7 +175,7 @@ class Panel:
         keep = np.ones(len(self.units), dtype=bool)
         keep[np.asarray(index, dtype=np.intp)] = False
         if self.pairs is not None:
-            unmatched = ~(self.pairs[:, keep] > 0).any(axis=1)
+            unmatched = np.asarray(~(self.pairs[:, keep] > 0).any(axis=1))
             keep &= ~((self.area >= 0) & unmatched[self.area])
         return self.take(np.flatnonzero(keep))
 
@@ -332,7 +332,7 @@ def _cohorts(first: Float1, length: int) -> Int1:
 
 def _compact(codes: Int1, names: tuple[str, ...]) -> tuple[Int1, tuple[str, ...]]:
     """Renumber `codes` over the names that still occur, in their old order; -1 stays."""
-    present = np.unique(codes[codes >= 0])
+    present = np.flatnonzero(np.bincount(codes + 1, minlength=len(names) + 1)[1:])
     place = np.full(len(names) + 1, -1, dtype=np.intp)
     place[present] = np.arange(len(present))
     return place[codes], tuple(names[code] for code in present)
@@ -340,4 +340,4 @@ def _compact(codes: Int1, names: tuple[str, ...]) -> tuple[Int1, tuple[str, ...]
 
 def _normalised(pairs: Float2) -> Float2:
     total = pairs.sum(axis=1, keepdims=True)
-    return np.divide(pairs, total, out=np.zeros_like(pairs), where=total > 0)
+    return np.asarray(np.divide(pairs, total, out=np.zeros_like(pairs), where=total > 0))

@@ -182,7 +182,7 @@ def _ratio(pattern: Float1, cells: Cells, groups: int) -> tuple[Float1, Float1]:
     weight = mass / total
     away = cells.effect - weight @ cells.effect
     slope = np.bincount(cells.group, weights=pattern * away / total, minlength=groups)
-    return weight, slope
+    return weight, np.asarray(slope, dtype=np.float64)
 
 
 def _cluster_share(panel: Panel) -> Float2:
@@ -195,5 +195,6 @@ def _cluster_share(panel: Panel) -> Float2:
 
 def _areas(panel: Panel, by_group: Float1) -> int:
     """Number of treated areas in the groups that carry weight."""
-    carrying = np.flatnonzero(by_group != 0)
-    return len(np.unique(panel.area[np.isin(panel.group, carrying) & (panel.weight > 0)]))
+    inside = (panel.group >= 0) & (panel.weight > 0)
+    carrying = panel.area[inside][by_group[panel.group[inside]] != 0]
+    return int(np.count_nonzero(np.bincount(carrying, minlength=len(panel.areas))))

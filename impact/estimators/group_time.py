@@ -7,7 +7,7 @@ from typing import ClassVar, Literal, get_args
 
 import numpy as np
 
-from impact.arrays import Bool1, Bool2, Float1
+from impact.arrays import Bool1, Bool2, Float1, Int1
 from impact.cells import Cells, Fit, ScoreBlock, Scores, Weights
 from impact.errors import Refused
 from impact.estimators.drdid import Method, Sample
@@ -127,7 +127,7 @@ class GroupTime:
         lost = [name for number, name in enumerate(panel.group_names) if number not in contrasts.group]
         return tuple(f"{name} has no base period or no control group and is not estimated" for name in lost)
 
-    def _adjusted(self, panel: Panel, contrasts: Contrasts, place: Float1, notes: tuple[str, ...]) -> Fit | Refused:
+    def _adjusted(self, panel: Panel, contrasts: Contrasts, place: Int1, notes: tuple[str, ...]) -> Fit | Refused:
         """With covariates: one regression or logit per group and control set, shared by its cells."""
         known: dict[tuple[int, bytes, int], Sample | Refused] = {}
         effects = np.zeros(len(contrasts.group))
@@ -149,7 +149,8 @@ class GroupTime:
             right = np.zeros((1, len(contrasts.group)))
             right[0, cell] = 1.0
             blocks.append(ScoreBlock(score[:, None], right, panel.cluster[sample.rows]))
-        size = np.bincount(panel.group[panel.group >= 0], weights=panel.weight[panel.group >= 0])
+        inside = panel.group >= 0
+        size = np.asarray(np.bincount(panel.group[inside], weights=panel.weight[inside]), dtype=np.float64)
         cells = Cells(effects, contrasts.group, panel.groups[contrasts.group], contrasts.period, size[contrasts.group],
                       Scores(tuple(blocks), len(panel.clusters)))
         return Fit(cells, untreated, notes=notes)

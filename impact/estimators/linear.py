@@ -137,9 +137,12 @@ def _control_blocks(
 
 
 def _surface(contrasts: Contrasts, panel: Panel, path: Float2) -> Float2:
-    change = (path * contrasts.change).sum(axis=1)
+    """Untreated outcome of a treated unit: its own base plus the change of its controls."""
+    moved = (path * contrasts.change).sum(axis=1)
     untreated = np.full(panel.y.shape, np.nan)
-    for cell, (group, period) in enumerate(zip(contrasts.group, contrasts.period, strict=True)):
-        inside = panel.group == group
-        untreated[inside, period] = panel.y[inside, period] - panel.y[inside] @ contrasts.change[cell] + change[cell]
+    for group in np.unique(contrasts.group):
+        own = contrasts.group == group
+        rows, periods = np.flatnonzero(panel.group == group), contrasts.period[own]
+        y = panel.y[rows]
+        untreated[np.ix_(rows, periods)] = y[:, periods] - y @ contrasts.change[own].T + moved[own]
     return untreated

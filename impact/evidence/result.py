@@ -108,11 +108,15 @@ class Result:
         clusters, treated, largest, effective = spread(Found(self.panel, self.fit, self.effects))
         named = "" if self.panel.clustered else " (no cluster was given: every unit is its own)"
         lines = [f"{self.method}, {self.inference}, target {self.target.kind} weighted by {self.target.weighting}"]
-        for row in self.tidy().itertuples(index=False):
-            interval = f" [{row.ci_low:.4g}, {row.ci_high:.4g}]" if row.ci_low == row.ci_low else ""
-            p_value = f" p = {row.p_value:.3g}" if row.p_value == row.p_value else ""
-            note = "" if row.status == "ok" else f"  ({row.status})"
-            lines.append(f"  {row.term:>10}  {row.estimate:.4g}{interval}{p_value}{note}")
+        known = self.uncertainty if isinstance(self.uncertainty, Uncertainty) else None
+        for number, term in enumerate(self.effects.terms):
+            line = f"  {term:>10}  {self.effects.estimate[number]:.4g}"
+            if known is not None and np.isfinite(known.low[number]):
+                line += f" [{known.low[number]:.4g}, {known.high[number]:.4g}]"
+            if known is not None and np.isfinite(known.p_value[number]):
+                line += f" p = {known.p_value[number]:.3g}"
+            status = self.status(number)
+            lines.append(line if status == "ok" else f"{line}  ({status})")
         lines.append(f"clusters {clusters[-1]}, treated {treated[-1]}, largest share {largest[-1]:.0%}, effective {effective[-1]:.1f}{named}")
         lines += [f"set aside, treated from the first period: {', '.join(self.panel.aside)}"] if self.panel.aside else []
         if isinstance(self.uncertainty, Refused):

@@ -44,9 +44,11 @@ class ClusterJackknife:
     name: ClassVar[str] = "cluster-jackknife"
     needs: ClassVar[Gives] = Gives.NOTHING
 
-    def run(self, estimator: Estimator, panel: Panel, target: Target, *, streams: Streams, parallel: Parallel) -> Uncertainty | Refused:
+    def run(
+        self, estimator: Estimator, panel: Panel, target: Target, *, streams: Streams, parallel: Parallel, full: Found | None = None
+    ) -> Uncertainty | Refused:
         """See ``Inference.run``; draws nothing at random."""
-        found = evaluate(estimator, panel, target)
+        found = full or evaluate(estimator, panel, target)
         if isinstance(found, Refused):
             return found
         clusters, treated, _, _ = spread(found)
@@ -88,9 +90,11 @@ class Jackknife:
     name: ClassVar[str] = "jackknife"
     needs: ClassVar[Gives] = Gives.NOTHING
 
-    def run(self, estimator: Estimator, panel: Panel, target: Target, *, streams: Streams, parallel: Parallel) -> Uncertainty | Refused:
+    def run(
+        self, estimator: Estimator, panel: Panel, target: Target, *, streams: Streams, parallel: Parallel, full: Found | None = None
+    ) -> Uncertainty | Refused:
         """See ``Inference.run``; draws nothing at random."""
-        found = evaluate(estimator, panel, target)
+        found = full or evaluate(estimator, panel, target)
         if isinstance(found, Refused):
             return found
         if int(panel.treated.sum()) < 2:
@@ -126,17 +130,19 @@ class Scores:
     name: ClassVar[str] = "scores"
     needs: ClassVar[Gives] = Gives.SCORES
 
-    def run(self, estimator: Estimator, panel: Panel, target: Target, *, streams: Streams, parallel: Parallel) -> Uncertainty | Refused:
+    def run(
+        self, estimator: Estimator, panel: Panel, target: Target, *, streams: Streams, parallel: Parallel, full: Found | None = None
+    ) -> Uncertainty | Refused:
         """See ``Inference.run``; draws nothing at random."""
-        found = evaluate(estimator, panel, target)
+        found = full or evaluate(estimator, panel, target)
         if isinstance(found, Refused):
             return found
         if found.effects.scores is None:
             return no_scores(self.name, estimator)
-        error = np.sqrt((found.effects.scores**2).sum(axis=0))
+        error = np.asarray(np.sqrt((found.effects.scores**2).sum(axis=0)))
         clusters, _, _, _ = spread(found)
         none: tuple[Refused | None, ...] = (None,) * len(error)
-        return _interval(found, self.name, error, clusters - 1.0, self.level, none, 0, 0)
+        return _interval(found, self.name, error, np.asarray(clusters - 1.0), self.level, none, 0, 0)
 
 
 def no_scores(inference: str, estimator: Estimator) -> Refused:
@@ -209,7 +215,7 @@ def _interval(
     estimate = found.effects.estimate
     with np.errstate(divide="ignore", invalid="ignore"):
         statistic = np.abs(estimate) / error
-    p_value = 2 * stats.t.sf(statistic, degrees)
+    p_value = np.asarray(2 * stats.t.sf(statistic, degrees))
     return Uncertainty(name, _NULL, error, degrees, estimate - reach, estimate + reach, p_value, level, refused, clusters, treated,
                        largest, effective, draws, attempted)
 

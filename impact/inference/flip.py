@@ -11,7 +11,7 @@ from impact.arrays import Float1, Float2
 from impact.errors import Refused
 from impact.estimators.protocol import Estimator, Gives
 from impact.inference.cluster import no_scores
-from impact.inference.protocol import Uncertainty, evaluate, without_interval
+from impact.inference.protocol import Found, Uncertainty, evaluate, without_interval
 from impact.panel import Panel
 from impact.parallel import Parallel
 from impact.streams import Streams
@@ -46,9 +46,11 @@ class ScoreFlip:
     name: ClassVar[str] = "score-flip"
     needs: ClassVar[Gives] = Gives.SCORES
 
-    def run(self, estimator: Estimator, panel: Panel, target: Target, *, streams: Streams, parallel: Parallel) -> Uncertainty | Refused:
+    def run(
+        self, estimator: Estimator, panel: Panel, target: Target, *, streams: Streams, parallel: Parallel, full: Found | None = None
+    ) -> Uncertainty | Refused:
         """See ``Inference.run``."""
-        found = evaluate(estimator, panel, target)
+        found = full or evaluate(estimator, panel, target)
         if isinstance(found, Refused):
             return found
         if found.effects.imposed is None:

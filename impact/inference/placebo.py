@@ -65,9 +65,11 @@ class PlaceboSpace:
         if self.statistic not in get_args(Statistic):
             raise ValueError(f"statistic={self.statistic!r} is not one of {', '.join(get_args(Statistic))}")
 
-    def run(self, estimator: Estimator, panel: Panel, target: Target, *, streams: Streams, parallel: Parallel) -> Uncertainty | Refused:
+    def run(
+        self, estimator: Estimator, panel: Panel, target: Target, *, streams: Streams, parallel: Parallel, full: Found | None = None
+    ) -> Uncertainty | Refused:
         """See ``Inference.run``."""
-        found = evaluate(estimator, panel, target)
+        found = full or evaluate(estimator, panel, target)
         if isinstance(found, Refused):
             return found
         if panel.pairs is not None and self.rematch is None:

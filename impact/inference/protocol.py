@@ -67,18 +67,6 @@ class Uncertainty:
     kind: Literal["pointwise", "uniform", "joint"] = "pointwise"
 
 
-@runtime_checkable
-class Inference(Protocol):
-    """One kind of uncertainty, written against the estimator protocol; never asks for an estimator's type."""
-
-    name: ClassVar[str]
-    needs: ClassVar[Gives]
-
-    def run(self, estimator: Estimator, panel: Panel, target: Target, *, streams: Streams, parallel: Parallel) -> Uncertainty | Refused:
-        """Uncertainty of every term of `target`; `panel` is the unprepared one."""
-        ...
-
-
 @dataclass(frozen=True, slots=True, eq=False)
 class Found:
     """An estimate before its uncertainty: the prepared panel, the fit and the terms."""
@@ -86,6 +74,23 @@ class Found:
     panel: Panel
     fit: Fit
     effects: Effects
+
+
+@runtime_checkable
+class Inference(Protocol):
+    """One kind of uncertainty, written against the estimator protocol; never asks for an estimator's type."""
+
+    name: ClassVar[str]
+    needs: ClassVar[Gives]
+
+    def run(
+        self, estimator: Estimator, panel: Panel, target: Target, *, streams: Streams, parallel: Parallel, full: Found | None = None
+    ) -> Uncertainty | Refused:
+        """Uncertainty of every term of `target`.
+
+        `panel` is the unprepared one; `full` is the estimate on it, for a caller that has it already.
+        """
+        ...
 
 
 def evaluate(

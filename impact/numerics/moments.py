@@ -63,17 +63,18 @@ class Moments:
         stratum, first = strata(panel)
         shift = panel.y.mean(axis=0)
         parts, place = np.unique(panel.cluster * len(first) + stratum, return_inverse=True)
-        sums = _sums(place, len(parts), panel.weight, panel.y - shift)
         rows = np.column_stack([parts // len(first), parts % len(first)])
-        return Moments(first, *_pool(rows[:, 1], len(first), sums), shift, rows, *sums)
+        sums = _sums(place, len(parts), panel.weight, panel.y - shift)
+        count, weight, total = _pool(rows[:, 1], len(first), sums)
+        return Moments(first, count, weight, total, shift, rows, *sums)
 
     @staticmethod
     def pooled(panel: Panel, weight: Float1) -> Moments:
         """The sums of `panel` under other unit weights (N,), without the parts by cluster."""
         stratum, first = strata(panel)
         shift = panel.y.mean(axis=0)
-        sums = _sums(stratum, len(first), weight, panel.y - shift)
-        return Moments(first, *sums, shift, *_no_parts(len(shift)))
+        count, mass, total = _sums(stratum, len(first), weight, panel.y - shift)
+        return Moments(first, count, mass, total, shift, *_no_parts(len(shift)))
 
     def without(self, cluster: int) -> Moments:
         """The moments with one cluster left out, by subtraction."""
@@ -100,9 +101,10 @@ _Sums = tuple[Int1, Float1, Float2]
 
 def _sums(place: Int1, places: int, weight: Float1, y: Float2) -> _Sums:
     """Count, weight and weighted total of the rows at every place."""
-    total = np.column_stack([np.bincount(place, weights=weight * column, minlength=places) for column in y.T])
+    columns = [np.bincount(place, weights=weight * column, minlength=places) for column in y.T]
+    total = np.asarray(np.column_stack(columns), dtype=np.float64)
     count = np.bincount(place, weights=weight > 0, minlength=places).astype(np.intp)
-    return count, np.bincount(place, weights=weight, minlength=places), total
+    return count, np.asarray(np.bincount(place, weights=weight, minlength=places), dtype=np.float64), total
 
 
 def _pool(stratum: Int1, places: int, parts: _Sums) -> _Sums:

@@ -148,23 +148,27 @@ def _read_csv(
                     "DATA-103", "no separator cuts the first rows into equally many cells.", hint, file, header_row
                 ),
             )
+    # The csv module says which row has too many or too few cells; pandas, which would pad or drop them, is faster.
+    stream = io.StringIO(text, newline="")
+    records = csv.reader(stream, delimiter=separator, strict=True)
     try:
-        records = list(csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True))
+        header = [name.strip() for name in next(islice(records, header_row - 1, None), [])]
+        start = stream.tell()
+        widths = np.fromiter((len(record) for record in records), dtype=np.intp)
     except csv.Error as error:
         return (Problem("DATA-101", f"the file cannot be read as CSV: {error}.", file=file),)
-    header = [name.strip() for name in records[header_row - 1]] if len(records) >= header_row else []
-    filled = [(row, record) for row, record in enumerate(records[header_row:], header_row + 1) if record]
-    problems = _shape_problems(header, filled, file, header_row)
+    problems = _shape_problems(header, widths, file, header_row)
     if problems:
         return problems
-    columns = zip(*(record for _, record in filled), strict=True) if filled else [()] * len(header)
-    frame = pd.DataFrame({name: pd.Series(cells, dtype="str") for name, cells in zip(header, columns, strict=True)})
-    return Table(frame, file, sha256, frozen([row for row, _ in filled], np.intp), tuple(notes))
+    rows = np.flatnonzero(widths) + header_row + 1
+    if not len(rows):
+        return Table(pd.DataFrame(columns=header, dtype="str"), file, sha256, frozen(rows, np.intp), tuple(notes))
+    stream.seek(start)
+    frame = pd.read_csv(stream, sep=separator, header=None, dtype=str, keep_default_na=False, na_filter=False)
+    return Table(frame.set_axis(header, axis=1), file, sha256, frozen(rows, np.intp), tuple(notes))
 
 
-def _shape_problems(
-    header: list[str], filled: list[tuple[int, list[str]]], file: str, header_row: int
-) -> tuple[Problem, ...]:
+def _shape_problems(header: list[str], widths: Int1, file: str, header_row: int) -> tuple[Problem, ...]:
     problems = []
     twice = sorted({name for name in header if header.count(name) > 1})
     if twice or not header:
@@ -174,17 +178,18 @@ def _shape_problems(
             else "there is no header"
         )
         problems.append(Problem("DATA-104", f"{what}.", file=file, line=header_row))
-    odd = [(row, len(record)) for row, record in filled if len(record) != len(header)]
-    if odd:
-        many = "row" if len(odd) == 1 else "rows"
+    odd = np.flatnonzero((widths != len(header)) & (widths > 0))
+    if len(odd):
+        at = (odd + header_row + 1).tolist()
+        many = "row" if len(at) == 1 else "rows"
         problems.append(
             Problem(
                 "DATA-104",
-                f"{many} {listed(row for row, _ in odd)} have another number of cells than the header ({len(header)}); "
-                f"row {odd[0][0]} has {odd[0][1]}.",
+                f"{many} {listed(at)} have another number of cells than the header ({len(header)}); "
+                f"row {at[0]} has {widths[odd[0]]}.",
                 "A cell that holds the separator needs quotes; a title or source line must go.",
                 file,
-                odd[0][0],
+                at[0],
             )
         )
     return tuple(problems)

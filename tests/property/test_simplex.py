@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from scipy import sparse
 
 from impact.arrays import Float1, Float2
-from impact.numerics import simplex
+from impact.numerics import simplex_methods as methods
 from impact.numerics.simplex import GAP, Simplex, solve, solve_fw
 
 Problem = tuple[Float2, Float1, float, Float1]
@@ -74,14 +74,14 @@ def by_clarabel(problem: Problem) -> Float1:
     scale, donors = size(problem), a.shape[1]
     x = a - b[:, None]
     quadratic = sparse.csc_array(np.triu(2 * (x.T @ x + ridge * np.eye(donors)) / scale))
-    rows = sparse.vstack([sparse.csc_array(np.ones((1, donors))), -sparse.eye_array(donors)]).tocsc()
+    rows = sparse.csc_array(np.vstack([np.ones((1, donors)), -np.eye(donors)]))
     options = clarabel.DefaultSettings()
     options.verbose = False
     options.tol_gap_abs = options.tol_gap_rel = options.tol_feas = 1e-12
     cones = [clarabel.ZeroConeT(1), clarabel.NonnegativeConeT(donors)]
     found = clarabel.DefaultSolver(quadratic, 2 * linear / scale, rows, np.r_[1.0, np.zeros(donors)], cones, options)
-    w = np.maximum(np.asarray(found.solve().x), 0.0)
-    return w / w.sum()
+    w: Float1 = np.maximum(np.asarray(found.solve().x, dtype=np.float64), 0.0)
+    return w / float(w.sum())
 
 
 def least_norm_by_clarabel(a: Float2, b: Float1) -> Float1:
@@ -219,17 +219,17 @@ def test_thousands_of_donors(periods: int, donors: int, ridge: float) -> None:
 
 
 def test_what_the_own_methods_miss_goes_to_the_general_solver(monkeypatch: pytest.MonkeyPatch) -> None:
-    def stuck(program: simplex._Program, first: Float1 | None) -> tuple[Float1, int]:
+    def stuck(program: methods.Program, first: Float1 | None) -> tuple[Float1, int]:
         return np.eye(program.x.shape[0])[0], 1
 
     problem = build(3, "normal", 8, 20, 0.0, 0.0)
     expected = run(problem)
-    monkeypatch.setattr(simplex, "_sparse", stuck)
+    monkeypatch.setattr(methods, "sparse", stuck)
     found = run(problem)
     certified(problem, found)
     np.testing.assert_allclose(found.weights, expected.weights, atol=1e-9)
-    monkeypatch.setattr(simplex, "_general", lambda program: stuck(program, None)[0])
-    monkeypatch.setattr(simplex, "_corral", stuck)
+    monkeypatch.setattr(methods, "general", lambda program: stuck(program, None)[0])
+    monkeypatch.setattr(methods, "corral", stuck)
     assert run(problem).status == "not converged"
     assert run(problem).gap > GAP
 
@@ -245,6 +245,7 @@ def test_frank_wolfe_comes_near_and_says_how_near() -> None:
 
 @pytest.mark.parametrize(("change", "says"), [
     ({"b": [1.0]}, "b has shape"), ({"linear": [1.0]}, "linear has shape"), ({"a": np.ones((2, 0))}, "no column"),
+    ({"a": np.ones((0, 2)), "b": []}, "no row"),
     ({"ridge": -1.0}, "ridge is"), ({"ridge": np.nan}, "ridge is"), ({"a": [[1.0, np.nan], [0.0, 1.0]]}, "finite"),
     ({"start": [-1.0, 2.0]}, "start must be"), ({"start": [1.0]}, "start has shape"),
 ])
