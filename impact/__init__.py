@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from impact.errors import DataError, ImpactError, Refused, SpecError, UsageError
-    from impact.evidence.result import Result
+    from impact.evidence.answer import Result
     from impact.facade import estimate
     from impact.panel import Panel
     from impact.targets import Target
@@ -21,7 +21,7 @@ _HOME = {
     "ImpactError": "impact.errors",
     "Panel": "impact.panel",
     "Refused": "impact.errors",
-    "Result": "impact.evidence.result",
+    "Result": "impact.evidence.answer",
     "SpecError": "impact.errors",
     "Target": "impact.targets",
     "UsageError": "impact.errors",

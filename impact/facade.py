@@ -9,7 +9,7 @@ from typing import Any
 from impact.errors import Problem, Refused, UsageError
 from impact.estimators.protocol import Estimator
 from impact.estimators.registry import resolve as resolve_estimator
-from impact.evidence.result import Result
+from impact.evidence.answer import Result
 from impact.inference.protocol import Inference, evaluate
 from impact.inference.registry import resolve as resolve_inference
 from impact.inference.support import support
@@ -102,4 +102,7 @@ def _built(maker: Any, options: dict[str, Any]) -> Any:
 
 def _signature(given: object, maker: Any) -> str:
     name = given if isinstance(given, str) else getattr(given, "name", type(given).__name__)
-    return f"{name}{inspect.signature(maker) if maker else ' (an object, already configured)'}"
+    if maker is None:
+        return f"{name} (an object, already configured)"
+    parameters = inspect.signature(maker).parameters.values()
+    return f"{name}({', '.join(f'{one.name}={one.default!r}' for one in parameters)})"

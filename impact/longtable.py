@@ -79,6 +79,7 @@ class _Reader:
         self.problems: list[Problem] = []
         self.row_unit, self.units = self._keys(columns.unit)
         self.row_time, self.times = self._keys(columns.time)
+        self.numeric_time = np.asarray(self.times).dtype.kind in "iuf"
         self._stop()
         self.shape = (len(self.units), len(self.times))
         self.cell = self.row_unit * self.shape[1] + self.row_time
@@ -112,7 +113,13 @@ class _Reader:
     def _keys(self, name: str) -> tuple[Int1, Any]:
         import pandas as pd
 
-        codes, values = pd.factorize(self.df[name], sort=True)
+        column = self.df[name]
+        if name == self.columns.time and (column.dtype == object or pd.api.types.is_string_dtype(column)):
+            # Numbers that came as text sort as numbers: 10 after 9.
+            numbers = pd.to_numeric(column, errors="coerce")
+            if numbers.notna().all():
+                column = numbers
+        codes, values = pd.factorize(column, sort=True)
         if (codes < 0).any():
             self._say("PANEL-002", name, f"blank in rows {self._rows(codes < 0)}", "every row needs a unit and a period")
         return codes.astype(np.intp, copy=False), values
@@ -126,7 +133,7 @@ class _Reader:
             return column.to_numpy(dtype=np.float64, na_value=np.nan)
         read = pd.to_numeric(column, errors="coerce")
         text = column.astype("string").str.strip()
-        bad = (read.isna() & column.notna() & (text != "")).to_numpy(dtype=bool)
+        bad = (read.isna() & column.notna() & ~text.str.lower().isin(["", "nan"])).to_numpy(dtype=bool)
         if bad.any():
             examples = _few([repr(value) for value in text[bad].unique()[:4]])
             self._say("PANEL-004", name, f"not a number ({examples}) in rows {self._rows(bad)}",
@@ -174,8 +181,7 @@ class _Reader:
         import pandas as pd
 
         column = self.df[name]
-        numeric_time = pd.api.types.is_numeric_dtype(self.df[self.columns.time])
-        if numeric_time:
+        if self.numeric_time:
             start = self._numbers(name)
             never = ~np.isfinite(start) | (start == 0)
             self._constant(name, np.where(never, np.inf, start))

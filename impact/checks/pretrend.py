@@ -1,0 +1,40 @@
+"""Did the areas and their comparison already drift apart before the start? Reported, never a gate."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from impact.arrays import Float1
+from impact.checks.protocol import Check, Verdict
+
+__all__ = ["pretrend"]
+
+
+def pretrend(terms: tuple[str, ...], p_values: Float1, threshold: float, *, used: bool) -> Check:
+    """The smallest Bonferroni-adjusted p-value of the pre-period terms is above `threshold`.
+
+    Passing is weak evidence when the test has little power; the power and an equivalence bound come with a later version.
+
+    Parameters
+    ----------
+    terms : tuple of str
+        Event times; those below 0 are pre-periods.
+    p_values : (m,) float
+        By the declared inference; nan where it was refused.
+    used : bool
+        Whether outcomes before the start were used for matching or weights, which makes the check circular.
+    """
+
+    def check(statistic: float | None, verdict: Verdict, because: str = "") -> Check:
+        return Check("pre-trend", statistic, threshold, verdict, False, "pre", "pre-trend", because)
+
+    before = np.array([term.lstrip("-").isdigit() and int(term) < 0 for term in terms])
+    if used:
+        return check(None, "not_evaluated", "matched-on-outcomes")
+    if not before.any():
+        return check(None, "not_evaluated", "no-pre-period")
+    known = p_values[before]
+    if not np.isfinite(known).all():
+        return check(None, "not_evaluated", "no-interval")
+    adjusted = min(1.0, float(known.min()) * int(before.sum()))
+    return check(adjusted, "pass" if adjusted > threshold else "fail")

@@ -1,0 +1,266 @@
+"""The command line. Results go to standard output, progress and messages to standard error."""
+
+from __future__ import annotations
+
+import io
+import sys
+from collections.abc import Callable, Sequence
+from functools import wraps
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from impact.errors import ImpactError, WriteError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from impact.evidence.record import Evidence
+    from impact.parallel import Progress
+
+__all__ = ["app", "main"]
+
+COMPLETED, FINDINGS, BAD_INPUT, NO_NUMBER, NOT_WRITTEN, INTERRUPTED = 0, 1, 2, 3, 4, 130
+
+app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False, rich_markup_mode=None,
+                  help="Impact evaluation of a place-based programme: what changed, compared with what, and how sure.")
+
+
+def command(function: Callable[..., int]) -> Callable[..., None]:
+    """Register a command that returns its exit code; every error of ours becomes a message and a code, never a traceback."""
+
+    @app.command()
+    @wraps(function)
+    def guarded(*args: Any, **options: Any) -> None:
+        try:
+            code = function(*args, **options)
+        except WriteError as error:
+            typer.echo(str(error), err=True)
+            code = NOT_WRITTEN
+        except ImpactError as error:
+            many = len(error.problems)
+            typer.echo(f"{error}\n{many} problem{'s' if many > 1 else ''}; nothing was written.", err=True)
+            code = BAD_INPUT
+        except KeyboardInterrupt:
+            typer.echo("interrupted; the last complete bundle still stands.", err=True)
+            code = INTERRUPTED
+        raise typer.Exit(code)
+
+    return guarded
+
+
+Data = Annotated[list[Path] | None, typer.Option("--data", help="Folder in which the study's data may also stand; repeatable.")]
+Workers = Annotated[int, typer.Option("--workers", min=1, help="Processes; results are the same for any number.")]
+
+
+@command
+def check(study: Annotated[Path, typer.Argument(help="study.yaml")], data: Data = None) -> int:
+    """Read the specification and the data, and say what would be compared; outcomes after the start stay closed."""
+    from impact.study.read import read_study
+    from impact.study.run import explain
+
+    typer.echo(explain(read_study(study), data or []))
+    return COMPLETED
+
+
+@command
+def run(
+    study: Annotated[Path, typer.Argument(help="study.yaml")],
+    data: Data = None,
+    out: Annotated[Path | None, typer.Option("--out", help="Folder of the bundle; default out/<id>.")] = None,
+    workers: Workers = 1,
+) -> int:
+    """Run a study and write its bundle: numbers, figures, report and manifest."""
+    from impact.study.read import read_study
+    from impact.study.run import run as run_study
+
+    with _bar() as progress:
+        bundle = run_study(read_study(study), data=data or [], out=out, workers=workers, progress=progress)
+    for name in ("report.html", "results.json", "tidy.csv", "manifest.json"):
+        typer.echo(bundle.path / name)
+    typer.echo(_verdict(bundle.outcomes), err=True)
+    return FINDINGS if bundle.findings else COMPLETED
+
+
+@command
+def show(
+    bundle: Annotated[Path, typer.Argument(help="Folder of a bundle.")],
+    address: Annotated[str, typer.Argument(help="Role or name of an estimate, such as primary or event.")] = "",
+) -> int:
+    """Print the estimates of a bundle."""
+    from impact.errors import Problem, UsageError
+    from impact.study.bundle import read_bundle
+
+    found = read_bundle(bundle)
+    table = found.tidy()
+    if address:
+        chosen = table[(table["role"] == address) | (table["name"] == address) | (table["outcome"] == address)]
+        if chosen.empty:
+            known = sorted({*table["role"], *table["name"], *table["outcome"]} - {""})
+            raise UsageError(Problem("USAGE-006", f"the bundle has no estimate {address!r}", f"it has: {', '.join(known)}"))
+        table = chosen
+    columns = ["outcome", "role", "name", "term", "weighting", "estimate", "ci_low", "ci_high", "p_value", "unit", "status"]
+    typer.echo(table[columns].to_string(index=False, na_rep="-"))
+    typer.echo(_verdict(found.outcomes), err=True)
+    return COMPLETED
+
+
+@command
+def report(
+    bundle: Annotated[Path, typer.Argument(help="Folder of a bundle.")],
+    out: Annotated[Path | None, typer.Option("--out", help="File to write; default report.html in the bundle's folder.")] = None,
+) -> int:
+    """Render the report of a bundle again, from its results alone."""
+    from impact.files import write
+    from impact.study.bundle import read_bundle
+    from impact.study.render import pages
+
+    found = read_bundle(bundle)
+    target = out or bundle / "report.html"
+    for name, text in pages(found.outcomes)[0].items():
+        place = target if name == "report.html" else target.parent / name
+        write(place, text)
+        typer.echo(place)
+    return COMPLETED
+
+
+@command
+def estimate(
+    file: Annotated[Path, typer.Argument(help="Long table: CSV or parquet.")],
+    unit: Annotated[str, typer.Option("--unit", help="Column of the unit.")],
+    time: Annotated[str, typer.Option("--time", help="Column of the period.")],
+    outcome: Annotated[str, typer.Option("--outcome", help="Column of the outcome.")],
+    first_treated: Annotated[str, typer.Option("--first-treated", help="Column of the first treated period; blank or 0 is never.")],
+    cluster: Annotated[str | None, typer.Option("--cluster")] = None,
+    area: Annotated[str | None, typer.Option("--area")] = None,
+    residents: Annotated[str | None, typer.Option("--residents")] = None,
+    weight: Annotated[str | None, typer.Option("--weight")] = None,
+    se: Annotated[str | None, typer.Option("--se")] = None,
+    covariates: Annotated[str, typer.Option("--covariates", help="Columns, separated by commas.")] = "",
+    weighting: Annotated[str, typer.Option("--weighting", help="area, resident or unit.")] = "unit",
+    options: Annotated[list[str] | None, typer.Option("--set", help="key=value of the estimator or the inference; repeatable.")] = None,
+    estimator: Annotated[str, typer.Option("--estimator")] = "group-time",
+    target: Annotated[str, typer.Option("--target", help="average, event, cohort, calendar or unit.")] = "average",
+    inference: Annotated[str, typer.Option("--inference")] = "cluster-jackknife",
+    level: Annotated[float, typer.Option("--level", min=0.5, max=0.999)] = 0.95,
+    seed: Annotated[int, typer.Option("--seed")] = 1,
+    workers: Workers = 1,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the table as JSON records.")] = False,
+) -> int:
+    """Estimate an effect from any long table."""
+    import impact
+    from impact.errors import Refused
+    from impact.parallel import Parallel
+
+    frame = _long_table(file, {outcome, *([se] if se else []), *_split(covariates)})
+    panel = impact.Panel.from_frame(
+        frame, unit=unit, time=time, outcome=outcome, first_treated=first_treated, cluster=cluster, area=area, residents=residents,
+        weight=weight, se=se, covariates=_split(covariates),
+    )
+    with _bar() as progress:
+        result = impact.estimate(
+            panel, estimator, target=target, weighting=weighting, inference=inference, level=level, seed=seed,  # type: ignore[arg-type]
+            parallel=Parallel(workers, progress), **_options(options or []),
+        )
+    if isinstance(result, Refused):
+        typer.echo(str(result), err=True)
+        return NO_NUMBER
+    typer.echo(_records(result.tidy()) if as_json else result.summary())
+    refused = isinstance(result.uncertainty, Refused) or any(result.uncertainty.refused)
+    return FINDINGS if refused else COMPLETED
+
+
+def main() -> None:
+    """Entry point."""
+    # Names and sentences are Dutch; a console with another encoding must not end a run.
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
+    app()
+
+
+def _split(names: str) -> tuple[str, ...]:
+    return tuple(name.strip() for name in names.split(",") if name.strip())
+
+
+def _options(given: list[str]) -> dict[str, Any]:
+    """``key=value`` pairs; a value is a whole number, a number, or text."""
+    from impact.errors import Problem, UsageError, raise_all
+
+    raise_all([Problem("USAGE-007", f"--set {item!r} is not key=value", "such as --set control=not-yet")
+               for item in given if "=" not in item], UsageError)
+    return {key.strip(): _scalar(value.strip()) for key, _, value in (item.partition("=") for item in given)}
+
+
+def _scalar(text: str) -> int | float | str:
+    for kind in (int, float):
+        try:
+            return kind(text)
+        except ValueError:
+            continue
+    return text
+
+
+def _long_table(file: Path, numbers: set[str]) -> pd.DataFrame:
+    """The table as text and numbers: CBS marks among the numbers are told, decimal commas are read."""
+    from impact.errors import DataError, Problem, raise_all
+    from impact.sources.contract import listed
+    from impact.sources.tables import Table, read_table
+    from impact.sources.values import Values, read_values
+
+    table = read_table(file, file=str(file))
+    if not isinstance(table, Table):
+        raise DataError(table)
+    frame = table.frame.copy()
+    problems: list[Problem] = []
+    for name in sorted(numbers & set(frame.columns)):
+        read = read_values(frame[name])
+        if isinstance(read, Values):
+            frame[name] = read.number
+        else:
+            problems += [Problem("DATA-108", f"{bad.text!r} is not a number ({bad.why})", "", str(file), int(table.rows[bad.rows[0]]),
+                                 path=name, excerpt="") for bad in read]
+    raise_all(problems, DataError)
+    return frame
+
+
+def _verdict(outcomes: Sequence[Evidence]) -> str:
+    """How a run ended, in words."""
+    failed = sum(check.verdict == "fail" for evidence in outcomes for check in evidence.checks)
+    refused = sum(len(evidence.refusals) for evidence in outcomes)
+    parts = ["run completed"]
+    if failed:
+        parts.append(f"{failed} check{'s' if failed > 1 else ''} not met")
+    if refused:
+        parts.append(f"{refused} answer{'s' if refused > 1 else ''} refused")
+    return "; ".join([*parts, "exploratory: the design was not locked beforehand"])
+
+
+def _records(table: pd.DataFrame) -> str:
+    """JSON records with every digit; null for not-a-number."""
+    import json
+
+    rows = [{name: None if value != value else value for name, value in row.items()} for row in table.to_dict("records")]
+    return json.dumps(rows, ensure_ascii=False, indent=1, allow_nan=False)
+
+
+class _bar:
+    """A progress bar on standard error, one line per kind of work; plain silence where there is no terminal."""
+
+    def __enter__(self) -> Progress:
+        from rich.console import Console
+        from rich.progress import Progress as Bar
+
+        self.bar = Bar(console=Console(stderr=True), transient=True)
+        self.tasks: dict[str, Any] = {}
+        self.bar.start()
+        return self.advance
+
+    def advance(self, label: str, done: int, total: int) -> None:
+        if label not in self.tasks:
+            self.tasks[label] = self.bar.add_task(label, total=total)
+        self.bar.update(self.tasks[label], completed=done, total=total)
+
+    def __exit__(self, *_: object) -> None:
+        self.bar.stop()

@@ -1,0 +1,131 @@
+"""The answer of ``impact.estimate``: terms, their uncertainty, and everything needed to draw or tabulate them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from impact.cells import Fit
+from impact.errors import Refused
+from impact.inference.protocol import Uncertainty
+from impact.panel import Panel
+from impact.targets import Effects, Target
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from impact.evidence.charts import ResultPlots
+
+__all__ = ["COLUMNS", "Result"]
+
+COLUMNS = ("target", "term", "weighting", "estimate", "std_error", "df", "statistic", "p_value", "ci_low", "ci_high", "band_low",
+           "band_high", "n", "areas", "clusters", "method", "unit", "status")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Result:
+    """An estimate with its uncertainty.
+
+    Attributes
+    ----------
+    panel : Panel
+        As prepared for the target.
+    target : Target
+    fit : Fit
+    effects : Effects
+    uncertainty : Uncertainty or Refused
+        A refusal leaves the estimates standing, without interval or p-value.
+    method, inference : str
+        Names of the estimator and the inference.
+    support : str
+        Whether this pair is known to hold its level: sized, conservative or unsized.
+    seed : int
+    """
+
+    panel: Panel
+    target: Target
+    fit: Fit
+    effects: Effects
+    uncertainty: Uncertainty | Refused
+    method: str
+    inference: str
+    support: str
+    seed: int
+
+    def tidy(self) -> pd.DataFrame:
+        """One row per term; numbers that are not given are nan and `status` says why.
+
+        `n` counts the units with weight, treated and control; `clusters` those with weight in the term.
+        """
+        import pandas as pd
+
+        from impact.inference.protocol import Found, spread
+
+        clusters, _, _, _ = spread(Found(self.panel, self.fit, self.effects))
+        known = self.uncertainty if isinstance(self.uncertainty, Uncertainty) else None
+        nothing = np.full(len(self.effects.terms), np.nan)
+        error = nothing if known is None else known.std_error
+        with np.errstate(divide="ignore", invalid="ignore"):
+            statistic = self.effects.estimate / error
+        controls = self.panel.never if self.panel.pairs is None else (self.panel.pairs > 0).any(axis=0)
+        table: dict[str, Any] = {
+            "target": self.target.kind, "term": self.effects.terms, "weighting": self.target.weighting,
+            "estimate": self.effects.estimate, "std_error": error, "df": nothing if known is None else known.df,
+            "statistic": statistic, "p_value": nothing if known is None else known.p_value,
+            "ci_low": nothing if known is None else known.low, "ci_high": nothing if known is None else known.high,
+            "band_low": nothing, "band_high": nothing,
+            "n": int(((self.panel.treated | controls) & (self.panel.weight > 0)).sum()), "areas": self.effects.areas,
+            "clusters": clusters, "method": self.method, "unit": self.panel.unit,
+            "status": [self.status(term) for term in range(len(self.effects.terms))],
+        }
+        return pd.DataFrame(table)[list(COLUMNS)]
+
+    def status(self, term: int) -> str:
+        """"ok", "unsized", or why the term has no interval."""
+        refused = self.uncertainty if isinstance(self.uncertainty, Refused) else self.uncertainty.refused[term]
+        if refused is not None:
+            return f"refused: {refused.because}"
+        return "ok" if self.support in ("sized", "conservative") else self.support
+
+    def weights(self) -> pd.DataFrame:
+        """Unit weights in long form: group, unit, weight; empty when the estimator has none. Weights of 0 are left out."""
+        import pandas as pd
+
+        found = self.fit.weights
+        rows = [] if found is None else [
+            (group, unit, float(weight))
+            for group, row in zip(found.groups, found.unit, strict=True)
+            for unit, weight in zip(found.units, row, strict=True) if weight > 0
+        ]
+        return pd.DataFrame(rows, columns=["group", "unit", "weight"])
+
+    def summary(self) -> str:
+        """A few lines of text for a terminal."""
+        from impact.inference.protocol import Found, spread
+
+        clusters, treated, largest, effective = spread(Found(self.panel, self.fit, self.effects))
+        named = "" if self.panel.clustered else " (no cluster was given: every unit is its own)"
+        lines = [f"{self.method}, {self.inference}, target {self.target.kind} weighted by {self.target.weighting}"]
+        known = self.uncertainty if isinstance(self.uncertainty, Uncertainty) else None
+        for number, term in enumerate(self.effects.terms):
+            line = f"  {term:>10}  {self.effects.estimate[number]:.4g}"
+            if known is not None and np.isfinite(known.low[number]):
+                line += f" [{known.low[number]:.4g}, {known.high[number]:.4g}]"
+            if known is not None and np.isfinite(known.p_value[number]):
+                line += f" p = {known.p_value[number]:.3g}"
+            status = self.status(number)
+            lines.append(line if status == "ok" else f"{line}  ({status})")
+        lines.append(f"clusters {clusters[-1]}, treated {treated[-1]}, largest share {largest[-1]:.0%}, effective {effective[-1]:.1f}{named}")
+        lines += [f"set aside, treated from the first period: {', '.join(self.panel.aside)}"] if self.panel.aside else []
+        if isinstance(self.uncertainty, Refused):
+            lines.append(str(self.uncertainty))
+        return "\n".join([*lines, *self.fit.notes])
+
+    @property
+    def plot(self) -> ResultPlots:
+        """Figures: ``event_study()``, ``gap()``, ``weights()``."""
+        from impact.evidence.charts import ResultPlots
+
+        return ResultPlots(self)

@@ -1,0 +1,110 @@
+"""What a report is made of, before any format: sections of paragraphs, tables and figures."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+__all__ = ["Block", "Cell", "Code", "Column", "Document", "Figure", "Foreign", "Paragraph", "Points", "Section", "Table"]
+
+
+@dataclass(frozen=True, slots=True)
+class Foreign:
+    """Text in another language than the document (`lang` is its code)."""
+
+    text: str
+    lang: str
+
+
+@dataclass(frozen=True, slots=True)
+class Code:
+    """A command, a digest or a file name."""
+
+    text: str
+
+
+Cell = str | Foreign | Code
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """Head of a column; numbers stand to the right."""
+
+    title: str
+    number: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """The first cell of every row is its head. A `folded` table is opened by the reader, and always open on paper.
+
+    `total` is a last row with one value for all columns.
+    """
+
+    caption: str
+    columns: tuple[Column, ...]
+    rows: tuple[tuple[Cell, ...], ...]
+    note: str = ""
+    folded: bool = False
+    total: tuple[Cell, Cell] | None = None
+
+    kind: ClassVar[str] = "table"
+
+    def __post_init__(self) -> None:
+        if any(len(row) != len(self.columns) for row in self.rows):
+            raise ValueError(f"a row of {self.caption!r} has another number of cells than the {len(self.columns)} columns")
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """A drawing (SVG with its own alternative text) and the numbers it shows."""
+
+    caption: str
+    svg: str
+    table: Table
+
+    kind: ClassVar[str] = "figure"
+
+
+@dataclass(frozen=True, slots=True)
+class Paragraph:
+    """One paragraph: pieces that follow each other with a space between."""
+
+    pieces: tuple[Cell, ...]
+
+    kind: ClassVar[str] = "paragraph"
+
+
+@dataclass(frozen=True, slots=True)
+class Points:
+    """A list of separate remarks."""
+
+    items: tuple[Cell, ...]
+
+    kind: ClassVar[str] = "points"
+
+
+Block = Table | Figure | Paragraph | Points
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """A part with a heading; `name` is its anchor."""
+
+    name: str
+    title: str
+    blocks: tuple[Block, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """A report: what stands on its first page, and the account behind it."""
+
+    language: str
+    title: Cell
+    question: Cell
+    status: str
+    warning: str
+    result: Section
+    front: tuple[Section, ...]
+    account: tuple[Section, ...]

@@ -1,0 +1,210 @@
+"""The first page: what was found, in words and in one table, and what that does not say."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from impact.evidence.document import Cell, Code, Column, Paragraph, Points, Section, Table
+from impact.evidence.language import Texts, listed, number, p_value
+from impact.evidence.record import Change, Evidence, Second
+from impact.evidence.result import (
+    Printed,
+    in_language,
+    interval,
+    periods,
+    plain,
+    printed,
+    reason,
+    size,
+    value,
+    window,
+    within,
+)
+
+__all__ = ["check_title", "front", "result"]
+
+
+def result(evidence: Evidence, say: Texts) -> Section:
+    """What was found, in words; `evidence` is the visible one."""
+    title = say("result.sealed_title") if evidence.sealed else say("result.title")
+    return Section("resultaat", title, tuple(Paragraph((piece,)) for piece in _sentences(evidence, say)))
+
+
+def front(evidence: Evidence, say: Texts) -> tuple[Section, ...]:
+    """The parts of the first page that follow the result; `evidence` is the visible one."""
+    parts = [_change(evidence, say), _basis(evidence, say), _left_out(evidence, say), _not_said(evidence, say), _verify(evidence, say)]
+    return tuple(part for part in parts if part is not None)
+
+
+def check_title(name: str, say: Texts) -> str:
+    """The title of a check; its own name where the catalogue does not know it."""
+    return say.known(f"checks.{name}.title", name)
+
+
+# --- the result in words --------------------------------------------------------------------------------------------------
+
+
+def _sentences(evidence: Evidence, say: Texts) -> Iterator[Cell]:
+    common = {
+        "outcome": within(plain(in_language(evidence.outcome, say.language))),
+        "areas": number(evidence.primary.areas, say.language, 0),
+        "total": number(evidence.areas_total, say.language, 0),
+        "period": window(evidence),
+    }
+    shown = printed(evidence.primary)
+    if evidence.sealed:
+        yield say("result.sealed", checks=_gates(evidence, say), **common)
+        return
+    if shown is None:
+        yield say("result.no_estimate", **common)
+        if evidence.primary.refused is not None:
+            yield from reason(evidence.primary.refused, evidence, say)
+        return
+    difference = size(shown.value, shown.digits, say, evidence.unit)
+    if shown.low is None or shown.high is None:
+        yield say("result.point" if shown.value else "result.point_same", difference=difference, **common)
+        yield from _without_interval(evidence, say)
+    else:
+        level = number(100 * evidence.primary.level, say.language, 0)
+        low, high = (size(x, shown.digits, say) for x in (shown.low, shown.high))
+        yield say("result.found" if shown.value else "result.found_same", difference=difference, level=level, low=low, high=high,
+                  **common)
+        yield say("result.outside_zero" if shown.low > 0 or shown.high < 0 else "result.inside_zero", **common)
+        yield from _against_smallest(evidence, shown.low, shown.high, say)
+    yield say("result.caution")
+
+
+def _without_interval(evidence: Evidence, say: Texts) -> Iterator[Cell]:
+    if evidence.primary.refused is not None:
+        yield from (piece for piece in reason(evidence.primary.refused, evidence, say)[1:2] if plain(piece))
+    seconds = sorted((s for s in evidence.primary.beside if s.p_value is not None), key=lambda s: s.name != "placebo-space")
+    if seconds:
+        yield _second(seconds[0], say)
+    yield say("result.not_established", outcome=within(plain(in_language(evidence.outcome, say.language))))
+
+
+def _second(second: Second, say: Texts) -> str:
+    p = second.p_value if second.p_value is not None else 1.0
+    written = p_value(p, say.language, None if second.enumerated else second.draws)
+    written = written if written.startswith("<") else f"= {written}"
+    if second.name != "placebo-space":
+        return say("result.second", name=say.known(f"inferences.{second.name}.title", second.name), p=written)
+    percent = number(100 * p, say.language, 0) if p >= 0.01 else say("format.under", bound="1")
+    return say("result.placebo", p=written, percent=percent)
+
+
+def _against_smallest(evidence: Evidence, low: float, high: float, say: Texts) -> Iterator[str]:
+    smallest = evidence.smallest
+    if smallest is None:
+        return
+    bound = f"{_plain_number(smallest, say)} {evidence.unit}"
+    if -smallest < low and high < smallest:
+        yield say("result.under_smallest", bound=bound)
+    elif low > smallest or high < -smallest:
+        yield say("result.over_smallest", bound=bound)
+    else:
+        yield say("result.fits_smallest", bound=bound)
+
+
+def _plain_number(x: float, say: Texts) -> str:
+    digits = len(f"{x:.12f}".rstrip("0").partition(".")[2])
+    return number(x, say.language, digits)
+
+
+def _gates(evidence: Evidence, say: Texts) -> str:
+    closed = [check for check in evidence.checks if check.gates and check.verdict != "pass"]
+    return listed((f"‘{check_title(check.name, say)}’" for check in closed), say.language)
+
+
+# --- the table before and after ---------------------------------------------------------------------------------------------
+
+
+def _change(evidence: Evidence, say: Texts) -> Section | None:
+    change, shown = evidence.change, printed(evidence.primary)
+    if change is None or shown is None:
+        return None
+    columns = (Column(say("change.period")), Column(say("change.focus"), True), Column(say("change.comparison"), True))
+    rows: list[tuple[Cell, ...]] = [
+        (say("change.before", period=change.before), *_levels(change.focus_before, change.comparison_before, shown, say)),
+        (say("change.after", period=change.after), *_levels(change.focus_after, change.comparison_after, shown, say)),
+        (say("change.change"), *_moves(change, shown, say)),
+    ]
+    total = (say("change.difference"), f"{value(evidence.primary, say)} ({interval(evidence.primary, say)})")
+    table = Table(say("change.caption", outcome=plain(in_language(evidence.outcome, say.language)), unit=evidence.unit), columns,
+                  tuple(rows), _note(change, shown, evidence, say), total=total)
+    return Section("voor-en-na", say("change.title"), (table,))
+
+
+def _levels(focus: float | None, comparison: float | None, shown: Printed, say: Texts) -> tuple[str, str]:
+    return _level(focus, shown, say), _level(comparison, shown, say)
+
+
+def _level(x: float | None, shown: Printed, say: Texts, *, sign: bool = False) -> str:
+    return say("words.not_given") if x is None else number(x, say.language, shown.digits, sign=sign)
+
+
+def _move(before: float | None, after: float | None) -> float | None:
+    return None if before is None or after is None else after - before
+
+
+def _moves(change: Change, shown: Printed, say: Texts) -> tuple[str, str]:
+    focus, comparison = _move(change.focus_before, change.focus_after), _move(change.comparison_before, change.comparison_after)
+    return _level(focus, shown, say, sign=True), _level(comparison, shown, say, sign=True)
+
+
+def _note(change: Change, shown: Printed, evidence: Evidence, say: Texts) -> str:
+    """Says so where the estimate is not the plain difference of the two changes, beyond rounding."""
+    notes = [say(f"better.{evidence.better}")]
+    focus, comparison = _move(change.focus_before, change.focus_after), _move(change.comparison_before, change.comparison_after)
+    if focus is not None and comparison is not None and abs(focus - comparison - shown.value) > 10.0**-shown.digits:
+        simple = number(focus - comparison, say.language, shown.digits, sign=True)
+        notes.append(say("change.adjusted", simple=simple))
+    return " ".join(notes)
+
+
+# --- the rest of the first page ---------------------------------------------------------------------------------------------
+
+
+def _basis(evidence: Evidence, say: Texts) -> Section:
+    primary, span = evidence.primary, periods(evidence)
+    counts = {
+        "areas": number(primary.areas, say.language, 0), "clusters": number(primary.treated_clusters, say.language, 0),
+        "compared": number(evidence.compared, say.language, 0), "pool": number(evidence.pool, say.language, 0),
+    }
+    pieces = [say("basis.areas", **counts)]
+    if span is not None:
+        pieces.append(say("basis.periods", before=number(span.before, say.language, 0), after=number(span.after, say.language, 0)))
+    verdicts = [check.verdict for check in evidence.checks]
+    if verdicts:
+        pieces.append(say("basis.checks", **{
+            key: number(verdicts.count(verdict), say.language, 0)
+            for key, verdict in (("passed", "pass"), ("failed", "fail"), ("open", "not_evaluated"))
+        }))
+    failed = [f"‘{check_title(check.name, say)}’" for check in evidence.checks if check.verdict == "fail"]
+    if failed:
+        pieces.append(say("basis.failed", checks=listed(failed, say.language)))
+    return Section("basis", say("basis.title"), (Paragraph(tuple(pieces)),))
+
+
+def _left_out(evidence: Evidence, say: Texts) -> Section:
+    items: list[Cell] = [
+        say("left_out.area", name=area.name, reason=area.left_out) for area in evidence.areas if area.left_out
+    ]
+    others = evidence.areas_total - len(evidence.areas)
+    if others > 0:
+        items.append(say("left_out.others" if others > 1 else "left_out.other", count=number(others, say.language, 0)))
+    if evidence.excluded:
+        items.append(say("left_out.units", count=number(len(evidence.excluded), say.language, 0)))
+    blocks = (Points(tuple(items)),) if items else (Paragraph((say("left_out.none"),)),)
+    return Section("niet-meegeteld", say("left_out.title"), blocks)
+
+
+def _not_said(evidence: Evidence, say: Texts) -> Section:
+    keys = ["areas", "people", "target" if evidence.change is not None else "target_sealed", "other_policy", "exploratory"]
+    return Section("wat-niet", say("not_said.title"), (Points(tuple(say(f"not_said.{key}") for key in keys)),))
+
+
+def _verify(evidence: Evidence, say: Texts) -> Section:
+    command = f"impact run studies/{evidence.study}/study.yaml"
+    return Section("nagaan", say("verify.title"), (Paragraph((say("verify.bundle"), say("verify.again"), Code(command))),))
+

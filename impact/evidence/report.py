@@ -1,0 +1,53 @@
+"""The report of a run: one self-contained HTML page, a pure function of the evidence and its figures."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from impact.evidence.document import Document
+from impact.evidence.front import front, result
+from impact.evidence.language import number, texts
+from impact.evidence.record import Evidence
+from impact.evidence.render import html
+from impact.evidence.result import in_language, visible
+from impact.evidence.sections import account
+
+__all__ = ["document", "report_html"]
+
+
+def document(evidence: Evidence, figures: Mapping[str, str], language: str = "nl") -> Document:
+    """The parts of the report, before any format."""
+    say = texts(language)
+    shown = visible(evidence)
+    areas = number(shown.primary.areas, language, 0)
+    return Document(
+        language,
+        in_language(shown.title, language),
+        in_language(shown.question, language),
+        say(f"status.{shown.status}", areas=areas, total=number(shown.areas_total, language, 0)),
+        say("status.placebo") if shown.placebo else "",
+        result(shown, say),
+        front(shown, say),
+        account(shown, {} if shown.sealed else figures, say),
+    )
+
+
+def report_html(evidence: Evidence, figures: Mapping[str, str], language: str = "nl") -> str:
+    """The report as one HTML page without script, font or address from elsewhere.
+
+    Parameters
+    ----------
+    evidence : Evidence
+        What the run has to say. When it is sealed no number of the effect appears, whatever the figures hold.
+    figures : mapping of str to str
+        SVG by name, as ``impact.evidence.plots.figures`` gives them; they stand in the page as they are, so they must come
+        from there and from nowhere else.
+    language : str
+        Language of the texts; study texts that are not in it are marked as Dutch.
+
+    Raises
+    ------
+    UsageError
+        ``TEXT-001``, ``TEXT-002`` when the language has no texts, or none for reports.
+    """
+    return html(document(evidence, figures, language), texts(language))

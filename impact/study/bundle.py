@@ -1,0 +1,157 @@
+"""The bundle: everything a reader, a notebook or a later check needs, in one folder, identical on every machine."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from impact.errors import DataError, Problem
+from impact.evidence.record import Estimate, Evidence
+from impact.evidence.answer import COLUMNS
+from impact.files import folder, sha256, write
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["Bundle", "read_bundle", "tidy", "write_bundle"]
+
+
+@dataclass(frozen=True, slots=True)
+class Bundle:
+    """A bundle on disk.
+
+    Attributes
+    ----------
+    path : Path
+        The folder.
+    outcomes : tuple of Evidence
+        One per outcome of the study, the headline first.
+    """
+
+    path: Path
+    outcomes: tuple[Evidence, ...]
+
+    @property
+    def findings(self) -> int:
+        """Checks not met and refusals over all outcomes."""
+        return sum(evidence.findings for evidence in self.outcomes)
+
+    def tidy(self) -> pd.DataFrame:
+        """Every estimate of the study as one row."""
+        return tidy(self.outcomes)
+
+
+def tidy(outcomes: Sequence[Evidence]) -> pd.DataFrame:
+    """Every estimate as one row: what it is, then the columns of ``Result.tidy``; a sealed outcome has none."""
+    import pandas as pd
+
+    rows = []
+    for evidence in outcomes:
+        if evidence.sealed:
+            continue
+        named: list[tuple[str, str, bool, Estimate]] = [("primary", "", True, evidence.primary)]
+        named += [("weighting", variant.name, variant.same_estimand, variant.estimate) for variant in evidence.weightings]
+        named += [("alternative", variant.name, variant.same_estimand, variant.estimate) for variant in evidence.alternatives]
+        named += [("event", "", True, estimate) for estimate in evidence.event]
+        rows += [_row(evidence, *entry) for entry in named]
+    first = ["study", "outcome", "role", "name", "same_estimand", "exploratory"]
+    return pd.DataFrame(rows, columns=[*first, *COLUMNS, "inference"])
+
+
+def _row(evidence: Evidence, role: str, name: str, same: bool, estimate: Estimate) -> dict[str, Any]:
+    statistic = None if estimate.value is None or not estimate.std_error else estimate.value / estimate.std_error
+    return {
+        "study": evidence.study, "outcome": evidence.indicator, "role": role, "name": name, "same_estimand": same,
+        "exploratory": evidence.status == "exploratory", "target": "event" if role == "event" else "average",
+        "term": estimate.term, "weighting": estimate.weighting, "estimate": estimate.value, "std_error": estimate.std_error,
+        "df": estimate.df, "statistic": statistic,
+        "p_value": estimate.p_value, "ci_low": estimate.low, "ci_high": estimate.high, "band_low": None, "band_high": None,
+        "n": estimate.units, "areas": estimate.areas, "clusters": estimate.clusters, "method": estimate.method,
+        "unit": evidence.unit, "status": "ok" if estimate.refused is None else f"refused: {estimate.refused.because}",
+        "inference": estimate.inference,
+    }
+
+
+def write_bundle(
+    path: Path, outcomes: Sequence[Evidence], pages: Mapping[str, str], figures: Mapping[str, str], versions: Mapping[str, str]
+) -> Bundle:
+    """Write the bundle into `path`; the old one stands until the new one is whole.
+
+    Parameters
+    ----------
+    path : Path
+        The folder of the bundle.
+    outcomes : sequence of Evidence
+    pages, figures : mapping of file name to text
+        HTML pages and SVG figures.
+    versions : mapping
+        Of Python and the packages that computed.
+
+    Raises
+    ------
+    WriteError
+        ``WRITE-001``.
+    """
+    table = tidy(outcomes)
+    parquet = io.BytesIO()
+    table.to_parquet(parquet, index=False)
+    first = outcomes[0]
+    files: dict[str, bytes] = {
+        "results.json": _json({"schema": 1, "study": first.study, "outcomes": [asdict(evidence) for evidence in outcomes]}),
+        "tidy.csv": table.to_csv(index=False, lineterminator="\n").encode("utf-8"),
+        "tidy.parquet": parquet.getvalue(),
+    }
+    files |= {name: text.encode("utf-8") for name, text in {**pages, **{f"figures/{name}": svg for name, svg in figures.items()}}.items()}
+    with folder(path) as place:
+        for name, content in files.items():
+            write(place / name, content)
+        inputs = {(data.role, data.file): data.sha256 for evidence in outcomes for data in evidence.data}
+        manifest = {
+            "schema": 1, "study": first.study, "status": first.status, "seed": first.seed, "spec_sha256": first.spec_sha256,
+            "inputs": [{"role": role, "file": file, "sha256": value} for (role, file), value in sorted(inputs.items())],
+            "outputs": {name: sha256(place / name) for name in sorted(files)},
+            "versions": dict(sorted(versions.items())),
+        }
+        write(place / "manifest.json", _json(manifest))
+    return Bundle(path, tuple(outcomes))
+
+
+def read_bundle(path: Path) -> Bundle:
+    """The bundle in the folder `path`.
+
+    Raises
+    ------
+    DataError
+        ``BUNDLE-001`` no bundle there, ``BUNDLE-002`` its results cannot be read.
+    """
+    from pydantic import TypeAdapter, ValidationError
+
+    file = path / "results.json"
+    if not file.is_file():
+        raise DataError(Problem("BUNDLE-001", "there is no bundle here: results.json is missing", "give the folder that run printed",
+                                file=str(path)))
+    try:
+        parsed = json.loads(file.read_text(encoding="utf-8"))
+        outcomes = TypeAdapter(tuple[Evidence, ...]).validate_python(_tuples(parsed["outcomes"]))
+    except (ValueError, KeyError, TypeError, ValidationError) as error:
+        raise DataError(Problem("BUNDLE-002", f"results.json cannot be read: {str(error).splitlines()[0]}",
+                                "run the study again", file=str(file))) from error
+    return Bundle(path, outcomes)
+
+
+def _tuples(value: Any) -> Any:
+    """JSON has lists where the values have tuples."""
+    if isinstance(value, list):
+        return tuple(_tuples(item) for item in value)
+    if isinstance(value, dict):
+        return {name: _tuples(item) for name, item in value.items()}
+    return value
+
+
+def _json(value: Any) -> bytes:
+    """Readable JSON with sorted keys; nan and infinity are errors, never written."""
+    return (json.dumps(value, ensure_ascii=False, indent=1, sort_keys=True, allow_nan=False) + "\n").encode("utf-8")
