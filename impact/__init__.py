@@ -11,7 +11,18 @@ if TYPE_CHECKING:
     from impact.panel import Panel
     from impact.targets import Target
 
-__all__ = ["DataError", "ImpactError", "Panel", "Refused", "Result", "SpecError", "Target", "UsageError", "__version__", "estimate"]
+__all__ = [
+    "DataError",
+    "ImpactError",
+    "Panel",
+    "Refused",
+    "Result",
+    "SpecError",
+    "Target",
+    "UsageError",
+    "__version__",
+    "estimate",
+]
 
 __version__ = "0.1.0"
 

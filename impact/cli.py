@@ -23,12 +23,17 @@ __all__ = ["app", "main"]
 
 COMPLETED, FINDINGS, BAD_INPUT, NO_NUMBER, NOT_WRITTEN, INTERRUPTED = 0, 1, 2, 3, 4, 130
 
-app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False, rich_markup_mode=None,
-                  help="Impact evaluation of a place-based programme: what changed, compared with what, and how sure.")
+app = typer.Typer(
+    add_completion=False,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    help="Impact evaluation of a place-based programme: what changed, compared with what, and how sure.",
+)
 
 
 def command(function: Callable[..., int]) -> Callable[..., None]:
-    """Register a command that returns its exit code; every error of ours becomes a message and a code, never a traceback."""
+    """Register a command that returns its exit code; an error of ours becomes a message and a code, no traceback."""
 
     @app.command()
     @wraps(function)
@@ -50,7 +55,9 @@ def command(function: Callable[..., int]) -> Callable[..., None]:
     return guarded
 
 
-Data = Annotated[list[Path] | None, typer.Option("--data", help="Folder in which the study's data may also stand; repeatable.")]
+Data = Annotated[
+    list[Path] | None, typer.Option("--data", help="Folder in which the study's data may also stand; repeatable.")
+]
 Workers = Annotated[int, typer.Option("--workers", min=1, help="Processes; results are the same for any number.")]
 
 
@@ -98,9 +105,23 @@ def show(
         chosen = table[(table["role"] == address) | (table["name"] == address) | (table["outcome"] == address)]
         if chosen.empty:
             known = sorted({*table["role"], *table["name"], *table["outcome"]} - {""})
-            raise UsageError(Problem("USAGE-006", f"the bundle has no estimate {address!r}", f"it has: {', '.join(known)}"))
+            raise UsageError(
+                Problem("USAGE-006", f"the bundle has no estimate {address!r}", f"it has: {', '.join(known)}")
+            )
         table = chosen
-    columns = ["outcome", "role", "name", "term", "weighting", "estimate", "ci_low", "ci_high", "p_value", "unit", "status"]
+    columns = [
+        "outcome",
+        "role",
+        "name",
+        "term",
+        "weighting",
+        "estimate",
+        "ci_low",
+        "ci_high",
+        "p_value",
+        "unit",
+        "status",
+    ]
     typer.echo(table[columns].to_string(index=False, na_rep="-"))
     typer.echo(_verdict(found.outcomes), err=True)
     return COMPLETED
@@ -109,7 +130,9 @@ def show(
 @command
 def report(
     bundle: Annotated[Path, typer.Argument(help="Folder of a bundle.")],
-    out: Annotated[Path | None, typer.Option("--out", help="File to write; default report.html in the bundle's folder.")] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", help="File to write; default report.html in the bundle's folder.")
+    ] = None,
 ) -> int:
     """Render the report of a bundle again, from its results alone."""
     from impact.files import write
@@ -131,7 +154,9 @@ def estimate(
     unit: Annotated[str, typer.Option("--unit", help="Column of the unit.")],
     time: Annotated[str, typer.Option("--time", help="Column of the period.")],
     outcome: Annotated[str, typer.Option("--outcome", help="Column of the outcome.")],
-    first_treated: Annotated[str, typer.Option("--first-treated", help="Column of the first treated period; blank or 0 is never.")],
+    first_treated: Annotated[
+        str, typer.Option("--first-treated", help="Column of the first treated period; blank or 0 is never.")
+    ],
     cluster: Annotated[str | None, typer.Option("--cluster")] = None,
     area: Annotated[str | None, typer.Option("--area")] = None,
     residents: Annotated[str | None, typer.Option("--residents")] = None,
@@ -139,7 +164,9 @@ def estimate(
     se: Annotated[str | None, typer.Option("--se")] = None,
     covariates: Annotated[str, typer.Option("--covariates", help="Columns, separated by commas.")] = "",
     weighting: Annotated[str, typer.Option("--weighting", help="area, resident or unit.")] = "unit",
-    options: Annotated[list[str] | None, typer.Option("--set", help="key=value of the estimator or the inference; repeatable.")] = None,
+    options: Annotated[
+        list[str] | None, typer.Option("--set", help="key=value of the estimator or the inference; repeatable.")
+    ] = None,
     estimator: Annotated[str, typer.Option("--estimator")] = "group-time",
     target: Annotated[str, typer.Option("--target", help="average, event, cohort, calendar or unit.")] = "average",
     inference: Annotated[str, typer.Option("--inference")] = "cluster-jackknife",
@@ -155,13 +182,29 @@ def estimate(
 
     frame = _long_table(file, {outcome, *([se] if se else []), *_split(covariates)})
     panel = impact.Panel.from_frame(
-        frame, unit=unit, time=time, outcome=outcome, first_treated=first_treated, cluster=cluster, area=area, residents=residents,
-        weight=weight, se=se, covariates=_split(covariates),
+        frame,
+        unit=unit,
+        time=time,
+        outcome=outcome,
+        first_treated=first_treated,
+        cluster=cluster,
+        area=area,
+        residents=residents,
+        weight=weight,
+        se=se,
+        covariates=_split(covariates),
     )
     with _bar() as progress:
         result = impact.estimate(
-            panel, estimator, target=target, weighting=weighting, inference=inference, level=level, seed=seed,  # type: ignore[arg-type]
-            parallel=Parallel(workers, progress), **_options(options or []),
+            panel,
+            estimator,
+            target=target,
+            weighting=weighting,
+            inference=inference,
+            level=level,
+            seed=seed,  # type: ignore[arg-type]
+            parallel=Parallel(workers, progress),
+            **_options(options or []),
         )
     if isinstance(result, Refused):
         typer.echo(str(result), err=True)
@@ -188,8 +231,14 @@ def _options(given: list[str]) -> dict[str, Any]:
     """``key=value`` pairs; a value is a whole number, a number, or text."""
     from impact.errors import Problem, UsageError, raise_all
 
-    raise_all([Problem("USAGE-007", f"--set {item!r} is not key=value", "such as --set control=not-yet")
-               for item in given if "=" not in item], UsageError)
+    raise_all(
+        [
+            Problem("USAGE-007", f"--set {item!r} is not key=value", "such as --set control=not-yet")
+            for item in given
+            if "=" not in item
+        ],
+        UsageError,
+    )
     return {key.strip(): _scalar(value.strip()) for key, _, value in (item.partition("=") for item in given)}
 
 
@@ -205,7 +254,6 @@ def _scalar(text: str) -> int | float | str:
 def _long_table(file: Path, numbers: set[str]) -> pd.DataFrame:
     """The table as text and numbers: CBS marks among the numbers are told, decimal commas are read."""
     from impact.errors import DataError, Problem, raise_all
-    from impact.sources.contract import listed
     from impact.sources.tables import Table, read_table
     from impact.sources.values import Values, read_values
 
@@ -219,8 +267,18 @@ def _long_table(file: Path, numbers: set[str]) -> pd.DataFrame:
         if isinstance(read, Values):
             frame[name] = read.number
         else:
-            problems += [Problem("DATA-108", f"{bad.text!r} is not a number ({bad.why})", "", str(file), int(table.rows[bad.rows[0]]),
-                                 path=name, excerpt="") for bad in read]
+            problems += [
+                Problem(
+                    "DATA-108",
+                    f"{bad.text!r} is not a number ({bad.why})",
+                    "",
+                    str(file),
+                    int(table.rows[bad.rows[0]]),
+                    path=name,
+                    excerpt="",
+                )
+                for bad in read
+            ]
     raise_all(problems, DataError)
     return frame
 
@@ -241,7 +299,9 @@ def _records(table: pd.DataFrame) -> str:
     """JSON records with every digit; null for not-a-number."""
     import json
 
-    rows = [{name: None if value != value else value for name, value in row.items()} for row in table.to_dict("records")]
+    rows = [
+        {name: None if value != value else value for name, value in row.items()} for row in table.to_dict("records")
+    ]
     return json.dumps(rows, ensure_ascii=False, indent=1, allow_nan=False)
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import NoReturn
 
 __all__ = ["DataError", "ImpactError", "Problem", "Refused", "SpecError", "UsageError", "WriteError", "raise_all"]
 
@@ -67,9 +66,7 @@ class ImpactError(Exception):
     def __init__(self, problems: Iterable[Problem] | Problem | str) -> None:
         if isinstance(problems, str):
             problems = Problem("IMPACT-000", problems)
-        self.problems: tuple[Problem, ...] = (
-            (problems,) if isinstance(problems, Problem) else tuple(problems)
-        )
+        self.problems: tuple[Problem, ...] = (problems,) if isinstance(problems, Problem) else tuple(problems)
         super().__init__("\n".join(str(problem) for problem in self.problems))
 
 
@@ -89,12 +86,11 @@ class WriteError(ImpactError):
     """Output that could not be written; what stood there before still stands."""
 
 
-def raise_all(problems: Iterable[Problem], error: type[ImpactError]) -> NoReturn | None:
+def raise_all(problems: Iterable[Problem], error: type[ImpactError]) -> None:
     """Raise `error` with every problem at once; do nothing when there is none."""
     found = tuple(problems)
     if found:
         raise error(found)
-    return None
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,8 +22,15 @@ __all__ = ["estimate"]
 
 
 def estimate(
-    panel: Panel, estimator: str | Estimator = "group-time", *, target: Kind | Target = "average", weighting: Weighting = "unit",
-    inference: str | Inference = "cluster-jackknife", level: float = 0.95, seed: int = 1, parallel: Parallel | None = None,
+    panel: Panel,
+    estimator: str | Estimator = "group-time",
+    *,
+    target: Kind | Target = "average",
+    weighting: Weighting = "unit",
+    inference: str | Inference = "cluster-jackknife",
+    level: float = 0.95,
+    seed: int = 1,
+    parallel: Parallel | None = None,
     **options: Any,
 ) -> Result | Refused:
     """Estimate an effect and its uncertainty.
@@ -31,6 +38,7 @@ def estimate(
     Parameters
     ----------
     panel : Panel
+        As ``Panel.from_frame`` gives it.
     estimator : str or Estimator
         A registered name ("did", "group-time", "synthetic-control", "synthetic-did") or an object.
     target : str or Target
@@ -66,10 +74,22 @@ def estimate(
         if isinstance(found, Refused):
             return found
         uncertainty = how.run(chosen, panel, asked, streams=Streams(seed), parallel=parallel or Parallel(), full=found)
-    return Result(found.panel, asked, found.fit, found.effects, uncertainty, chosen.name, how.name, support(chosen.name, how.name), seed)
+    return Result(
+        found.panel,
+        asked,
+        found.fit,
+        found.effects,
+        uncertainty,
+        chosen.name,
+        how.name,
+        support(chosen.name, how.name),
+        seed,
+    )
 
 
-def _configured(estimator: str | Estimator, inference: str | Inference, level: float, options: dict[str, Any]) -> tuple[Estimator, Inference]:
+def _configured(
+    estimator: str | Estimator, inference: str | Inference, level: float, options: dict[str, Any]
+) -> tuple[Estimator, Inference]:
     """The two objects, every option given to the one it belongs to."""
     maker = resolve_estimator(estimator) if isinstance(estimator, str) else None
     judge = resolve_inference(inference) if isinstance(inference, str) else None
@@ -77,13 +97,19 @@ def _configured(estimator: str | Estimator, inference: str | Inference, level: f
     second = set(inspect.signature(judge).parameters) - {"level"} if judge else set()
     wrong = [name for name in options if (name in first) == (name in second)]
     if wrong:
-        raise UsageError([
-            Problem("USAGE-002", f"option {name!r} is a parameter of {'both' if name in first else 'neither'}: "
+        raise UsageError(
+            [
+                Problem(
+                    "USAGE-002",
+                    f"option {name!r} is a parameter of {'both' if name in first else 'neither'}: "
                     f"{_signature(estimator, maker)}; {_signature(inference, judge)}",
-                    "give the option to an object of its own" if name in first else
-                    "columns such as cluster, area and residents are named in Panel.from_frame")
-            for name in wrong
-        ])
+                    "give the option to an object of its own"
+                    if name in first
+                    else "columns such as cluster, area and residents are named in Panel.from_frame",
+                )
+                for name in wrong
+            ]
+        )
     chosen = _built(maker, {name: value for name, value in options.items() if name in first}) if maker else estimator
     how = inference
     if judge:

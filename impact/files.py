@@ -89,4 +89,6 @@ def sha256(path: Path) -> str:
 
 def _refused(path: Path, error: OSError) -> Problem:
     reason = error.strerror or type(error).__name__
-    return Problem("WRITE-001", f"cannot write {path.name}: {reason}", "choose another folder with --out", file=str(path))
+    return Problem(
+        "WRITE-001", f"cannot write {path.name}: {reason}", "choose another folder with --out", file=str(path)
+    )

@@ -36,9 +36,21 @@ class Columns:
 
     def named(self) -> tuple[str, ...]:
         """Every column that was named, once."""
-        single = (self.unit, self.time, self.outcome, self.first_treated, self.treated, self.cluster, self.area,
-                  self.residents, self.weight, self.se)
-        return tuple(dict.fromkeys(name for name in (*single, *self.covariates, *(self.place or ())) if name is not None))
+        single = (
+            self.unit,
+            self.time,
+            self.outcome,
+            self.first_treated,
+            self.treated,
+            self.cluster,
+            self.area,
+            self.residents,
+            self.weight,
+            self.se,
+        )
+        return tuple(
+            dict.fromkeys(name for name in (*single, *self.covariates, *(self.place or ())) if name is not None)
+        )
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -94,8 +106,12 @@ class _Reader:
         empty = np.flatnonzero(np.isnan(y).all(axis=1))
         if empty.size:
             names = [str(self.units[unit]) for unit in empty]
-            self._say("PANEL-005", c.outcome, f"{len(empty)} units have no observation at all: {_few(names)}",
-                      "remove them, or complete their outcomes; they are never dropped silently")
+            self._say(
+                "PANEL-005",
+                c.outcome,
+                f"{len(empty)} units have no observation at all: {_few(names)}",
+                "remove them, or complete their outcomes; they are never dropped silently",
+            )
         first = self._indicator(c.treated) if c.treated is not None else self._start(cast("str", c.first_treated))
         fixed = {name: self._fixed(name) for name in (c.residents, c.weight, *(c.place or ())) if name is not None}
         for name in (c.residents, c.weight):
@@ -105,8 +121,15 @@ class _Reader:
         labels = {name: self._labels(name) for name in (c.cluster, c.area) if name is not None}
         self._whole(fixed, labels, first)
         self._stop()
-        return Dense(tuple(str(unit) for unit in self.units), tuple(_period(time) for time in self.times), y, first,
-                     fixed, varying, labels)
+        return Dense(
+            tuple(str(unit) for unit in self.units),
+            tuple(_period(time) for time in self.times),
+            y,
+            first,
+            fixed,
+            varying,
+            labels,
+        )
 
     # Columns ----------------------------------------------------------------------------------------------------
 
@@ -121,7 +144,9 @@ class _Reader:
                 column = numbers
         codes, values = pd.factorize(column, sort=True)
         if (codes < 0).any():
-            self._say("PANEL-002", name, f"blank in rows {self._rows(codes < 0)}", "every row needs a unit and a period")
+            self._say(
+                "PANEL-002", name, f"blank in rows {self._rows(codes < 0)}", "every row needs a unit and a period"
+            )
         return codes.astype(np.intp, copy=False), values
 
     def _numbers(self, name: str) -> Float1:
@@ -136,8 +161,12 @@ class _Reader:
         bad = (read.isna() & column.notna() & ~text.str.lower().isin(["", "nan"])).to_numpy(dtype=bool)
         if bad.any():
             examples = _few([repr(value) for value in text[bad].unique()[:4]])
-            self._say("PANEL-004", name, f"not a number ({examples}) in rows {self._rows(bad)}",
-                      "read the file with impact's table readers, which know the marks of CBS, or clean the column")
+            self._say(
+                "PANEL-004",
+                name,
+                f"not a number ({examples}) in rows {self._rows(bad)}",
+                "read the file with impact's table readers, which know the marks of CBS, or clean the column",
+            )
         return read.to_numpy(dtype=np.float64, na_value=np.nan)
 
     def _matrix(self, name: str) -> Float2:
@@ -171,8 +200,12 @@ class _Reader:
         differs = (values != expected) & ~((values != values) & (expected != expected))
         if differs.any():
             units = [str(self.units[unit]) for unit in np.unique(self.row_unit[differs])]
-            self._say("PANEL-007", name, f"changes within {len(units)} units ({_few(units)}), first in rows {self._rows(differs)}",
-                      "one value per unit is needed; a unit's start of treatment and its cluster do not move")
+            self._say(
+                "PANEL-007",
+                name,
+                f"changes within {len(units)} units ({_few(units)}), first in rows {self._rows(differs)}",
+                "one value per unit is needed; a unit's start of treatment and its cluster do not move",
+            )
 
     # Treatment --------------------------------------------------------------------------------------------------
 
@@ -201,14 +234,23 @@ class _Reader:
         grid = self._matrix(name)
         odd = ~np.isin(grid, (0.0, 1.0)) & ~np.isnan(grid)
         if odd.any():
-            self._say("PANEL-008", name, "a treatment indicator holds other values than 0 and 1", "use first_treated for dates")
+            self._say(
+                "PANEL-008",
+                name,
+                "a treatment indicator holds other values than 0 and 1",
+                "use first_treated for dates",
+            )
         on = np.nan_to_num(grid) == 1
         begun = np.maximum.accumulate(on, axis=1)
         ended = begun & (grid == 0)
         if ended.any():
             rows = ended.reshape(-1)[self.cell]
-            self._say("PANEL-008", name, f"treatment ends again in rows {self._rows(rows)}",
-                      "treatment must be absorbing: once treated, always treated")
+            self._say(
+                "PANEL-008",
+                name,
+                f"treatment ends again in rows {self._rows(rows)}",
+                "treatment must be absorbing: once treated, always treated",
+            )
         return np.where(on.any(axis=1), on.argmax(axis=1).astype(np.float64), np.inf)
 
     # Whole table ------------------------------------------------------------------------------------------------
@@ -216,10 +258,16 @@ class _Reader:
     def _duplicates(self) -> None:
         if len(self.cell) and np.bincount(self.cell).max() > 1:
             again = np.bincount(self.cell)[self.cell] > 1
-            self._say("PANEL-003", "", f"more than one row for the same unit and period: rows {self._rows(again)}",
-                      "keep one row per unit and period, or sum them first")
+            self._say(
+                "PANEL-003",
+                "",
+                f"more than one row for the same unit and period: rows {self._rows(again)}",
+                "keep one row per unit and period, or sum them first",
+            )
 
-    def _whole(self, fixed: Mapping[str, Float1], labels: Mapping[str, tuple[Int1, tuple[str, ...]]], first: Float1) -> None:
+    def _whole(
+        self, fixed: Mapping[str, Float1], labels: Mapping[str, tuple[Int1, tuple[str, ...]]], first: Float1
+    ) -> None:
         c = self.columns
         if c.weight is not None and np.isnan(fixed[c.weight]).any():
             self._say("PANEL-006", c.weight, f"blank for units {self._names(np.isnan(fixed[c.weight]))}", "")
@@ -230,11 +278,18 @@ class _Reader:
             lost = np.isfinite(first) & (codes < 0)
             if lost.any():
                 self._say("PANEL-006", c.area, f"treated units without an area: {self._names(lost)}", "")
-            mixed = [name for code, name in enumerate(labels[c.area][1])
-                     if len(np.unique(first[np.isfinite(first) & (codes == code)])) > 1]
+            mixed = [
+                name
+                for code, name in enumerate(labels[c.area][1])
+                if len(np.unique(first[np.isfinite(first) & (codes == code)])) > 1
+            ]
             if mixed:
-                self._say("PANEL-009", c.area, f"areas whose units start at different periods: {_few(mixed)}",
-                          "give every start its own area")
+                self._say(
+                    "PANEL-009",
+                    c.area,
+                    f"areas whose units start at different periods: {_few(mixed)}",
+                    "give every start its own area",
+                )
 
     def _names(self, units: Bool1) -> str:
         return _few([str(self.units[unit]) for unit in np.flatnonzero(units)])
@@ -253,7 +308,11 @@ def _missing_column(df: pd.DataFrame, name: str) -> Problem:
     from difflib import get_close_matches
 
     near = get_close_matches(name, [str(column) for column in df.columns], n=1)
-    hint = f"did you mean {near[0]!r}?" if near else f"the table has: {_few([str(column) for column in df.columns], most=12)}"
+    hint = (
+        f"did you mean {near[0]!r}?"
+        if near
+        else f"the table has: {_few([str(column) for column in df.columns], most=12)}"
+    )
     return Problem("PANEL-001", f"there is no column {name!r}", hint)
 
 

@@ -92,7 +92,9 @@ class Panel:
         covariates = {name: frozen(values) for name, values in self.covariates.items()}
         for name, values in covariates.items():
             if values.shape not in ((count, 1), (count, length)):
-                raise ValueError(f"covariate {name} has shape {values.shape}, expected {(count, 1)} or {(count, length)}")
+                raise ValueError(
+                    f"covariate {name} has shape {values.shape}, expected {(count, 1)} or {(count, length)}"
+                )
         object.__setattr__(self, "covariates", covariates)
         if (self.first <= 0).any():
             raise ValueError("a unit treated from the first period on cannot stand in a panel; set it aside")
@@ -164,10 +166,21 @@ class Panel:
             kept = np.array([self.areas.index(name) for name in areas], dtype=np.intp)
             pairs = _normalised(self.pairs[np.ix_(kept, rows)])
         return replace(
-            self, y=self.y[rows], first=self.first[rows], units=tuple(self.units[row] for row in rows), cluster=cluster,
-            clusters=clusters, area=area, areas=areas, weight=self.weight[rows], group=group, pairs=pairs,
+            self,
+            y=self.y[rows],
+            first=self.first[rows],
+            units=tuple(self.units[row] for row in rows),
+            cluster=cluster,
+            clusters=clusters,
+            area=area,
+            areas=areas,
+            weight=self.weight[rows],
+            group=group,
+            pairs=pairs,
             covariates={name: values[rows] for name, values in self.covariates.items()},
-            residents=pick(self.residents), place=pick(self.place), se=pick(self.se),
+            residents=pick(self.residents),
+            place=pick(self.place),
+            se=pick(self.se),
         )
 
     def drop(self, index: Sequence[int] | Int1) -> Panel:
@@ -184,8 +197,13 @@ class Panel:
         keep = slice(0, period)
         group, _ = _compact(np.where(self.first < period, self.group, -1), self.group_names)
         return replace(
-            self, y=self.y[:, keep], periods=self.periods[keep], group=group,
-            covariates={name: values if values.shape[1] == 1 else values[:, keep] for name, values in self.covariates.items()},
+            self,
+            y=self.y[:, keep],
+            periods=self.periods[keep],
+            group=group,
+            covariates={
+                name: values if values.shape[1] == 1 else values[:, keep] for name, values in self.covariates.items()
+            },
             se=None if self.se is None else self.se[:, keep],
         )
 
@@ -196,8 +214,15 @@ class Panel:
         if area is None or areas is None:
             areas = tuple(name for name, inside in zip(self.units, finite, strict=True) if inside)
             area = np.where(finite, np.cumsum(finite) - 1, -1)
-        return replace(self, first=starts, area=area, areas=areas, group=_cohorts(starts, len(self.periods)),
-                       grouped="cohort", pairs=None)
+        return replace(
+            self,
+            first=starts,
+            area=area,
+            areas=areas,
+            group=_cohorts(starts, len(self.periods)),
+            grouped="cohort",
+            pairs=None,
+        )
 
     def with_outcome(self, y: Float2) -> Panel:
         """The same units and periods with another outcome (N, T)."""
@@ -231,17 +256,33 @@ class Panel:
             weight[treated] /= total[self.area[treated]]
         else:
             if self.residents is None or not np.isfinite(self.residents[treated]).all():
-                raise UsageError(Problem("USAGE-004", "weighting by residents needs the residents of every treated unit",
-                                         "name their column with residents= in Panel.from_frame"))
+                raise UsageError(
+                    Problem(
+                        "USAGE-004",
+                        "weighting by residents needs the residents of every treated unit",
+                        "name their column with residents= in Panel.from_frame",
+                    )
+                )
             weight = np.where(treated, self.residents, self.weight)
         return replace(self, weight=weight)
 
     @staticmethod
     def from_frame(
-        df: pd.DataFrame, *, unit: str, time: str, outcome: str, first_treated: str | None = None,
-        treated: str | None = None, covariates: Sequence[str] = (), cluster: str | None = None, area: str | None = None,
-        residents: str | None = None, weight: str | None = None, se: str | None = None,
-        place: tuple[str, str] | None = None, outcome_unit: str = "",
+        df: pd.DataFrame,
+        *,
+        unit: str,
+        time: str,
+        outcome: str,
+        first_treated: str | None = None,
+        treated: str | None = None,
+        covariates: Sequence[str] = (),
+        cluster: str | None = None,
+        area: str | None = None,
+        residents: str | None = None,
+        weight: str | None = None,
+        se: str | None = None,
+        place: tuple[str, str] | None = None,
+        outcome_unit: str = "",
     ) -> Panel:
         """A panel from a long table with one row per unit and period.
 
@@ -278,14 +319,24 @@ class Panel:
             Every problem at once, with the rows: missing columns, duplicated unit-period rows, a start or cluster that
             changes within a unit, treatment that ends, text among the numbers, units without any observation.
         """
-        columns = Columns(unit, time, outcome, first_treated, treated, tuple(covariates), cluster, area, residents, weight, se, place)
+        columns = Columns(
+            unit, time, outcome, first_treated, treated, tuple(covariates), cluster, area, residents, weight, se, place
+        )
         return _assemble(dense(df, columns), columns, outcome_unit)
 
 
 _INTEGERS = frozenset({"cluster", "area", "group"})
 _SHAPES = {
-    "y": "NT", "first": "N", "cluster": "N", "area": "N", "weight": "N", "group": "N", "residents": "N", "pairs": "AN",
-    "place": "N2", "se": "NT",
+    "y": "NT",
+    "first": "N",
+    "cluster": "N",
+    "area": "N",
+    "weight": "N",
+    "group": "N",
+    "residents": "N",
+    "pairs": "AN",
+    "place": "N2",
+    "se": "NT",
 }
 
 
@@ -305,11 +356,21 @@ def _assemble(table: Dense, columns: Columns, outcome_unit: str) -> Panel:
         place = np.column_stack([table.fixed[name] for name in columns.place])
     first = np.where(table.first <= 0, 1.0, table.first)  # a stand-in; these rows leave at once
     panel = Panel(
-        y=table.y, first=first, units=table.units, periods=table.periods, cluster=cluster, clusters=clusters, area=area,
-        areas=areas, weight=np.ones(count) if columns.weight is None else table.fixed[columns.weight],
-        group=_cohorts(first, length), covariates={name: _narrow(table.varying[name]) for name in columns.covariates},
-        residents=None if columns.residents is None else table.fixed[columns.residents], place=place,
-        se=None if columns.se is None else table.varying[columns.se], unit=outcome_unit,
+        y=table.y,
+        first=first,
+        units=table.units,
+        periods=table.periods,
+        cluster=cluster,
+        clusters=clusters,
+        area=area,
+        areas=areas,
+        weight=np.ones(count) if columns.weight is None else table.fixed[columns.weight],
+        group=_cohorts(first, length),
+        covariates={name: _narrow(table.varying[name]) for name in columns.covariates},
+        residents=None if columns.residents is None else table.fixed[columns.residents],
+        place=place,
+        se=None if columns.se is None else table.varying[columns.se],
+        unit=outcome_unit,
     )
     late = table.first > 0
     if late.all():

@@ -109,7 +109,12 @@ class Target:
             scores = fixed + share @ slopes
             imposed = fixed + relative @ carried
         return Effects(
-            tuple(name for name, _ in rows), weights.T @ cells.effect, weights, scores, imposed, relative @ by_group,
+            tuple(name for name, _ in rows),
+            weights.T @ cells.effect,
+            weights,
+            scores,
+            imposed,
+            relative @ by_group,
             tuple(_areas(panel, by_group[:, column]) for column in range(len(rows))),
         )
 
@@ -126,8 +131,11 @@ class Target:
         inside = self._inside(cells, panel)
         post = inside & cells.post
         if not post.any():
-            return Refused("the effect", "no period after the start is in the target's window",
-                           "Choose a window that overlaps the treated periods of the panel.")
+            return Refused(
+                "the effect",
+                "no period after the start is in the target's window",
+                "Choose a window that overlaps the treated periods of the panel.",
+            )
         if self.kind == "average":
             return [("average", [_own_periods(cells, post) if self.weighting == "area" else post.astype(float)])]
         if self.kind == "event":
@@ -135,12 +143,17 @@ class Target:
             rows = [(str(event), [(inside & (cells.event == event)).astype(float)]) for event in events]
             return [*rows, ("mean", [row[1][0] for row in rows if int(row[0]) >= 0])]
         if self.kind == "calendar":
-            rows = [(panel.periods[period], [(post & (cells.period == period)).astype(float)])
-                    for period in np.unique(cells.period[post])]
+            rows = [
+                (panel.periods[period], [(post & (cells.period == period)).astype(float)])
+                for period in np.unique(cells.period[post])
+            ]
             return [*rows, ("mean", [row[1][0] for row in rows])]
         own = _own_periods(cells, post)
         if self.kind == "cohort":
-            rows = [(panel.periods[int(cohort)], [own * (cells.cohort == cohort)]) for cohort in np.unique(cells.cohort[post])]
+            rows = [
+                (panel.periods[int(cohort)], [own * (cells.cohort == cohort)])
+                for cohort in np.unique(cells.cohort[post])
+            ]
             return [*rows, ("mean", [own])]
         names = panel.group_names
         return [(names[group], [own * (cells.group == group)]) for group in np.unique(cells.group[post])]
@@ -153,9 +166,15 @@ class Target:
             return np.asarray((cells.event >= int(low)) & (cells.event <= int(high)))
         unknown = [label for label in (low, high) if label not in panel.periods]
         if unknown:
-            raise UsageError(Problem("USAGE-005", f"window: {', '.join(unknown)} is not a period of the panel",
-                                     f"periods: {', '.join(panel.periods)}"))
+            raise UsageError(
+                Problem(
+                    "USAGE-005",
+                    f"window: {', '.join(unknown)} is not a period of the panel",
+                    f"periods: {', '.join(panel.periods)}",
+                )
+            )
         return np.asarray((cells.period >= panel.periods.index(low)) & (cells.period <= panel.periods.index(high)))
+
 
 def _own_periods(cells: Cells, post: Bool1) -> Float1:
     """(C,) one over the group's number of post-periods: every group counts once, whatever its length."""

@@ -23,10 +23,14 @@ def balance(differences: dict[str, float], threshold: float) -> Check:
     Source: Stuart (2010), Statistical Science 25(1), section 4.1 (0.25).
     """
     if not differences:
-        return Check("balance", None, threshold, "not_evaluated", False, "design", "balance", "no characteristics were given")
+        return Check(
+            "balance", None, threshold, "not_evaluated", False, "design", "balance", "no characteristics were given"
+        )
     worst = max(differences, key=lambda name: abs(differences[name]))
     value = abs(differences[worst])
-    return Check("balance", value, threshold, "pass" if value <= threshold else "fail", False, "design", "balance", worst)
+    return Check(
+        "balance", value, threshold, "pass" if value <= threshold else "fail", False, "design", "balance", worst
+    )
 
 
 def largest_share(share: float, threshold: float) -> Check:

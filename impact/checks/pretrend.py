@@ -13,7 +13,7 @@ __all__ = ["pretrend"]
 def pretrend(terms: tuple[str, ...], p_values: Float1, threshold: float, *, used: bool) -> Check:
     """The smallest Bonferroni-adjusted p-value of the pre-period terms is above `threshold`.
 
-    Passing is weak evidence when the test has little power; the power and an equivalence bound come with a later version.
+    Passing is weak evidence when the test has little power; power and an equivalence bound come with a later version.
 
     Parameters
     ----------
@@ -21,6 +21,8 @@ def pretrend(terms: tuple[str, ...], p_values: Float1, threshold: float, *, used
         Event times; those below 0 are pre-periods.
     p_values : (m,) float
         By the declared inference; nan where it was refused.
+    threshold : float
+        Smallest adjusted p-value that passes.
     used : bool
         Whether outcomes before the start were used for matching or weights, which makes the check circular.
     """

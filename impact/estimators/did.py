@@ -48,7 +48,9 @@ class DiD:
     def cells(self, moments: Moments) -> Cells | Refused:
         """Cells from sums per stratum."""
         length = moments.total.shape[1]
-        return cells_of(self._contrasts(moments.first, np.ones((int((moments.first < length).sum()), length), dtype=bool)), moments)
+        return cells_of(
+            self._contrasts(moments.first, np.ones((int((moments.first < length).sum()), length), dtype=bool)), moments
+        )
 
     def fit(self, panel: Panel, *, learn: Bool2 | None = None, hold: Weights | None = None) -> Fit | Refused:
         """Cells with scores, the imputed surface and the weights; see ``Estimator.fit``."""
@@ -58,8 +60,11 @@ class DiD:
         panel, usable = learnable(panel, learn)
         contrasts = self._contrasts(strata(panel)[1], usable)
         if len(contrasts.group) == 0:
-            return Refused("an estimate by did", "no cohort has a period before its start that may be used as base",
-                           "Add earlier periods or lower the anticipation.")
+            return Refused(
+                "an estimate by did",
+                "no cohort has a period before its start that may be used as base",
+                "Add earlier periods or lower the anticipation.",
+            )
         found = fit_contrasts(contrasts, panel, hold)
         if isinstance(found, Refused):
             return found
@@ -82,8 +87,12 @@ class DiD:
                 group.append(number)
                 period.append(t)
                 change.append(row)
-        return Contrasts(np.array(group, dtype=np.intp), np.array(period, dtype=np.intp),
-                         np.array(change).reshape(-1, length), np.tile(np.isinf(first), (len(group), 1)))
+        return Contrasts(
+            np.array(group, dtype=np.intp),
+            np.array(period, dtype=np.intp),
+            np.array(change).reshape(-1, length),
+            np.tile(np.isinf(first), (len(group), 1)),
+        )
 
 
 def _weights(panel: Panel, contrasts: Contrasts, hold: Weights | None) -> Weights:
@@ -92,7 +101,9 @@ def _weights(panel: Panel, contrasts: Contrasts, hold: Weights | None) -> Weight
     names = tuple(panel.group_names[group] for group in groups)
     unit, time = [], []
     for group, name in zip(groups, names, strict=True):
-        weight = panel.control_weight(panel.group == group) * panel.never if hold is None else hold.of(name, panel.units)[0]
+        weight = (
+            panel.control_weight(panel.group == group) * panel.never if hold is None else hold.of(name, panel.units)[0]
+        )
         unit.append(weight / weight.sum())
         row = contrasts.change[np.flatnonzero(contrasts.group == group)[-1]]
         time.append(np.where(row < 0, -row, 0.0))

@@ -51,20 +51,35 @@ class Sample:
     method: Method
 
     @staticmethod
-    def of(x: Float2, treated: Bool1, weight: Float1, rows: Int1, method: Method, names: tuple[str, ...], group: str,
-           ) -> Sample | Refused:
+    def of(
+        x: Float2,
+        treated: Bool1,
+        weight: Float1,
+        rows: Int1,
+        method: Method,
+        names: tuple[str, ...],
+        group: str,
+    ) -> Sample | Refused:
         """The sample, or the reason why the covariates cannot be adjusted for."""
         what = f"the adjustment for {', '.join(names)} in group {group}"
         control = ~treated
         if np.linalg.matrix_rank(x[control] * np.sqrt(weight[control, None])) < x.shape[1]:
-            return Refused(what, f"the {int(control.sum())} controls do not determine the regression (covariates are constant, "
-                           "collinear, or more than the controls)", "Use fewer covariates or a wider donor pool.")
+            return Refused(
+                what,
+                f"the {int(control.sum())} controls do not determine the regression (covariates are constant, "
+                "collinear, or more than the controls)",
+                "Use fewer covariates or a wider donor pool.",
+            )
         if method == "reg":
             return Sample(rows, treated, x, weight, None, None, method)
         found = _propensity(x, treated, weight)
         if found is None:
-            return Refused(what, f"a combination of {', '.join(names)} separates the treated units from the controls, so the "
-                           "propensity score has no finite estimate", "Use method='reg', or fewer covariates.")
+            return Refused(
+                what,
+                f"a combination of {', '.join(names)} separates the treated units from the controls, so the "
+                "propensity score has no finite estimate",
+                "Use method='reg', or fewer covariates.",
+            )
         probability, influence = found
         odds = probability / (1.0 - probability)
         odds[control & (probability >= _TRIM)] = 0.0
@@ -122,7 +137,9 @@ def _propensity(x: Float2, treated: Bool1, weight: Float1) -> tuple[Float1, Floa
         # Separation is told by the return value, with the names of the covariates.
         warnings.simplefilter("ignore", PerfectSeparationWarning)
         warnings.simplefilter("ignore", RuntimeWarning)
-        fit = GLM(treated.astype(float), z, family=Binomial(), var_weights=weight).fit(maxiter=100, tol=1e-12, tol_criterion="params")
+        fit = GLM(treated.astype(float), z, family=Binomial(), var_weights=weight).fit(
+            maxiter=100, tol=1e-12, tol_criterion="params"
+        )
     probability = np.asarray(fit.fittedvalues)
     information = (x * (weight * probability * (1 - probability))[:, None]).T @ x
     standardised = (z * (weight * probability * (1 - probability))[:, None]).T @ z / weight.sum()

@@ -54,7 +54,11 @@ class GroupTime:
     asks: ClassVar[Asks] = Asks(min_pre=1, min_controls=2, never_treated=False)
 
     def __post_init__(self) -> None:
-        for name, value, known in (("control", self.control, Control), ("method", self.method, Method), ("base", self.base, Base)):
+        for name, value, known in (
+            ("control", self.control, Control),
+            ("method", self.method, Method),
+            ("base", self.base, Base),
+        ):
             if value not in get_args(known):
                 raise ValueError(f"{name}={value!r} is not one of {', '.join(get_args(known))}")
         if self.anticipation < 0:
@@ -70,21 +74,26 @@ class GroupTime:
         return cells_of(self.contrasts(moments.first, usable), moments)
 
     def fit(self, panel: Panel, *, learn: Bool2 | None = None, hold: Weights | None = None) -> Fit | Refused:
-        """Cells with scores and the imputed surface; see ``Estimator.fit``. Weights are never re-estimated without covariates,
-        so `hold` changes nothing."""
+        """Cells with scores and the imputed surface; see ``Estimator.fit``; `hold` changes nothing here."""
         refused = guard(panel, replace(self.asks, never_treated=self.control == "never"), self.name)
         if refused is not None:
             return refused
         bad = [name for name, values in panel.covariates.items() if not np.isfinite(values).all()]
         if bad:
-            return Refused("an estimate by group-time", f"the covariates {', '.join(bad)} have missing values",
-                           "Complete them or leave them out; nothing is filled in.")
+            return Refused(
+                "an estimate by group-time",
+                f"the covariates {', '.join(bad)} have missing values",
+                "Complete them or leave them out; nothing is filled in.",
+            )
         panel, usable = learnable(panel, learn)
         place, first = strata(panel)
         contrasts = self.contrasts(first, usable)
         if len(contrasts.group) == 0:
-            return Refused("an estimate by group-time", "no cohort has both a base period and a control group",
-                           "Add earlier periods, lower the anticipation, or widen the donor pool.")
+            return Refused(
+                "an estimate by group-time",
+                "no cohort has both a base period and a control group",
+                "Add earlier periods, lower the anticipation, or widen the donor pool.",
+            )
         notes = self._notes(panel, contrasts)
         if panel.covariates:
             return self._adjusted(panel, contrasts, place, notes)
@@ -92,7 +101,7 @@ class GroupTime:
         return found if isinstance(found, Refused) else Fit(*found, notes=notes)
 
     def contrasts(self, first: Float1, usable: Bool2) -> Contrasts:
-        """The cells that can be estimated; `first` (K,) starts of the strata, `usable` (groups, T) periods fit for a base."""
+        """The cells that can be estimated; `first` (K,) starts of strata, `usable` (groups, T) periods for a base."""
         length = usable.shape[1]
         group, period, change, control = [], [], [], []
         for number in range(len(usable)):
@@ -120,8 +129,12 @@ class GroupTime:
                 period.append(t)
                 change.append(row)
                 control.append(serves)
-        return Contrasts(np.array(group, dtype=np.intp), np.array(period, dtype=np.intp),
-                         np.array(change).reshape(-1, length), np.array(control, dtype=bool).reshape(-1, len(first)))
+        return Contrasts(
+            np.array(group, dtype=np.intp),
+            np.array(period, dtype=np.intp),
+            np.array(change).reshape(-1, length),
+            np.array(control, dtype=bool).reshape(-1, len(first)),
+        )
 
     def _notes(self, panel: Panel, contrasts: Contrasts) -> tuple[str, ...]:
         lost = [name for number, name in enumerate(panel.group_names) if number not in contrasts.group]
@@ -151,8 +164,14 @@ class GroupTime:
             blocks.append(ScoreBlock(score[:, None], right, panel.cluster[sample.rows]))
         inside = panel.group >= 0
         size = np.asarray(np.bincount(panel.group[inside], weights=panel.weight[inside]), dtype=np.float64)
-        cells = Cells(effects, contrasts.group, panel.groups[contrasts.group], contrasts.period, size[contrasts.group],
-                      Scores(tuple(blocks), len(panel.clusters)))
+        cells = Cells(
+            effects,
+            contrasts.group,
+            panel.groups[contrasts.group],
+            contrasts.period,
+            size[contrasts.group],
+            Scores(tuple(blocks), len(panel.clusters)),
+        )
         return Fit(cells, untreated, notes=notes)
 
     def _sample(self, panel: Panel, group: int, serves: Bool1, at: int) -> Sample | Refused:
@@ -160,5 +179,12 @@ class GroupTime:
         weight = np.where(members, panel.weight, panel.control_weight(members) * serves)
         rows = np.flatnonzero(weight > 0)
         columns = [values[rows, 0 if values.shape[1] == 1 else at] for values in panel.covariates.values()]
-        return Sample.of(np.column_stack([np.ones(len(rows)), *columns]), members[rows], weight[rows], rows, self.method,
-                         tuple(panel.covariates), panel.group_names[group])
+        return Sample.of(
+            np.column_stack([np.ones(len(rows)), *columns]),
+            members[rows],
+            weight[rows],
+            rows,
+            self.method,
+            tuple(panel.covariates),
+            panel.group_names[group],
+        )

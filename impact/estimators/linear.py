@@ -48,8 +48,11 @@ def cells_of(contrasts: Contrasts, moments: Moments) -> Cells | Refused:
     path, mass = _control_path(contrasts, moments)
     alive = (moments.count[contrasts.group] > 0) & (mass > 0)
     if not alive.any():
-        return Refused("the cells", "no group with both a period before its start and a control is left",
-                       "Add earlier periods or more comparison units.")
+        return Refused(
+            "the cells",
+            "no group with both a period before its start and a control is left",
+            "Add earlier periods or more comparison units.",
+        )
     return _cells(contrasts.take(alive), moments, path[alive])
 
 
@@ -100,7 +103,9 @@ def learnable(panel: Panel, learn: Bool2 | None) -> tuple[Panel, Bool2]:
 def _cells(contrasts: Contrasts, moments: Moments, path: Float2) -> Cells:
     treated = moments.mean[contrasts.group]
     effect = ((treated - path) * contrasts.change).sum(axis=1)
-    return Cells(effect, contrasts.group, moments.first[contrasts.group], contrasts.period, moments.weight[contrasts.group])
+    return Cells(
+        effect, contrasts.group, moments.first[contrasts.group], contrasts.period, moments.weight[contrasts.group]
+    )
 
 
 def _control_path(contrasts: Contrasts, moments: Moments) -> tuple[Float2, Float1]:
@@ -119,7 +124,13 @@ def _treated_block(contrasts: Contrasts, panel: Panel, moments: Moments, group: 
 
 
 def _control_blocks(
-    contrasts: Contrasts, own: Bool1, panel: Panel, moments: Moments, weight: Float1, path: Float2, mass: Float1,
+    contrasts: Contrasts,
+    own: Bool1,
+    panel: Panel,
+    moments: Moments,
+    weight: Float1,
+    path: Float2,
+    mass: Float1,
     members: list[Int1],
 ) -> list[ScoreBlock]:
     """The same for the controls, who are centred on the mean of all strata that serve in the cell."""

@@ -58,8 +58,8 @@ class Estimator(Protocol):
     def fit(self, panel: Panel, *, learn: Bool2 | None = None, hold: Weights | None = None) -> Fit | Refused:
         """Cells of `panel` (prepared by the target).
 
-        `learn` (N, T) masks the cells from which Y(0) may be learned; treated cells never count. `hold` keeps the weights
-        of an earlier fit fixed.
+        `learn` (N, T) masks the cells from which Y(0) may be learned; treated cells never count. `hold` keeps the
+        weights of an earlier fit fixed.
         """
         ...
 
@@ -82,22 +82,38 @@ def guard(panel: Panel, asks: Asks, name: str) -> Refused | None:
     starts = panel.groups
     what = f"an estimate by {name}"
     if len(starts) == 0:
-        return Refused(what, "no unit is treated within the panel", "Check the first treated period and the period range.")
+        return Refused(
+            what, "no unit is treated within the panel", "Check the first treated period and the period range."
+        )
     if asks.never_treated and not panel.never.any():
-        return Refused(what, "there is no never-treated unit to compare with",
-                       "Add units outside the programme; group-time with control='not-yet' can use later cohorts.")
+        return Refused(
+            what,
+            "there is no never-treated unit to compare with",
+            "Add units outside the programme; group-time with control='not-yet' can use later cohorts.",
+        )
     controls = never_treated_controls(panel) if asks.never_treated else panel.first > starts.min()
     if int((controls & (panel.weight > 0)).sum()) < asks.min_controls:
-        return Refused(what, f"{int(controls.sum())} control units are fewer than the {asks.min_controls} it needs",
-                       "Widen the donor pool or relax an exclusion.")
+        return Refused(
+            what,
+            f"{int(controls.sum())} control units are fewer than the {asks.min_controls} it needs",
+            "Widen the donor pool or relax an exclusion.",
+        )
     if starts.max() < asks.min_pre:
-        return Refused(what, f"{int(starts.max())} periods before the start are fewer than the {asks.min_pre} it needs",
-                       "Add earlier periods; without them a change cannot be told from a difference in level.")
+        return Refused(
+            what,
+            f"{int(starts.max())} periods before the start are fewer than the {asks.min_pre} it needs",
+            "Add earlier periods; without them a change cannot be told from a difference in level.",
+        )
     if asks.balanced and np.isnan(panel.y).any():
         rows = np.flatnonzero(np.isnan(panel.y).any(axis=1))
-        names = ", ".join(panel.units[row] for row in rows[:5]) + (f" and {len(rows) - 5} more" if len(rows) > 5 else "")
-        return Refused(what, f"{len(rows)} units miss the outcome in some period ({names}) and {name} needs every cell",
-                       "Leave these units or periods out by name; nothing is filled in.")
+        names = ", ".join(panel.units[row] for row in rows[:5]) + (
+            f" and {len(rows) - 5} more" if len(rows) > 5 else ""
+        )
+        return Refused(
+            what,
+            f"{len(rows)} units miss the outcome in some period ({names}) and {name} needs every cell",
+            "Leave these units or periods out by name; nothing is filled in.",
+        )
     return None
 
 

@@ -19,9 +19,23 @@ ESTIMATORS: dict[str, str] = {
 
 # Names that are settled but not here yet; a user who asks for one is told so.
 LATER: tuple[str, ...] = (
-    "twfe", "sun-abraham", "imputation", "two-stage", "extended-twfe", "stacked", "poisson", "penalized-synthetic-control",
-    "augmented-synthetic-control", "partially-pooled", "multi-outcome-synthetic-control", "efficient", "matrix-completion",
-    "interactive-fixed-effects", "de-chaisemartin-dhaultfoeuille", "triple-difference", "dose",
+    "twfe",
+    "sun-abraham",
+    "imputation",
+    "two-stage",
+    "extended-twfe",
+    "stacked",
+    "poisson",
+    "penalized-synthetic-control",
+    "augmented-synthetic-control",
+    "partially-pooled",
+    "multi-outcome-synthetic-control",
+    "efficient",
+    "matrix-completion",
+    "interactive-fixed-effects",
+    "de-chaisemartin-dhaultfoeuille",
+    "triple-difference",
+    "dose",
 )
 
 
@@ -37,7 +51,9 @@ def named(name: str, known: dict[str, str], later: tuple[str, ...], what: str) -
         module, _, attribute = known[name].partition(":")
         return getattr(import_module(module), attribute)
     if name in later:
-        raise UsageError(Problem("USAGE-001", f"{what} {name!r} comes with a later version", f"here now: {', '.join(known)}"))
+        raise UsageError(
+            Problem("USAGE-001", f"{what} {name!r} comes with a later version", f"here now: {', '.join(known)}")
+        )
     from difflib import get_close_matches
 
     near = get_close_matches(name, [*known, *later], n=1)

@@ -20,8 +20,26 @@ if TYPE_CHECKING:
 
 __all__ = ["COLUMNS", "Result"]
 
-COLUMNS = ("target", "term", "weighting", "estimate", "std_error", "df", "statistic", "p_value", "ci_low", "ci_high", "band_low",
-           "band_high", "n", "areas", "clusters", "method", "unit", "status")
+COLUMNS = (
+    "target",
+    "term",
+    "weighting",
+    "estimate",
+    "std_error",
+    "df",
+    "statistic",
+    "p_value",
+    "ci_low",
+    "ci_high",
+    "band_low",
+    "band_high",
+    "n",
+    "areas",
+    "clusters",
+    "method",
+    "unit",
+    "status",
+)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -71,34 +89,49 @@ class Result:
             statistic = self.effects.estimate / error
         controls = self.panel.never if self.panel.pairs is None else (self.panel.pairs > 0).any(axis=0)
         table: dict[str, Any] = {
-            "target": self.target.kind, "term": self.effects.terms, "weighting": self.target.weighting,
-            "estimate": self.effects.estimate, "std_error": error, "df": nothing if known is None else known.df,
-            "statistic": statistic, "p_value": nothing if known is None else known.p_value,
-            "ci_low": nothing if known is None else known.low, "ci_high": nothing if known is None else known.high,
-            "band_low": nothing, "band_high": nothing,
-            "n": int(((self.panel.treated | controls) & (self.panel.weight > 0)).sum()), "areas": self.effects.areas,
-            "clusters": clusters, "method": self.method, "unit": self.panel.unit,
+            "target": self.target.kind,
+            "term": self.effects.terms,
+            "weighting": self.target.weighting,
+            "estimate": self.effects.estimate,
+            "std_error": error,
+            "df": nothing if known is None else known.df,
+            "statistic": statistic,
+            "p_value": nothing if known is None else known.p_value,
+            "ci_low": nothing if known is None else known.low,
+            "ci_high": nothing if known is None else known.high,
+            "band_low": nothing,
+            "band_high": nothing,
+            "n": int(((self.panel.treated | controls) & (self.panel.weight > 0)).sum()),
+            "areas": self.effects.areas,
+            "clusters": clusters,
+            "method": self.method,
+            "unit": self.panel.unit,
             "status": [self.status(term) for term in range(len(self.effects.terms))],
         }
         return pd.DataFrame(table)[list(COLUMNS)]
 
     def status(self, term: int) -> str:
-        """"ok", "unsized", or why the term has no interval."""
+        """ "ok", "unsized", or why the term has no interval."""
         refused = self.uncertainty if isinstance(self.uncertainty, Refused) else self.uncertainty.refused[term]
         if refused is not None:
             return f"refused: {refused.because}"
         return "ok" if self.support in ("sized", "conservative") else self.support
 
     def weights(self) -> pd.DataFrame:
-        """Unit weights in long form: group, unit, weight; empty when the estimator has none. Weights of 0 are left out."""
+        """Unit weights in long form: group, unit, weight; empty without weights. Weights of 0 are left out."""
         import pandas as pd
 
         found = self.fit.weights
-        rows = [] if found is None else [
-            (group, unit, float(weight))
-            for group, row in zip(found.groups, found.unit, strict=True)
-            for unit, weight in zip(found.units, row, strict=True) if weight > 0
-        ]
+        rows = (
+            []
+            if found is None
+            else [
+                (group, unit, float(weight))
+                for group, row in zip(found.groups, found.unit, strict=True)
+                for unit, weight in zip(found.units, row, strict=True)
+                if weight > 0
+            ]
+        )
         return pd.DataFrame(rows, columns=["group", "unit", "weight"])
 
     def summary(self) -> str:
@@ -117,8 +150,13 @@ class Result:
                 line += f" p = {known.p_value[number]:.3g}"
             status = self.status(number)
             lines.append(line if status == "ok" else f"{line}  ({status})")
-        lines.append(f"clusters {clusters[-1]}, treated {treated[-1]}, largest share {largest[-1]:.0%}, effective {effective[-1]:.1f}{named}")
-        lines += [f"set aside, treated from the first period: {', '.join(self.panel.aside)}"] if self.panel.aside else []
+        lines.append(
+            f"clusters {clusters[-1]}, treated {treated[-1]}, largest share {largest[-1]:.0%}, "
+            f"effective {effective[-1]:.1f}{named}"
+        )
+        lines += (
+            [f"set aside, treated from the first period: {', '.join(self.panel.aside)}"] if self.panel.aside else []
+        )
         if isinstance(self.uncertainty, Refused):
             lines.append(str(self.uncertainty))
         return "\n".join([*lines, *self.fit.notes])

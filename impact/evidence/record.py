@@ -12,8 +12,19 @@ from typing import Literal
 from impact.checks.protocol import Check
 from impact.errors import Refused
 
-__all__ = ["AreaRow", "BalanceRow", "Change", "DataFile", "Estimate", "Evidence", "Excluded", "FlowStep", "PathPoint", "Second",
-           "Variant"]
+__all__ = [
+    "AreaRow",
+    "BalanceRow",
+    "Change",
+    "DataFile",
+    "Estimate",
+    "Evidence",
+    "Excluded",
+    "FlowStep",
+    "PathPoint",
+    "Second",
+    "Variant",
+]
 
 Text = dict[str, str]  # language code to text; "nl" is always there
 

@@ -30,8 +30,8 @@ class ClusterJackknife:
     """CV3: every cluster is left out once, ``V = (G-1)/G Σ (θ(-g) - θ)²``, with t(min(G, G_treated) - 1).
 
     G counts the clusters with weight; G_treated the treated clusters with weight in the term. Below 4 treated clusters
-    the term has no interval. A cohort whose only cluster is deleted loses its cells and the target renormalises over the
-    rest; the replicate counts. Matched weights are held, and a deleted area's own matched controls go with it.
+    the term has no interval. A cohort whose only cluster is deleted loses its cells and the target renormalises over
+    the rest; the replicate counts. Matched weights are held, and a deleted area's own matched controls go with it.
 
     References
     ----------
@@ -45,7 +45,14 @@ class ClusterJackknife:
     needs: ClassVar[Gives] = Gives.NOTHING
 
     def run(
-        self, estimator: Estimator, panel: Panel, target: Target, *, streams: Streams, parallel: Parallel, full: Found | None = None
+        self,
+        estimator: Estimator,
+        panel: Panel,
+        target: Target,
+        *,
+        streams: Streams,
+        parallel: Parallel,
+        full: Found | None = None,
     ) -> Uncertainty | Refused:
         """See ``Inference.run``; draws nothing at random."""
         found = full or evaluate(estimator, panel, target)
@@ -60,14 +67,21 @@ class ClusterJackknife:
         else:
             replicates, failures = _leave_out(estimator, panel, target, found, weighing, parallel)
         if failures:
-            return Refused("an interval by cluster-jackknife", f"{len(failures)} of {len(weighing)} deletions gave no estimate "
-                           f"({'; '.join(failures[:3])}) and leaving them out would understate the error",
-                           "Choose an estimator that survives the loss of any one cluster, such as method='reg'.")
+            return Refused(
+                "an interval by cluster-jackknife",
+                f"{len(failures)} of {len(weighing)} deletions gave no estimate "
+                f"({'; '.join(failures[:3])}) and leaving them out would understate the error",
+                "Choose an estimator that survives the loss of any one cluster, such as method='reg'.",
+            )
         away = np.array(replicates).reshape(-1, len(found.effects.terms)) - found.effects.estimate
         variance = (clusters - 1) / clusters * (away**2).sum(axis=0)
         few = "the {} treated clusters with weight are fewer than the 4 below which no interval holds its level"
         refused = tuple(
-            None if count >= _FEWEST else Refused("an interval", few.format(count), "Use placebo-space for a p-value, or a target over more areas.")
+            None
+            if count >= _FEWEST
+            else Refused(
+                "an interval", few.format(count), "Use placebo-space for a p-value, or a target over more areas."
+            )
             for count in treated
         )
         df = np.minimum(clusters, treated) - 1.0
@@ -76,7 +90,7 @@ class ClusterJackknife:
 
 @dataclass(frozen=True, slots=True)
 class Jackknife:
-    """Every unit is left out once with the weights held, ``V = (N-1)/N Σ (θ(-i) - θ)²``, normal quantiles.
+    """Every unit is left out once with weights held, ``V = (N-1)/N Σ (θ(-i) - θ)²``, normal quantiles.
 
     Estimators without weights are refitted. Refused with one treated unit: without it there is no estimate.
 
@@ -91,22 +105,35 @@ class Jackknife:
     needs: ClassVar[Gives] = Gives.NOTHING
 
     def run(
-        self, estimator: Estimator, panel: Panel, target: Target, *, streams: Streams, parallel: Parallel, full: Found | None = None
+        self,
+        estimator: Estimator,
+        panel: Panel,
+        target: Target,
+        *,
+        streams: Streams,
+        parallel: Parallel,
+        full: Found | None = None,
     ) -> Uncertainty | Refused:
         """See ``Inference.run``; draws nothing at random."""
         found = full or evaluate(estimator, panel, target)
         if isinstance(found, Refused):
             return found
         if int(panel.treated.sum()) < 2:
-            return Refused("an error by the jackknife", "there is one treated unit, and without it there is no estimate",
-                           "Use placebo-space.")
+            return Refused(
+                "an error by the jackknife",
+                "there is one treated unit, and without it there is no estimate",
+                "Use placebo-space.",
+            )
         weighing = np.flatnonzero(_weighing(found))
         drop = partial(_without_unit, estimator, panel, target, found.fit.weights, found.effects.terms)
         results = parallel.map(drop, weighing.tolist(), self.name)
         failures = tuple(str(result) for result in results if isinstance(result, Refused))
         if failures:
-            return Refused("an error by the jackknife", f"{len(failures)} deletions gave no estimate ({failures[0]})",
-                           "Use cluster-jackknife or placebo-space.")
+            return Refused(
+                "an error by the jackknife",
+                f"{len(failures)} deletions gave no estimate ({failures[0]})",
+                "Use cluster-jackknife or placebo-space.",
+            )
         away = np.array([result for result in results if not isinstance(result, Refused)]) - found.effects.estimate
         count = len(weighing)
         error = np.sqrt((count - 1) / count * (away**2).sum(axis=0))
@@ -131,7 +158,14 @@ class Scores:
     needs: ClassVar[Gives] = Gives.SCORES
 
     def run(
-        self, estimator: Estimator, panel: Panel, target: Target, *, streams: Streams, parallel: Parallel, full: Found | None = None
+        self,
+        estimator: Estimator,
+        panel: Panel,
+        target: Target,
+        *,
+        streams: Streams,
+        parallel: Parallel,
+        full: Found | None = None,
     ) -> Uncertainty | Refused:
         """See ``Inference.run``; draws nothing at random."""
         found = full or evaluate(estimator, panel, target)
@@ -147,7 +181,11 @@ class Scores:
 
 def no_scores(inference: str, estimator: Estimator) -> Refused:
     """The refusal of an inference that needs influence scores."""
-    return Refused(f"uncertainty by {inference}", f"{estimator.name} has no influence scores", "Use cluster-jackknife or placebo-space.")
+    return Refused(
+        f"uncertainty by {inference}",
+        f"{estimator.name} has no influence scores",
+        "Use cluster-jackknife or placebo-space.",
+    )
 
 
 def _weighing(found: Found) -> Float1:
@@ -163,21 +201,31 @@ def _leave_out(
     estimator: Estimator, panel: Panel, target: Target, found: Found, weighing: Int1, parallel: Parallel
 ) -> tuple[list[Float1], tuple[str, ...]]:
     """(m,) estimates without each cluster, and the names of the deletions that gave none."""
-    moments = Moments.of(found.panel) if Gives.MOMENTS in estimator.gives and isinstance(estimator, FromMoments) else None
+    moments = (
+        Moments.of(found.panel) if Gives.MOMENTS in estimator.gives and isinstance(estimator, FromMoments) else None
+    )
     terms = found.effects.terms
     results: list[Float1 | Refused]
     if moments is not None and isinstance(estimator, FromMoments):
-        results = [_in_order(target, estimator.cells(moments.without(int(cluster))), found.panel, terms) for cluster in weighing]
+        results = [
+            _in_order(target, estimator.cells(moments.without(int(cluster))), found.panel, terms)
+            for cluster in weighing
+        ]
     else:
-        results = parallel.map(partial(_without_cluster, estimator, panel, target, terms), weighing.tolist(), "cluster-jackknife")
+        results = parallel.map(
+            partial(_without_cluster, estimator, panel, target, terms), weighing.tolist(), "cluster-jackknife"
+        )
     failures = tuple(
         f"without {panel.clusters[int(cluster)]}: {result.because}"
-        for cluster, result in zip(weighing, results, strict=True) if isinstance(result, Refused)
+        for cluster, result in zip(weighing, results, strict=True)
+        if isinstance(result, Refused)
     )
     return [result for result in results if not isinstance(result, Refused)], failures
 
 
-def _without_cluster(estimator: Estimator, panel: Panel, target: Target, terms: tuple[str, ...], cluster: int) -> Float1 | Refused:
+def _without_cluster(
+    estimator: Estimator, panel: Panel, target: Target, terms: tuple[str, ...], cluster: int
+) -> Float1 | Refused:
     rest = panel.drop(np.flatnonzero(panel.cluster == cluster))
     found = evaluate(estimator, rest, target)
     return found if isinstance(found, Refused) else _in_order(target, found.fit.cells, found.panel, terms)
@@ -202,7 +250,14 @@ def _in_order(target: Target, cells: Cells | Refused, panel: Panel, terms: tuple
 
 
 def _interval(
-    found: Found, name: str, error: Float1, df: Float1, level: float, refused: tuple[Refused | None, ...], draws: int, attempted: int
+    found: Found,
+    name: str,
+    error: Float1,
+    df: Float1,
+    level: float,
+    refused: tuple[Refused | None, ...],
+    draws: int,
+    attempted: int,
 ) -> Uncertainty:
     """The t interval and p-value of every term that was not refused."""
     from scipy import stats
@@ -216,6 +271,20 @@ def _interval(
     with np.errstate(divide="ignore", invalid="ignore"):
         statistic = np.abs(estimate) / error
     p_value = np.asarray(2 * stats.t.sf(statistic, degrees))
-    return Uncertainty(name, _NULL, error, degrees, estimate - reach, estimate + reach, p_value, level, refused, clusters, treated,
-                       largest, effective, draws, attempted)
-
+    return Uncertainty(
+        name,
+        _NULL,
+        error,
+        degrees,
+        estimate - reach,
+        estimate + reach,
+        p_value,
+        level,
+        refused,
+        clusters,
+        treated,
+        largest,
+        effective,
+        draws,
+        attempted,
+    )

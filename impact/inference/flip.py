@@ -47,7 +47,14 @@ class ScoreFlip:
     needs: ClassVar[Gives] = Gives.SCORES
 
     def run(
-        self, estimator: Estimator, panel: Panel, target: Target, *, streams: Streams, parallel: Parallel, full: Found | None = None
+        self,
+        estimator: Estimator,
+        panel: Panel,
+        target: Target,
+        *,
+        streams: Streams,
+        parallel: Parallel,
+        full: Found | None = None,
     ) -> Uncertainty | Refused:
         """See ``Inference.run``."""
         found = full or evaluate(estimator, panel, target)
@@ -63,8 +70,16 @@ class ScoreFlip:
         else:
             p_value = (1 + beyond) / (1 + draws)
             mc_error = np.sqrt(p_value * (1 - p_value) / (1 + draws))
-        return without_interval(found, self.name, "no effect, scores symmetric by cluster", p_value, self.level, draws=draws,
-                                attempted=draws, mc_error=mc_error)
+        return without_interval(
+            found,
+            self.name,
+            "no effect, scores symmetric by cluster",
+            p_value,
+            self.level,
+            draws=draws,
+            attempted=draws,
+            mc_error=mc_error,
+        )
 
     def _count(self, scores: Float2, enumerated: bool, streams: Streams) -> tuple[Float1, int]:
         """(m,) number of sign vectors whose statistic is at least as large as the estimate, and how many were tried."""

@@ -66,28 +66,43 @@ class PlaceboSpace:
             raise ValueError(f"statistic={self.statistic!r} is not one of {', '.join(get_args(Statistic))}")
 
     def run(
-        self, estimator: Estimator, panel: Panel, target: Target, *, streams: Streams, parallel: Parallel, full: Found | None = None
+        self,
+        estimator: Estimator,
+        panel: Panel,
+        target: Target,
+        *,
+        streams: Streams,
+        parallel: Parallel,
+        full: Found | None = None,
     ) -> Uncertainty | Refused:
         """See ``Inference.run``."""
         found = full or evaluate(estimator, panel, target)
         if isinstance(found, Refused):
             return found
         if panel.pairs is not None and self.rematch is None:
-            return Refused("a p-value by placebo-space", "the panel is matched and the placebo areas would need controls of their own",
-                           "Give the matching rule, or run it on the unmatched panel.")
+            return Refused(
+                "a p-value by placebo-space",
+                "the panel is matched and the placebo areas would need controls of their own",
+                "Give the matching rule, or run it on the unmatched panel.",
+            )
         observed = _statistics(found, self.statistic)
         if isinstance(observed, Refused):
             return observed
         sets, enumerated = self._sets(panel, streams)
         if len(sets) < 1:
-            return Refused("a p-value by placebo-space", "there are fewer donors than treated units", "Widen the donor pool.")
+            return Refused(
+                "a p-value by placebo-space", "there are fewer donors than treated units", "Widen the donor pool."
+            )
         draw = partial(_placebo, estimator, panel, target, found.effects.terms, self)
         blocks = [sets[start : start + _BLOCK] for start in range(0, len(sets), _BLOCK)]
         results = [result for block in parallel.map(draw, blocks, self.name) for result in block]
         failures = tuple(str(result) for result in results if isinstance(result, Refused))
         if len(failures) > _MOST_FAILURES * len(results):
-            return Refused("a p-value by placebo-space", f"{len(failures)} of {len(results)} placebo sets gave no estimate "
-                           f"({failures[0]})", "Widen the donor pool or choose a simpler estimator.")
+            return Refused(
+                "a p-value by placebo-space",
+                f"{len(failures)} of {len(results)} placebo sets gave no estimate ({failures[0]})",
+                "Widen the donor pool or choose a simpler estimator.",
+            )
         kept = np.array([result for result in results if not isinstance(result, Refused)])
         estimates, statistics = kept[:, 0], kept[:, 1]
         # A failed set counts against the estimate: it could have been more extreme.
@@ -95,8 +110,18 @@ class PlaceboSpace:
         p_value = (1 + beyond) / (1 + len(results))
         mc_error = np.zeros(len(p_value)) if enumerated else np.sqrt(p_value * (1 - p_value) / (1 + len(results)))
         error = estimates.std(axis=0, ddof=0) if len(estimates) > 1 else np.full(len(p_value), np.nan)
-        return without_interval(found, self.name, "no effect, treated areas exchangeable with donors", p_value, self.level,
-                                draws=len(kept), attempted=len(results), mc_error=mc_error, std_error=error, failures=failures)
+        return without_interval(
+            found,
+            self.name,
+            "no effect, treated areas exchangeable with donors",
+            p_value,
+            self.level,
+            draws=len(kept),
+            attempted=len(results),
+            mc_error=mc_error,
+            std_error=error,
+            failures=failures,
+        )
 
     def _sets(self, panel: Panel, streams: Streams) -> tuple[list[Int1], bool]:
         """Donors (rows of the panel) that stand in for the treated units, in the order of `_template`."""
@@ -108,7 +133,9 @@ class PlaceboSpace:
         if one_area and comb(len(donors), size) <= self.draws:
             return [donors[list(pick)] for pick in islice(combinations(range(len(donors)), size), self.draws)], True
         stream = streams.at("placebo-space")
-        return [stream.at(draw).generator().choice(donors, size=size, replace=False) for draw in range(self.draws)], False
+        return [
+            stream.at(draw).generator().choice(donors, size=size, replace=False) for draw in range(self.draws)
+        ], False
 
 
 def _placebo(
@@ -156,7 +183,9 @@ def _statistics(found: Found, statistic: Statistic) -> Float1 | Refused:
     cells, weights = found.fit.cells, found.effects.weights
     before = ~cells.post
     if not before.any():
-        return Refused("the RMSPE ratio", "there is no pre-period gap", "Use statistic='estimate', or add earlier periods.")
+        return Refused(
+            "the RMSPE ratio", "there is no pre-period gap", "Use statistic='estimate', or add earlier periods."
+        )
     carried = np.zeros((len(found.panel.groups), weights.shape[1]))
     np.add.at(carried, cells.group, weights)
     squares = np.bincount(cells.group[before], weights=cells.effect[before] ** 2, minlength=len(carried))

@@ -84,7 +84,14 @@ class Inference(Protocol):
     needs: ClassVar[Gives]
 
     def run(
-        self, estimator: Estimator, panel: Panel, target: Target, *, streams: Streams, parallel: Parallel, full: Found | None = None
+        self,
+        estimator: Estimator,
+        panel: Panel,
+        target: Target,
+        *,
+        streams: Streams,
+        parallel: Parallel,
+        full: Found | None = None,
     ) -> Uncertainty | Refused:
         """Uncertainty of every term of `target`.
 
@@ -108,7 +115,9 @@ def evaluate(
 def spread(found: Found) -> tuple[Int1, Int1, Float1, Float1]:
     """Per term: clusters with weight, treated clusters with weight, largest cluster share, effective clusters."""
     panel, share = found.panel, found.effects.share
-    controls = np.flatnonzero((panel.weight > 0) & (~panel.treated if panel.pairs is None else (panel.pairs > 0).any(axis=0)))
+    controls = np.flatnonzero(
+        (panel.weight > 0) & (~panel.treated if panel.pairs is None else (panel.pairs > 0).any(axis=0))
+    )
     serving = np.zeros(len(panel.clusters), dtype=bool)
     serving[panel.cluster[controls]] = True
     treated = share > 0
@@ -117,13 +126,34 @@ def spread(found: Found) -> tuple[Int1, Int1, Float1, Float1]:
 
 
 def without_interval(
-    found: Found, name: str, null: str, p_value: Float1, level: float, *, draws: int, attempted: int, mc_error: Float1,
-    std_error: Float1 | None = None, failures: tuple[str, ...] = (), refused: tuple[Refused | None, ...] | None = None,
+    found: Found,
+    name: str,
+    null: str,
+    p_value: Float1,
+    level: float,
+    *,
+    draws: int,
+    attempted: int,
+    mc_error: Float1,
+    std_error: Float1 | None = None,
+    failures: tuple[str, ...] = (),
+    refused: tuple[Refused | None, ...] | None = None,
 ) -> Uncertainty:
     """The uncertainty of an inference that gives a p-value and no interval."""
     nothing = np.full(len(p_value), np.nan)
     return Uncertainty(
-        name, null, nothing if std_error is None else std_error, nothing, nothing, nothing, p_value, level,
-        (None,) * len(p_value) if refused is None else refused, *spread(found), draws=draws, attempted=attempted,
-        failures=failures, mc_error=mc_error,
+        name,
+        null,
+        nothing if std_error is None else std_error,
+        nothing,
+        nothing,
+        nothing,
+        p_value,
+        level,
+        (None,) * len(p_value) if refused is None else refused,
+        *spread(found),
+        draws=draws,
+        attempted=attempted,
+        failures=failures,
+        mc_error=mc_error,
     )

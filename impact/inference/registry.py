@@ -16,8 +16,19 @@ INFERENCES: dict[str, str] = {
 }
 
 LATER: tuple[str, ...] = (
-    "placebo-time", "conformal", "prediction-interval", "bootstrap", "wild", "subcluster-wild", "randomization-t", "conley-taber",
-    "ferman-pinto", "ibragimov-mueller", "conley", "driscoll-kraay", "multiplier",
+    "placebo-time",
+    "conformal",
+    "prediction-interval",
+    "bootstrap",
+    "wild",
+    "subcluster-wild",
+    "randomization-t",
+    "conley-taber",
+    "ferman-pinto",
+    "ibragimov-mueller",
+    "conley",
+    "driscoll-kraay",
+    "multiplier",
 )
 
 

@@ -1,7 +1,7 @@
 """Sums per group and cluster: all that linear difference-in-differences needs of a balanced panel.
 
-On a balanced panel with absorbing treatment, fixed weights and no covariates a (generalised) least-squares estimator sees
-the data only through weights and means per group, so leaving a cluster out is a subtraction.
+On a balanced panel with absorbing treatment, fixed weights and no covariates a (generalised) least-squares estimator
+sees the data only through weights and means per group, so leaving a cluster out is a subtraction.
 """
 
 from __future__ import annotations
@@ -56,8 +56,11 @@ class Moments:
 
     @staticmethod
     def of(panel: Panel) -> Moments | None:
-        """The moments of `panel`, or None where they do not suffice: covariates, pairs, missing cells, or areas over several
-        clusters (whose weights change when a cluster goes)."""
+        """The moments of `panel`, or None where they do not suffice.
+
+        That is with covariates, pairs, missing cells, or areas over several clusters, whose weights change when a
+        cluster goes.
+        """
         if panel.covariates or panel.pairs is not None or np.isnan(panel.y).any() or not _nested(panel):
             return None
         stratum, first = strata(panel)
@@ -80,12 +83,20 @@ class Moments:
         """The moments with one cluster left out, by subtraction."""
         low, high = np.searchsorted(self.rows[:, 0], [cluster, cluster + 1])
         part = slice(low, high)
-        gone = _pool(self.rows[part, 1], len(self.first), (self.part_count[part], self.part_weight[part], self.part_total[part]))
+        gone = _pool(
+            self.rows[part, 1], len(self.first), (self.part_count[part], self.part_weight[part], self.part_total[part])
+        )
         count = self.count - gone[0]
         # A stratum that lost its last unit has exactly nothing left, whatever the subtraction says.
         left = count > 0
-        return Moments(self.first, count, np.where(left, self.weight - gone[1], 0.0),
-                       np.where(left[:, None], self.total - gone[2], 0.0), self.shift, *_no_parts(len(self.shift)))
+        return Moments(
+            self.first,
+            count,
+            np.where(left, self.weight - gone[1], 0.0),
+            np.where(left[:, None], self.total - gone[2], 0.0),
+            self.shift,
+            *_no_parts(len(self.shift)),
+        )
 
 
 def strata(panel: Panel) -> tuple[Int1, Float1]:

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from impact.errors import DataError, Problem
-from impact.evidence.record import Estimate, Evidence
 from impact.evidence.answer import COLUMNS
+from impact.evidence.record import Estimate, Evidence
 from impact.files import folder, sha256, write
 
 if TYPE_CHECKING:
@@ -54,8 +54,12 @@ def tidy(outcomes: Sequence[Evidence]) -> pd.DataFrame:
         if evidence.sealed:
             continue
         named: list[tuple[str, str, bool, Estimate]] = [("primary", "", True, evidence.primary)]
-        named += [("weighting", variant.name, variant.same_estimand, variant.estimate) for variant in evidence.weightings]
-        named += [("alternative", variant.name, variant.same_estimand, variant.estimate) for variant in evidence.alternatives]
+        named += [
+            ("weighting", variant.name, variant.same_estimand, variant.estimate) for variant in evidence.weightings
+        ]
+        named += [
+            ("alternative", variant.name, variant.same_estimand, variant.estimate) for variant in evidence.alternatives
+        ]
         named += [("event", "", True, estimate) for estimate in evidence.event]
         rows += [_row(evidence, *entry) for entry in named]
     first = ["study", "outcome", "role", "name", "same_estimand", "exploratory"]
@@ -65,19 +69,40 @@ def tidy(outcomes: Sequence[Evidence]) -> pd.DataFrame:
 def _row(evidence: Evidence, role: str, name: str, same: bool, estimate: Estimate) -> dict[str, Any]:
     statistic = None if estimate.value is None or not estimate.std_error else estimate.value / estimate.std_error
     return {
-        "study": evidence.study, "outcome": evidence.indicator, "role": role, "name": name, "same_estimand": same,
-        "exploratory": evidence.status == "exploratory", "target": "event" if role == "event" else "average",
-        "term": estimate.term, "weighting": estimate.weighting, "estimate": estimate.value, "std_error": estimate.std_error,
-        "df": estimate.df, "statistic": statistic,
-        "p_value": estimate.p_value, "ci_low": estimate.low, "ci_high": estimate.high, "band_low": None, "band_high": None,
-        "n": estimate.units, "areas": estimate.areas, "clusters": estimate.clusters, "method": estimate.method,
-        "unit": evidence.unit, "status": "ok" if estimate.refused is None else f"refused: {estimate.refused.because}",
+        "study": evidence.study,
+        "outcome": evidence.indicator,
+        "role": role,
+        "name": name,
+        "same_estimand": same,
+        "exploratory": evidence.status == "exploratory",
+        "target": "event" if role == "event" else "average",
+        "term": estimate.term,
+        "weighting": estimate.weighting,
+        "estimate": estimate.value,
+        "std_error": estimate.std_error,
+        "df": estimate.df,
+        "statistic": statistic,
+        "p_value": estimate.p_value,
+        "ci_low": estimate.low,
+        "ci_high": estimate.high,
+        "band_low": None,
+        "band_high": None,
+        "n": estimate.units,
+        "areas": estimate.areas,
+        "clusters": estimate.clusters,
+        "method": estimate.method,
+        "unit": evidence.unit,
+        "status": "ok" if estimate.refused is None else f"refused: {estimate.refused.because}",
         "inference": estimate.inference,
     }
 
 
 def write_bundle(
-    path: Path, outcomes: Sequence[Evidence], pages: Mapping[str, str], figures: Mapping[str, str], versions: Mapping[str, str]
+    path: Path,
+    outcomes: Sequence[Evidence],
+    pages: Mapping[str, str],
+    figures: Mapping[str, str],
+    versions: Mapping[str, str],
 ) -> Bundle:
     """Write the bundle into `path`; the old one stands until the new one is whole.
 
@@ -86,6 +111,7 @@ def write_bundle(
     path : Path
         The folder of the bundle.
     outcomes : sequence of Evidence
+        One per outcome, the headline first.
     pages, figures : mapping of file name to text
         HTML pages and SVG figures.
     versions : mapping
@@ -101,17 +127,26 @@ def write_bundle(
     table.to_parquet(parquet, index=False)
     first = outcomes[0]
     files: dict[str, bytes] = {
-        "results.json": _json({"schema": 1, "study": first.study, "outcomes": [asdict(evidence) for evidence in outcomes]}),
+        "results.json": _json(
+            {"schema": 1, "study": first.study, "outcomes": [asdict(evidence) for evidence in outcomes]}
+        ),
         "tidy.csv": table.to_csv(index=False, lineterminator="\n").encode("utf-8"),
         "tidy.parquet": parquet.getvalue(),
     }
-    files |= {name: text.encode("utf-8") for name, text in {**pages, **{f"figures/{name}": svg for name, svg in figures.items()}}.items()}
+    files |= {
+        name: text.encode("utf-8")
+        for name, text in {**pages, **{f"figures/{name}": svg for name, svg in figures.items()}}.items()
+    }
     with folder(path) as place:
         for name, content in files.items():
             write(place / name, content)
         inputs = {(data.role, data.file): data.sha256 for evidence in outcomes for data in evidence.data}
         manifest = {
-            "schema": 1, "study": first.study, "status": first.status, "seed": first.seed, "spec_sha256": first.spec_sha256,
+            "schema": 1,
+            "study": first.study,
+            "status": first.status,
+            "seed": first.seed,
+            "spec_sha256": first.spec_sha256,
             "inputs": [{"role": role, "file": file, "sha256": value} for (role, file), value in sorted(inputs.items())],
             "outputs": {name: sha256(place / name) for name in sorted(files)},
             "versions": dict(sorted(versions.items())),
@@ -132,14 +167,26 @@ def read_bundle(path: Path) -> Bundle:
 
     file = path / "results.json"
     if not file.is_file():
-        raise DataError(Problem("BUNDLE-001", "there is no bundle here: results.json is missing", "give the folder that run printed",
-                                file=str(path)))
+        raise DataError(
+            Problem(
+                "BUNDLE-001",
+                "there is no bundle here: results.json is missing",
+                "give the folder that run printed",
+                file=str(path),
+            )
+        )
     try:
         parsed = json.loads(file.read_text(encoding="utf-8"))
         outcomes = TypeAdapter(tuple[Evidence, ...]).validate_python(_tuples(parsed["outcomes"]))
     except (ValueError, KeyError, TypeError, ValidationError) as error:
-        raise DataError(Problem("BUNDLE-002", f"results.json cannot be read: {str(error).splitlines()[0]}",
-                                "run the study again", file=str(file))) from error
+        raise DataError(
+            Problem(
+                "BUNDLE-002",
+                f"results.json cannot be read: {str(error).splitlines()[0]}",
+                "run the study again",
+                file=str(file),
+            )
+        ) from error
     return Bundle(path, outcomes)
 
 

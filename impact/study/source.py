@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 from ruamel.yaml import YAML
-from ruamel.yaml.error import MarkedYAMLError, YAMLError
+from ruamel.yaml.error import YAMLError
 from ruamel.yaml.events import AliasEvent, CollectionEndEvent, CollectionStartEvent, DocumentStartEvent, NodeEvent
 from ruamel.yaml.nodes import MappingNode, ScalarNode, SequenceNode
 
@@ -137,8 +137,8 @@ def _forbidden(text: str) -> Finding | None:
         if isinstance(event, AliasEvent) or (isinstance(event, NodeEvent) and event.anchor):
             quoted = "If a text starts with * or &, put it in quotes; otherwise write the value out where it is needed."
             return Finding("SPEC-003", "Anchors and aliases (& and *) are not read.", quoted, place)
-        tag = getattr(event, "tag", None) or getattr(event, "ctag", None)
-        if tag is not None and str(tag) not in ("", "!", "None"):
+        tag = getattr(event, "tag", None)
+        if tag is not None:
             quoted = "Leave the tag out; if a text starts with !, put it in quotes."
             return Finding("SPEC-003", f"The tag {tag} is not read.", quoted, place)
         documents += isinstance(event, DocumentStartEvent)
@@ -243,9 +243,7 @@ def _changes(lines: list[str], number: int) -> Iterator[tuple[str, str]]:
 def _reach(text: str) -> float:
     """The line on which reading stops; inf when it does not."""
     try:
-        _yaml().compose(text)
-    except MarkedYAMLError as error:
+        forbidden = _forbidden(text)
+    except YAMLError as error:
         return _place_of(error, text)[0]
-    except YAMLError:
-        return 0
-    return float("inf")
+    return forbidden.place[0] if forbidden and forbidden.place else float("inf")
