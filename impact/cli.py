@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable, Sequence
 from functools import wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
@@ -17,7 +17,9 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from impact.evidence.record import Evidence
+    from impact.panel import Weighting
     from impact.parallel import Progress
+    from impact.targets import Kind
 
 __all__ = ["app", "main"]
 
@@ -198,11 +200,11 @@ def estimate(
         result = impact.estimate(
             panel,
             estimator,
-            target=target,
-            weighting=weighting,
+            target=cast("Kind", target),
+            weighting=cast("Weighting", weighting),
             inference=inference,
             level=level,
-            seed=seed,  # type: ignore[arg-type]
+            seed=seed,
             parallel=Parallel(workers, progress),
             **_options(options or []),
         )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
@@ -74,8 +76,12 @@ def dense(df: pd.DataFrame, columns: Columns) -> Dense:
     DataError
         ``PANEL-001`` to ``PANEL-009``, all at once.
     """
-    missing = [name for name in columns.named() if name not in df.columns]
-    raise_all([_missing_column(df, name) for name in missing], DataError)
+    missing = [_missing_column(df, name) for name in columns.named() if name not in df.columns]
+    twice = [name for name in columns.named() if (df.columns == name).sum() > 1]
+    raise_all(
+        [*missing, *(Problem("PANEL-001", f"there is more than one column {name!r}", "rename them") for name in twice)],
+        DataError,
+    )
     if (columns.first_treated is None) == (columns.treated is None):
         raise DataError(Problem("PANEL-001", "name exactly one of first_treated and treated"))
     if len(df) == 0:
@@ -102,14 +108,17 @@ class _Reader:
     def read(self) -> Dense:
         c = self.columns
         self._duplicates()
+        units = _names(self.units)
+        if len(set(units)) < len(units):
+            same = sorted(name for name, times in Counter(units).items() if times > 1)
+            self._say("PANEL-002", c.unit, f"different values with one name: {_few(same)}", "write units in one way")
         y = self._matrix(c.outcome)
         empty = np.flatnonzero(np.isnan(y).all(axis=1))
         if empty.size:
-            names = [str(self.units[unit]) for unit in empty]
             self._say(
                 "PANEL-005",
                 c.outcome,
-                f"{len(empty)} units have no observation at all: {_few(names)}",
+                f"{len(empty)} units have no observation at all: {_few([units[unit] for unit in empty])}",
                 "remove them, or complete their outcomes; they are never dropped silently",
             )
         first = self._indicator(c.treated) if c.treated is not None else self._start(cast("str", c.first_treated))
@@ -122,8 +131,8 @@ class _Reader:
         self._whole(fixed, labels, first)
         self._stop()
         return Dense(
-            tuple(str(unit) for unit in self.units),
-            tuple(_period(time) for time in self.times),
+            units,
+            _names(self.times),
             y,
             first,
             fixed,
@@ -156,6 +165,15 @@ class _Reader:
         column = self.df[name]
         if pd.api.types.is_numeric_dtype(column):
             return column.to_numpy(dtype=np.float64, na_value=np.nan)
+        if pd.api.types.is_datetime64_any_dtype(column) or pd.api.types.is_timedelta64_dtype(column):
+            # A clock would read as nanoseconds: a number, and a wrong one.
+            self._say(
+                "PANEL-004",
+                name,
+                "holds dates where numbers are needed",
+                "convert it; a start is written as the periods are",
+            )
+            return np.full(len(column), np.nan)
         read = pd.to_numeric(column, errors="coerce")
         text = column.astype("string").str.strip()
         bad = (read.isna() & column.notna() & ~text.str.lower().isin(["", "nan"])).to_numpy(dtype=bool)
@@ -180,6 +198,8 @@ class _Reader:
     def _fixed(self, name: str) -> Float1:
         numbers = self._numbers(name)
         self._constant(name, numbers)
+        if np.isinf(numbers).any():
+            self._say("PANEL-004", name, f"infinite in rows {self._rows(np.isinf(numbers))}", "")
         return numbers[self.head]
 
     def _labels(self, name: str) -> tuple[Int1, tuple[str, ...]]:
@@ -192,7 +212,7 @@ class _Reader:
             column = column.mask(column == "", pd.NA)
         codes, values = pd.factorize(column, sort=True)
         self._constant(name, codes)
-        return codes.astype(np.intp)[self.head], tuple(_period(value) for value in values)
+        return codes.astype(np.intp)[self.head], _names(values)
 
     def _constant(self, name: str, values: Any) -> None:
         """A column that is fixed within a unit must be; nan equals nan."""
@@ -225,10 +245,25 @@ class _Reader:
             never = (text.isna() | text.isin(["", "0", "0.0", "inf", "nan"])).to_numpy(dtype=bool)
             codes, values = pd.factorize(text.mask(never))
             self._constant(name, codes)
-            labels = [_period(time) for time in self.times]
+            labels = _names(self.times)
+            self._form(name, text, never, labels)
             places = np.searchsorted(np.array(labels), np.array([str(value) for value in values], dtype=str))
             index = np.where(codes < 0, np.nan, np.append(places, 0)[codes])[self.head].astype(np.float64)
         return np.where(never[self.head], np.inf, index)
+
+    def _form(self, name: str, text: pd.Series[str], never: Bool1, labels: tuple[str, ...]) -> None:
+        """A start must be written like the periods (or like their beginning), or its place among them means nothing."""
+        forms = {re.sub(r"\d", "0", label) for label in labels}
+        odd = [str(value) for value in text[~never].unique()]
+        odd = [value for value in odd if not any(form.startswith(re.sub(r"\d", "0", value)) for form in forms)]
+        if odd:
+            self._say(
+                "PANEL-004",
+                name,
+                f"not a period like {labels[0]!r} ({_few([repr(value) for value in odd[:4]])}) "
+                f"in rows {self._rows(text.isin(odd).to_numpy(dtype=bool) & ~never)}",
+                "write the start as the periods are written; blank means never",
+            )
 
     def _indicator(self, name: str) -> Float1:
         grid = self._matrix(name)
@@ -319,6 +354,12 @@ def _missing_column(df: pd.DataFrame, name: str) -> Problem:
 def _few(names: list[str], most: int = 5) -> str:
     tail = f" and {len(names) - most} more" if len(names) > most else ""
     return ", ".join(names[:most]) + tail
+
+
+def _names(values: Any) -> tuple[str, ...]:
+    """Values as text; whole numbers need no second look, and there may be many."""
+    name = str if np.asarray(values).dtype.kind in "iu" else _period
+    return tuple(map(name, values))
 
 
 def _period(value: Any) -> str:

@@ -240,16 +240,18 @@ class Panel:
     def weighted(self, weighting: Weighting) -> Panel:
         """The panel in which treated units carry the weight the target gives them; controls keep theirs.
 
-        ``area``: the units of one area together 1. ``resident``: residents. ``unit``: the design weight.
+        ``area``: the units of one area together 1. ``resident``: residents. ``unit``: the design weight. Units without
+        weight keep none.
 
         Raises
         ------
         UsageError
             ``USAGE-004``: ``weighting="resident"`` without residents of every treated unit.
         """
-        treated = np.isfinite(self.first)
         if weighting == "unit":
             return self
+        # Whoever has no weight gets none, by whatever is counted.
+        treated = np.isfinite(self.first) & (self.weight > 0)
         if weighting == "area":
             total = np.bincount(self.area[treated], weights=self.weight[treated], minlength=len(self.areas))
             weight = self.weight.copy()

@@ -97,7 +97,8 @@ def learnable(panel: Panel, learn: Bool2 | None) -> tuple[Panel, Bool2]:
     for group in range(len(usable)):
         usable[group] = learn[panel.group == group].all(axis=0)
     masked = ~panel.treated & ~learn.all(axis=1)
-    return replace(panel, weight=np.where(masked, 0.0, panel.weight)), usable
+    panel = replace(panel, weight=np.where(masked, 0.0, panel.weight))
+    return (panel if panel.pairs is None else panel.with_pairs(panel.pairs * ~masked)), usable
 
 
 def _cells(contrasts: Contrasts, moments: Moments, path: Float2) -> Cells:

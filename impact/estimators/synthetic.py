@@ -12,7 +12,7 @@ from typing import TypeAlias
 
 import numpy as np
 
-from impact.arrays import Bool2, Float1, Float2, Int1
+from impact.arrays import Bool1, Bool2, Float1, Float2, Int1
 from impact.cells import Cells, Fit, Trace, Weights
 from impact.errors import Refused
 from impact.estimators.protocol import Asks
@@ -52,19 +52,35 @@ class Piece:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Solved:
-    """Weights of one piece: `unit` (N,) sums to 1, `time` (T,) sums to 1, or to 0 where levels are compared."""
+    """Weights of one piece.
+
+    Attributes
+    ----------
+    unit : (N,) float
+        Sums to 1.
+    time : (T,) float
+        Sums to 1, or to 0 where levels are compared.
+    trace : tuple of Trace
+        One a program.
+    unique : bool
+        False where other weights are known to fit as well.
+    """
 
     unit: Float1
     time: Float1
     trace: tuple[Trace, ...] = ()
+    unique: bool = True
 
 
 Solve: TypeAlias = Callable[[Panel, Piece], "Solved | Refused"]
 
 
 def pieces(panel: Panel, learn: Bool2 | None, anticipation: int, *, by_area: bool) -> list[Piece]:
-    """One piece a group, or one an area of every group. A donor with a masked cell is no donor at all; a pre-period that
-    is masked for one of the treated units is not learned from."""
+    """One piece a group, or one an area of every group.
+
+    A donor with a masked cell is no donor at all; a pre-period that is masked for one of the treated units is not
+    learned from. Treated units without weight are in no piece.
+    """
     found = []
     for group, name in enumerate(panel.group_names):
         members = (panel.group == group) & (panel.weight > 0)
@@ -72,13 +88,13 @@ def pieces(panel: Panel, learn: Bool2 | None, anticipation: int, *, by_area: boo
         for area in areas if members.any() else ():
             inside = members & (panel.area == area) if by_area else members
             rows = np.flatnonzero(inside)
-            serving = panel.never & (panel.weight > 0)
+            serving: Bool1 = panel.never & (panel.weight > 0)
             if panel.pairs is not None:
-                serving &= panel.control_weight(inside) > 0
-            open_to = np.ones(len(panel.periods), dtype=bool)
+                serving = np.asarray(serving & (panel.control_weight(inside) > 0))
+            open_to: Bool1 = np.ones(len(panel.periods), dtype=bool)
             if learn is not None:
-                serving &= learn.all(axis=1)
-                open_to = learn[rows].all(axis=0)
+                serving = np.asarray(serving & learn.all(axis=1))
+                open_to = np.asarray(learn[rows].all(axis=0))
             weight = panel.weight[rows]
             start = max(int(panel.first[rows[0]]) - anticipation, 0)
             found.append(Piece(panel.areas[area] if by_area else name, group, rows, weight / weight.sum(),
@@ -90,14 +106,16 @@ def fit_pieces(panel: Panel, parts: Sequence[Piece], solve: Solve, name: str, as
                notes: Sequence[str] = ()) -> Fit | Refused:
     """Solve every piece, and put the gaps together by group.
 
-    The cell of a group is the mean gap of its pieces, weighted by their treated weight; masked pre-periods have no cell.
-    Each unit's untreated outcome is its own outcome minus the gap of its piece: how the effect differs between the units
-    of one piece is not estimated.
+    The cell of a group is the mean gap of its pieces, weighted by their treated weight; masked pre-periods have no
+    cell. Each unit's untreated outcome is its own outcome minus the gap of its piece: how the effect differs between
+    the units of one piece is not estimated.
     """
+    if not parts:
+        return Refused(f"an estimate by {name}", "no treated unit has weight", "Check their weights.")
     lost = sorted({part.group for part in parts if len(part.before) < asks.min_pre})
     kept = [part for part in parts if part.group not in lost]
     if not kept:
-        return Refused(f"an estimate by {name}", f"no group has the {asks.min_pre} periods before its start that it needs",
+        return Refused(f"an estimate by {name}", f"no group has the {asks.min_pre} periods before its start it needs",
                        "Add earlier periods or lower the anticipation.")
     length = len(panel.periods)
     groups = sorted({part.group for part in kept})
@@ -105,6 +123,7 @@ def fit_pieces(panel: Panel, parts: Sequence[Piece], solve: Solve, name: str, as
     mass = np.zeros(len(groups))
     untreated = np.full(panel.y.shape, np.nan)
     traces: list[Trace] = []
+    loose: list[str] = []
     for part in kept:
         if len(part.donors) < asks.min_controls:
             return Refused(f"an estimate by {name}", f"{part.name} has {len(part.donors)} donors, fewer than the "
@@ -116,16 +135,17 @@ def fit_pieces(panel: Panel, parts: Sequence[Piece], solve: Solve, name: str, as
         path = path - found.time @ path
         untreated[part.rows] = panel.y[part.rows] - path
         traces += found.trace
+        loose += [] if found.unique else [part.name]
         row, weight = groups.index(part.group), float(panel.weight[part.rows].sum())
         mass[row] += weight
         for sums, values in ((unit, found.unit), (time, found.time), (gap, path)):
             sums[row] += weight * values
     for sums in (unit, time, gap):
         sums /= mass[:, None]
-    names = panel.group_names
-    said = [*notes, *(f"{names[group]} has fewer than {asks.min_pre} periods before its start and is not estimated" for group in lost)]
-    return Fit(_cells(panel, groups, mass, gap, learn), untreated,
-               Weights(tuple(names[group] for group in groups), panel.units, panel.periods, unit, time), tuple(traces), tuple(said))
+    names = tuple(panel.group_names[group] for group in groups)
+    weights = Weights(names, panel.units, panel.periods, unit, time)
+    return Fit(_cells(panel, groups, mass, gap, learn), untreated, weights, tuple(traces),
+               (*notes, *_notes(panel, lost, loose, asks)))
 
 
 def held(weights: Weights) -> Solve:
@@ -133,10 +153,12 @@ def held(weights: Weights) -> Solve:
 
     def solve(panel: Panel, part: Piece) -> Solved | Refused:
         if panel.periods != weights.periods:
-            return Refused(f"the comparison of {part.name}", "the held weights are of other periods", "Fit without held weights.")
+            return Refused(f"the comparison of {part.name}", "the held weights are of other periods",
+                           "Fit without held weights.")
         unit, time = weights.of(part.name, panel.units)
         if not unit.any():
-            return Refused(f"the comparison of {part.name}", "none of the units that the held weights rest on is left")
+            return Refused(f"the comparison of {part.name}", "no unit that the held weights rest on is left",
+                           "Fit without held weights.")
         return Solved(unit, time)
 
     return solve
@@ -154,9 +176,19 @@ def ignored(panel: Panel, name: str) -> list[str]:
         notes.append(f"the covariates {', '.join(panel.covariates)} are not used by {name}")
     weight = panel.weight[panel.never & (panel.weight > 0)]
     if weight.size and np.ptp(weight) > 0:
-        notes.append(f"the weights of the controls are not used by {name}, which finds its own; a control without weight is no donor")
+        notes.append(f"the weights of the controls are not used by {name}, which finds its own")
     if panel.pairs is not None:
         notes.append(f"matching decides who may be a donor; {name} finds the weights of the matched units anew")
+    return notes
+
+
+def _notes(panel: Panel, lost: list[int], loose: list[str], asks: Asks) -> list[str]:
+    notes = [f"{panel.group_names[group]} has fewer than {asks.min_pre} periods before its start and is not estimated"
+             for group in lost]
+    if loose:
+        notes.append(f"the donor weights of {', '.join(loose)} are not unique: more donors have weight than the "
+                     "periods before the start can tell apart, so a close fit is no evidence; the weights of least "
+                     "norm are taken")
     return notes
 
 
@@ -165,8 +197,8 @@ def _cells(panel: Panel, groups: list[int], mass: Float1, gap: Float2, learn: Bo
     keep = np.ones(gap.shape, dtype=bool)
     starts = panel.groups[groups]
     if learn is not None:
-        for row, group in enumerate(groups):
-            members = (panel.group == group) & (panel.weight > 0)
-            keep[row] = learn[members].all(axis=0) | (np.arange(gap.shape[1]) >= starts[row])
+        after = np.arange(gap.shape[1]) >= starts[:, None]
+        open_to = [learn[(panel.group == group) & (panel.weight > 0)].all(axis=0) for group in groups]
+        keep = after | np.array(open_to)
     row, period = np.nonzero(keep)
     return Cells(gap[row, period], np.array(groups)[row], starts[row], period, mass[row])

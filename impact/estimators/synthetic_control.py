@@ -22,10 +22,10 @@ __all__ = ["SyntheticControl"]
 class SyntheticControl:
     """One exact simplex program per treated area, on its outcomes before the start.
 
-    The weights minimise ``Σ_t (Ȳ_t − Σ_j w_j Y_jt)²`` over ``w ≥ 0, Σ w = 1``, with ``Ȳ`` the weighted mean of the area's
-    units and every pre-period counting the same. Levels are compared: there is no base. On a panel grouped by cohort the
-    programs are still solved per area, and a cohort's cells, donor weights and gaps are the means over its areas by
-    treated weight. Where several weightings fit equally well the one of least norm is taken, and a note says so.
+    The weights minimise ``Σ_t (Ȳ_t − Σ_j w_j Y_jt)²`` over ``w ≥ 0, Σ w = 1``, with ``Ȳ`` the weighted mean of the
+    area's units and every pre-period counting the same. Levels are compared: there is no base. On a panel grouped by
+    cohort the programs are still solved per area, and a cohort's cells and donor weights are the means over its areas
+    by treated weight. Where several weightings fit equally well the one of least norm is taken, and a note says so.
     Covariates are not used.
 
     Parameters
@@ -35,8 +35,8 @@ class SyntheticControl:
 
     References
     ----------
-    Abadie, Diamond & Hainmueller (2010), JASA 105(490), section 2.3, with all pre-period outcomes as predictors of equal
-    weight; Abadie (2021), JEL 59(2), section 3.2.
+    Abadie, Diamond & Hainmueller (2010), JASA 105(490), section 2.3, with all pre-period outcomes as predictors of
+    equal weight; Abadie (2021), JEL 59(2), section 3.2.
     """
 
     anticipation: int = 0
@@ -60,30 +60,19 @@ class SyntheticControl:
         if refused is not None:
             return refused
         parts = pieces(panel, learn, self.anticipation, by_area=hold is None)
-        loose: list[str] = []
-
-        def learned(panel: Panel, part: Piece) -> Solved | Refused:
-            solved = _solved(panel, part)
-            # A corner of the set of minimisers has at most T0 + 1 donors (Carathéodory); more means that it is no point.
-            if not isinstance(solved, Refused) and int((solved.unit > 0).sum()) > len(part.before) + 1:
-                loose.append(part.name)
-            return solved
-
-        found = fit_pieces(panel, parts, learned if hold is None else held(hold), self.name, self.asks, learn,
-                           ignored(panel, self.name))
-        if isinstance(found, Refused) or not loose:
-            return found
-        note = (f"the donor weights of {', '.join(loose)} are not unique: more donors have weight than the periods before the "
-                "start can tell apart, so a close fit is no evidence; the weights of least norm are taken")
-        return Fit(found.cells, found.untreated, found.weights, found.trace, (*found.notes, note))
+        return fit_pieces(panel, parts, _solved if hold is None else held(hold), self.name, self.asks, learn,
+                          ignored(panel, self.name))
 
 
 def _solved(panel: Panel, part: Piece) -> Solved | Refused:
     donors = panel.y[np.ix_(part.donors, part.before)]
     found = solve(donors.T, part.share @ panel.y[np.ix_(part.rows, part.before)])
     if found.status != "optimal":
-        return Refused(f"the synthetic control of {part.name}", f"the solver stopped at a gap of {found.gap:.1g}, above {GAP:.0g}",
+        return Refused(f"the synthetic control of {part.name}",
+                       f"the solver stopped at a gap of {found.gap:.1g}, above {GAP:.0g}",
                        "Leave out donors whose level is far from all others.")
     unit = np.zeros(len(panel.units))
     unit[part.donors] = found.weights
-    return Solved(unit, np.zeros(len(panel.periods)), (trace("exact", found),))
+    # A corner of the set of minimisers has at most T0 + 1 donors (Carathéodory); with more, the set is not one point.
+    unique = int((found.weights > 0).sum()) <= len(part.before) + 1
+    return Solved(unit, np.zeros(len(panel.periods)), (trace("exact", found),), unique)

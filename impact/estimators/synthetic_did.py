@@ -26,13 +26,13 @@ class SyntheticDiD:
     """Per group two simplex programs: unit weights ω with a ridge, and weights λ of the periods before the start.
 
     ``ω`` makes the donors run parallel to the treated mean before the start, ``λ`` makes the pre-periods predict the
-    donors' mean afterwards; both have an intercept. With ``noise`` the standard deviation of the donors' first differences
-    before the start, the ridges are ``ζ_ω = (N_treated T_post)^(1/4) noise`` and ``ζ_λ = 1e-6 noise``. Cells are
+    donors' mean afterwards; both have an intercept. With ``noise`` the standard deviation of the donors' changes
+    between pre-periods, the ridges are ``ζ_ω = (N_treated T_post)^(1/4) noise`` and ``ζ_λ = 1e-6 noise``. Cells are
     ``(Ȳ_t − ω'Y_t) − λ'(Ȳ − ω'Y)``. A group is a cohort (Clarke et al. 2023), or a treated area on a panel grouped by
     area. With many treated units the ridge makes ω almost uniform, and this becomes difference-in-differences with
     weighted base periods; grouped by area it does not. Covariates are not used.
 
-    The noise includes change that all units share, so a common shock before the start changes the ridge, as in the paper.
+    The noise includes change that all units share: a common shock before the start changes the ridge, as in the paper.
 
     Parameters
     ----------
@@ -86,7 +86,8 @@ class SyntheticDiD:
         lam = self._program(before, after.mean(axis=1), 1e-6 * noise, noise)
         for found, what in ((omega, "unit"), (lam, "time")):
             if found.status == "not converged":
-                return Refused(f"the {what} weights of {part.name}", f"the solver stopped at a gap of {found.gap:.1g}, above {GAP:.0g}",
+                return Refused(f"the {what} weights of {part.name}",
+                               f"the solver stopped at a gap of {found.gap:.1g}, above {GAP:.0g}",
                                "Leave out donors whose course is far from all others.")
         unit, time = np.zeros(len(panel.units)), np.zeros(len(panel.periods))
         unit[part.donors], time[part.before] = omega.weights, lam.weights

@@ -5,7 +5,19 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-__all__ = ["Block", "Cell", "Code", "Column", "Document", "Figure", "Foreign", "Paragraph", "Points", "Section", "Table"]
+__all__ = [
+    "Block",
+    "Cell",
+    "Code",
+    "Column",
+    "Document",
+    "Figure",
+    "Foreign",
+    "Paragraph",
+    "Points",
+    "Section",
+    "Table",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +64,9 @@ class Table:
 
     def __post_init__(self) -> None:
         if any(len(row) != len(self.columns) for row in self.rows):
-            raise ValueError(f"a row of {self.caption!r} has another number of cells than the {len(self.columns)} columns")
+            raise ValueError(
+                f"a row of {self.caption!r} has another number of cells than the {len(self.columns)} columns"
+            )
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +118,7 @@ class Document:
     title: Cell
     question: Cell
     status: str
-    warning: str
+    warning: tuple[str, str] | None
     result: Section
     front: tuple[Section, ...]
     account: tuple[Section, ...]

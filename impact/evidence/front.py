@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 
 from impact.evidence.document import Cell, Code, Column, Paragraph, Points, Section, Table
-from impact.evidence.language import Texts, listed, number, p_value
+from impact.evidence.language import Texts, listed, number, p_value, significant
 from impact.evidence.record import Change, Evidence, Second
 from impact.evidence.result import (
     Printed,
@@ -18,6 +19,7 @@ from impact.evidence.result import (
     size,
     value,
     window,
+    with_unit,
     within,
 )
 
@@ -32,7 +34,13 @@ def result(evidence: Evidence, say: Texts) -> Section:
 
 def front(evidence: Evidence, say: Texts) -> tuple[Section, ...]:
     """The parts of the first page that follow the result; `evidence` is the visible one."""
-    parts = [_change(evidence, say), _basis(evidence, say), _left_out(evidence, say), _not_said(evidence, say), _verify(evidence, say)]
+    parts = [
+        _change(evidence, say),
+        _basis(evidence, say),
+        _left_out(evidence, say),
+        _not_said(evidence, say),
+        _verify(evidence, say),
+    ]
     return tuple(part for part in parts if part is not None)
 
 
@@ -41,7 +49,7 @@ def check_title(name: str, say: Texts) -> str:
     return say.known(f"checks.{name}.title", name)
 
 
-# --- the result in words --------------------------------------------------------------------------------------------------
+# --- the result in words ----------------------------------------------------------------------------------------------
 
 
 def _sentences(evidence: Evidence, say: Texts) -> Iterator[Cell]:
@@ -67,8 +75,14 @@ def _sentences(evidence: Evidence, say: Texts) -> Iterator[Cell]:
     else:
         level = number(100 * evidence.primary.level, say.language, 0)
         low, high = (size(x, shown.digits, say) for x in (shown.low, shown.high))
-        yield say("result.found" if shown.value else "result.found_same", difference=difference, level=level, low=low, high=high,
-                  **common)
+        yield say(
+            "result.found" if shown.value else "result.found_same",
+            difference=difference,
+            level=level,
+            low=low,
+            high=high,
+            **common,
+        )
         yield say("result.outside_zero" if shown.low > 0 or shown.high < 0 else "result.inside_zero", **common)
         yield from _against_smallest(evidence, shown.low, shown.high, say)
     yield say("result.caution")
@@ -77,7 +91,9 @@ def _sentences(evidence: Evidence, say: Texts) -> Iterator[Cell]:
 def _without_interval(evidence: Evidence, say: Texts) -> Iterator[Cell]:
     if evidence.primary.refused is not None:
         yield from (piece for piece in reason(evidence.primary.refused, evidence, say)[1:2] if plain(piece))
-    seconds = sorted((s for s in evidence.primary.beside if s.p_value is not None), key=lambda s: s.name != "placebo-space")
+    seconds = sorted(
+        (s for s in evidence.primary.beside if s.p_value is not None), key=lambda s: s.name != "placebo-space"
+    )
     if seconds:
         yield _second(seconds[0], say)
     yield say("result.not_established", outcome=within(plain(in_language(evidence.outcome, say.language))))
@@ -97,7 +113,7 @@ def _against_smallest(evidence: Evidence, low: float, high: float, say: Texts) -
     smallest = evidence.smallest
     if smallest is None:
         return
-    bound = f"{_plain_number(smallest, say)} {evidence.unit}"
+    bound = with_unit(significant(smallest, say.language), evidence.unit)
     if -smallest < low and high < smallest:
         yield say("result.under_smallest", bound=bound)
     elif low > smallest or high < -smallest:
@@ -106,17 +122,12 @@ def _against_smallest(evidence: Evidence, low: float, high: float, say: Texts) -
         yield say("result.fits_smallest", bound=bound)
 
 
-def _plain_number(x: float, say: Texts) -> str:
-    digits = len(f"{x:.12f}".rstrip("0").partition(".")[2])
-    return number(x, say.language, digits)
-
-
 def _gates(evidence: Evidence, say: Texts) -> str:
     closed = [check for check in evidence.checks if check.gates and check.verdict != "pass"]
     return listed((f"‘{check_title(check.name, say)}’" for check in closed), say.language)
 
 
-# --- the table before and after ---------------------------------------------------------------------------------------------
+# --- the table before and after ---------------------------------------------------------------------------------------
 
 
 def _change(evidence: Evidence, say: Texts) -> Section | None:
@@ -125,13 +136,21 @@ def _change(evidence: Evidence, say: Texts) -> Section | None:
         return None
     columns = (Column(say("change.period")), Column(say("change.focus"), True), Column(say("change.comparison"), True))
     rows: list[tuple[Cell, ...]] = [
-        (say("change.before", period=change.before), *_levels(change.focus_before, change.comparison_before, shown, say)),
+        (
+            say("change.before", period=change.before),
+            *_levels(change.focus_before, change.comparison_before, shown, say),
+        ),
         (say("change.after", period=change.after), *_levels(change.focus_after, change.comparison_after, shown, say)),
         (say("change.change"), *_moves(change, shown, say)),
     ]
     total = (say("change.difference"), f"{value(evidence.primary, say)} ({interval(evidence.primary, say)})")
-    table = Table(say("change.caption", outcome=plain(in_language(evidence.outcome, say.language)), unit=evidence.unit), columns,
-                  tuple(rows), _note(change, shown, evidence, say), total=total)
+    table = Table(
+        say("change.caption", outcome=plain(in_language(evidence.outcome, say.language)), unit=evidence.unit),
+        columns,
+        tuple(rows),
+        _note(change, shown, evidence, say),
+        total=total,
+    )
     return Section("voor-en-na", say("change.title"), (table,))
 
 
@@ -148,38 +167,46 @@ def _move(before: float | None, after: float | None) -> float | None:
 
 
 def _moves(change: Change, shown: Printed, say: Texts) -> tuple[str, str]:
-    focus, comparison = _move(change.focus_before, change.focus_after), _move(change.comparison_before, change.comparison_after)
+    focus, comparison = (
+        _move(change.focus_before, change.focus_after),
+        _move(change.comparison_before, change.comparison_after),
+    )
     return _level(focus, shown, say, sign=True), _level(comparison, shown, say, sign=True)
 
 
 def _note(change: Change, shown: Printed, evidence: Evidence, say: Texts) -> str:
     """Says so where the estimate is not the plain difference of the two changes, beyond rounding."""
     notes = [say(f"better.{evidence.better}")]
-    focus, comparison = _move(change.focus_before, change.focus_after), _move(change.comparison_before, change.comparison_after)
+    focus, comparison = (
+        _move(change.focus_before, change.focus_after),
+        _move(change.comparison_before, change.comparison_after),
+    )
     if focus is not None and comparison is not None and abs(focus - comparison - shown.value) > 10.0**-shown.digits:
         simple = number(focus - comparison, say.language, shown.digits, sign=True)
         notes.append(say("change.adjusted", simple=simple))
     return " ".join(notes)
 
 
-# --- the rest of the first page ---------------------------------------------------------------------------------------------
+# --- the rest of the first page ---------------------------------------------------------------------------------------
 
 
 def _basis(evidence: Evidence, say: Texts) -> Section:
     primary, span = evidence.primary, periods(evidence)
     counts = {
-        "areas": number(primary.areas, say.language, 0), "clusters": number(primary.treated_clusters, say.language, 0),
-        "compared": number(evidence.compared, say.language, 0), "pool": number(evidence.pool, say.language, 0),
+        "areas": number(primary.areas, say.language, 0),
+        "clusters": number(primary.treated_clusters, say.language, 0),
+        "compared": number(evidence.compared, say.language, 0),
+        "pool": number(evidence.pool, say.language, 0),
     }
     pieces = [say("basis.areas", **counts)]
     if span is not None:
-        pieces.append(say("basis.periods", before=number(span.before, say.language, 0), after=number(span.after, say.language, 0)))
-    verdicts = [check.verdict for check in evidence.checks]
-    if verdicts:
-        pieces.append(say("basis.checks", **{
-            key: number(verdicts.count(verdict), say.language, 0)
-            for key, verdict in (("passed", "pass"), ("failed", "fail"), ("open", "not_evaluated"))
-        }))
+        pieces.append(
+            say("basis.periods", before=number(span.before, say.language, 0), after=number(span.after, say.language, 0))
+        )
+    if evidence.checks:
+        tally = Counter(check.verdict for check in evidence.checks)
+        counted = {"passed": tally["pass"], "failed": tally["fail"], "open": tally["not_evaluated"]}
+        pieces.append(say("basis.checks", **{key: number(count, say.language, 0) for key, count in counted.items()}))
     failed = [f"‘{check_title(check.name, say)}’" for check in evidence.checks if check.verdict == "fail"]
     if failed:
         pieces.append(say("basis.failed", checks=listed(failed, say.language)))
@@ -200,11 +227,18 @@ def _left_out(evidence: Evidence, say: Texts) -> Section:
 
 
 def _not_said(evidence: Evidence, say: Texts) -> Section:
-    keys = ["areas", "people", "target" if evidence.change is not None else "target_sealed", "other_policy", "exploratory"]
+    keys = [
+        "areas",
+        "people",
+        "target" if evidence.change is not None else "target_sealed",
+        "other_policy",
+        "exploratory",
+    ]
     return Section("wat-niet", say("not_said.title"), (Points(tuple(say(f"not_said.{key}") for key in keys)),))
 
 
 def _verify(evidence: Evidence, say: Texts) -> Section:
     command = f"impact run studies/{evidence.study}/study.yaml"
-    return Section("nagaan", say("verify.title"), (Paragraph((say("verify.bundle"), say("verify.again"), Code(command))),))
-
+    return Section(
+        "nagaan", say("verify.title"), (Paragraph((say("verify.bundle"), say("verify.again"), Code(command))),)
+    )

@@ -1,8 +1,8 @@
 """The text catalogue, and how numbers, p-values and lists are written in a language.
 
-A language is a file ``texts/<code>.yaml``. Dutch is complete; another language may leave out a whole top-level part (there
-is then no such text in that language) but never one key of a part. Texts hold plain ``{names}`` and nothing else: no
-attribute, index or conversion, so a value can be put in but never be run.
+A language is a file ``texts/<code>.yaml``. Dutch is complete; another language may leave out a whole top-level part
+(there is then no such text in that language) but never one key of a part. Texts hold plain ``{names}`` and nothing
+else: no attribute, index or conversion, so a value can be put in but never be run.
 """
 
 from __future__ import annotations
@@ -89,12 +89,16 @@ def texts(language: str) -> Texts:
         ``TEXT-001`` when there is no such language; ``TEXT-003`` with every key that it lacks or has too many.
     """
     if language not in languages():
-        raise UsageError(Problem("TEXT-001", f"there are no texts in language {language!r}", f"languages: {', '.join(languages())}"))
+        raise UsageError(
+            Problem("TEXT-001", f"there are no texts in language {language!r}", f"languages: {', '.join(languages())}")
+        )
     entries = _read(language)
     if language != _FIRST:
         wrong = differing(_read(_FIRST), entries)
         if wrong:
-            raise UsageError(Problem("TEXT-003", f"keys that differ from {_FIRST}: {', '.join(wrong)}", file=f"{language}.yaml"))
+            raise UsageError(
+                Problem("TEXT-003", f"keys that differ from {_FIRST}: {', '.join(wrong)}", file=f"{language}.yaml")
+            )
     return Texts(language, MappingProxyType(entries))
 
 
@@ -106,14 +110,14 @@ def differing(first: Mapping[str, str], other: Mapping[str, str]) -> tuple[str, 
 
 
 def number(x: float, language: str, digits: int, *, sign: bool = False) -> str:
-    """`x` with `digits` decimals, a true minus sign, and thousands set apart from 10,000 on.
+    """`x` with `digits` decimals, a true minus sign, and thousands set apart.
 
     What rounds to zero has no sign. `sign` puts a plus before what is above zero.
     """
     say = texts(language)
     written = f"{abs(x):.{max(digits, 0)}f}"
     whole, _, part = written.partition(".")
-    if len(whole) > 4:
+    if len(whole) > 3:
         whole = f"{int(whole):,}".replace(",", say("format.thousands"))
     zero = not written.strip("0.")
     head = "" if zero else "−" if x < 0 else "+" if sign else ""
@@ -129,11 +133,10 @@ def decimals(std_error: float | None, value: float | None = None) -> int:
 
 
 def significant(x: float, language: str, digits: int = 3) -> str:
-    """`x` with `digits` significant digits, never fewer than its whole digits; whole numbers stay whole."""
-    if x == round(x):
-        return number(x, language, 0)
+    """`x` with at most `digits` significant digits, never fewer than its whole digits, and no zeros at the end."""
     exponent = int(f"{abs(x):.{digits - 1}e}".split("e")[1])
-    return number(x, language, min(max(digits - 1 - exponent, 0), 12))
+    places = min(max(digits - 1 - exponent, 0), 12)
+    return number(x, language, len(f"{x:.{places}f}".rstrip("0").partition(".")[2]))
 
 
 def p_value(p: float, language: str, draws: int | None = None) -> str:

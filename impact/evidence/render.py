@@ -13,7 +13,11 @@ __all__ = ["html"]
 def html(document: Document, say: Texts) -> str:
     """One self-contained HTML5 page; every text is escaped, the SVG of figures is not."""
     environment = Environment(
-        loader=PackageLoader("impact.evidence", "templates"), autoescape=True, undefined=StrictUndefined,
-        trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True,
+        loader=PackageLoader("impact.evidence", "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
     )
     return environment.get_template("report.html").render(document=document, say=say)

@@ -25,7 +25,7 @@ def document(evidence: Evidence, figures: Mapping[str, str], language: str = "nl
         in_language(shown.title, language),
         in_language(shown.question, language),
         say(f"status.{shown.status}", areas=areas, total=number(shown.areas_total, language, 0)),
-        say("status.placebo") if shown.placebo else "",
+        (say("status.placebo"), say("status.placebo_why")) if shown.placebo else None,
         result(shown, say),
         front(shown, say),
         account(shown, {} if shown.sealed else figures, say),
@@ -40,8 +40,8 @@ def report_html(evidence: Evidence, figures: Mapping[str, str], language: str = 
     evidence : Evidence
         What the run has to say. When it is sealed no number of the effect appears, whatever the figures hold.
     figures : mapping of str to str
-        SVG by name, as ``impact.evidence.plots.figures`` gives them; they stand in the page as they are, so they must come
-        from there and from nowhere else.
+        SVG by name, as ``impact.evidence.plots.figures`` gives them; they stand in the page as they are, so they
+        must come from there and from nowhere else.
     language : str
         Language of the texts; study texts that are not in it are marked as Dutch.
 

@@ -11,8 +11,23 @@ from impact.evidence.language import Texts, decimals, number
 from impact.evidence.record import AreaRow, Estimate, Evidence, Text
 
 __all__ = [
-    "Periods", "Printed", "in_language", "included", "interval", "opening", "periods", "plain", "printed", "reason", "size",
-    "slug", "value", "visible", "window", "within",
+    "Periods",
+    "Printed",
+    "in_language",
+    "included",
+    "interval",
+    "opening",
+    "periods",
+    "plain",
+    "printed",
+    "reason",
+    "size",
+    "slug",
+    "value",
+    "visible",
+    "window",
+    "with_unit",
+    "within",
 ]
 
 _FEWEST = 4  # treated clusters below which cluster-jackknife refuses "an interval"
@@ -47,7 +62,7 @@ def _blank(estimate: Estimate) -> Estimate:
     )
 
 
-# --- text ---------------------------------------------------------------------------------------------------------------
+# --- text -------------------------------------------------------------------------------------------------------------
 
 
 def in_language(text: Text, language: str) -> Cell:
@@ -75,7 +90,7 @@ def slug(text: str) -> str:
     return "-".join(text.lower().replace(".", " ").split())
 
 
-# --- periods and areas --------------------------------------------------------------------------------------------------
+# --- periods and areas ------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +123,7 @@ def window(evidence: Evidence) -> str:
     return first if first == last else f"{first}–{last}"
 
 
-# --- numbers ------------------------------------------------------------------------------------------------------------
+# --- numbers ----------------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,30 +149,35 @@ def printed(estimate: Estimate) -> Printed | None:
 
 def size(x: float, digits: int, say: Texts, unit: str = "") -> str:
     """A difference in words: ``4,1 procentpunt lager``; ``0`` is neither lower nor higher."""
-    amount = " ".join(filter(None, [number(abs(x), say.language, digits), unit]))
+    amount = with_unit(number(abs(x), say.language, digits), unit)
     if round(x, digits) == 0:
         return amount
     return say("format.lower" if x < 0 else "format.higher", size=amount)
 
 
-def value(estimate: Estimate, say: Texts) -> str:
-    """The estimate with its sign, or that it is not given."""
+def with_unit(amount: str, unit: str) -> str:
+    """A number with its unit: ``3 procentpunt``, ``3% van het gemiddelde``."""
+    return f"{amount}{unit}" if unit.startswith("%") else f"{amount} {unit}".strip()
+
+
+def value(estimate: Estimate, say: Texts, missing: str = "words.not_given") -> str:
+    """The estimate with its sign, or the text `missing`."""
     shown = printed(estimate)
-    return say("words.not_given") if shown is None else number(shown.value, say.language, shown.digits, sign=True)
+    return say(missing) if shown is None else number(shown.value, say.language, shown.digits, sign=True)
 
 
-def interval(estimate: Estimate, say: Texts) -> str:
-    """``van −0,4 tot +0,2``, or that there is none."""
+def interval(estimate: Estimate, say: Texts, missing: str = "words.not_given") -> str:
+    """``van −0,4 tot +0,2``, that there is none, or the text `missing` where there is no estimate either."""
     shown = printed(estimate)
     if shown is None:
-        return say("words.not_given")
+        return say(missing)
     if shown.low is None or shown.high is None:
         return say("words.no_interval")
     low, high = (number(x, say.language, shown.digits, sign=True) for x in (shown.low, shown.high))
     return say("format.interval", low=low, high=high)
 
 
-# --- refusals -----------------------------------------------------------------------------------------------------------
+# --- refusals ---------------------------------------------------------------------------------------------------------
 
 
 def reason(refused: Refused, evidence: Evidence, say: Texts) -> tuple[Cell, Cell, Cell]:
@@ -165,7 +185,11 @@ def reason(refused: Refused, evidence: Evidence, say: Texts) -> tuple[Cell, Cell
     for estimate in _estimates(evidence):
         if estimate.refused == refused and refused.what == "an interval" and estimate.treated_clusters < _FEWEST:
             count = number(estimate.treated_clusters, say.language, 0)
-            return (say("refused.interval.what"), say("refused.interval.because", count=count), say("refused.interval.instead"))
+            return (
+                say("refused.interval.what"),
+                say("refused.interval.because", count=count),
+                say("refused.interval.instead"),
+            )
     return (Foreign(refused.what, "en"), Foreign(refused.because, "en"), Foreign(refused.instead, "en"))
 
 

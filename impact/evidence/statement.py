@@ -25,9 +25,9 @@ class Statement:
     kind : str
         Which statement.
     form : {"text", "smaller", "interval", "open", "check"}
-        ``smaller`` adds that the difference is smaller than the preset bound; ``interval``, ``open`` and ``check`` are why
-        nothing can be established: both no difference and the bound fit; no difference fits and there is no bound; or a
-        check was not met, and no number is given.
+        ``smaller`` adds that the difference is smaller than the preset bound. The last three are why nothing can be
+        established: both no difference and the bound fit; no difference fits and there is no bound; or a check was not
+        met, and no number is given.
     """
 
     kind: Kind

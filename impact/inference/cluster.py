@@ -75,7 +75,7 @@ class ClusterJackknife:
             )
         away = np.array(replicates).reshape(-1, len(found.effects.terms)) - found.effects.estimate
         variance = (clusters - 1) / clusters * (away**2).sum(axis=0)
-        few = "the {} treated clusters with weight are fewer than the 4 below which no interval holds its level"
+        few = "{} treated clusters carry weight in it, and with fewer than 4 no interval holds its level"
         refused = tuple(
             None
             if count >= _FEWEST

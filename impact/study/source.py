@@ -57,12 +57,14 @@ class Node:
         return self.content
 
     def at(self, loc: Loc) -> tuple[Node, Loc]:
-        """The deepest node along `loc` and the part of `loc` that was found; steps that are not there are passed over."""
+        """The deepest node along `loc` and the part of `loc` that was found; absent steps are passed over."""
         node, found = self, list[str | int]()
         for step in loc:
             content = node.content
-            inside = step in content if isinstance(content, dict) else (
-                isinstance(content, list) and isinstance(step, int) and step < len(content)
+            inside = (
+                step in content
+                if isinstance(content, dict)
+                else (isinstance(content, list) and isinstance(step, int) and step < len(content))
             )
             if inside:
                 node = content[step]
@@ -143,7 +145,9 @@ def _forbidden(text: str) -> Finding | None:
             return Finding("SPEC-003", f"The tag {tag} is not read.", quoted, place)
         documents += isinstance(event, DocumentStartEvent)
         if documents > 1:
-            return Finding("SPEC-003", "A second document starts here.", "One file holds one study: take out `---`.", place)
+            return Finding(
+                "SPEC-003", "A second document starts here.", "One file holds one study: take out `---`.", place
+            )
         depth += isinstance(event, CollectionStartEvent) - isinstance(event, CollectionEndEvent)
         if depth > _MAX_DEPTH:
             return Finding("SPEC-003", f"More than {_MAX_DEPTH} levels lie inside each other.", place=place)
@@ -164,7 +168,9 @@ def _node(raw: Any, findings: list[Finding]) -> Node:
             findings.append(Finding("SPEC-003", "A key is one word.", "Put a text with : or ? in quotes.", at))
         elif name in node.content:
             first = node.keys[name][0]
-            findings.append(Finding("SPEC-003", f"`{name}` stands here for the second time.", f"First on line {first}.", at))
+            findings.append(
+                Finding("SPEC-003", f"`{name}` stands here for the second time.", f"First on line {first}.", at)
+            )
         else:
             node.content[name] = _node(value, findings)
             node.keys[name] = at
@@ -198,8 +204,10 @@ def _words(error: YAMLError) -> str:
     problem = str(getattr(error, "problem", None) or getattr(error, "reason", None) or "it cannot be read")
     start = re.search(r"found character (.+?) that cannot start any token", problem)
     if start:
-        return "A tab stands here." if "\\t" in start[1] or "\t" in start[1] else (
-            f"A text cannot start with {start[1]} unless it is quoted."
+        return (
+            "A tab stands here."
+            if "\\t" in start[1] or "\t" in start[1]
+            else (f"A text cannot start with {start[1]} unless it is quoted.")
         )
     if problem.startswith("mapping values are not allowed"):
         return "A ': ' stands where no key can stand: the text needs quotes, or the line another indent."
@@ -208,11 +216,11 @@ def _words(error: YAMLError) -> str:
 
 
 def _repair(text: str, error: YAMLError, place: Place) -> tuple[str, str]:
-    """The text with one line changed so that it can be read further, and the change in words; ("", "") when none helps."""
+    """The text with one line changed so that it can be read further, and the change in words; else "" twice."""
     lines = text.splitlines()
     marks = (getattr(error, "problem_mark", None), getattr(error, "context_mark", None))
     numbers = dict.fromkeys([place[0] - 1, *(mark.line for mark in marks if mark), place[0] - 2])
-    best, furthest = ("", ""), place[0]
+    best, furthest = ("", ""), float(place[0])
     for number in numbers:
         if not 0 <= number < len(lines):
             continue

@@ -1,0 +1,217 @@
+"""Who is compared with whom, how alike they are, and how both developed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from impact.evidence.document import Block, Cell, Column, Figure, Paragraph, Table
+from impact.evidence.language import Texts, listed, number, significant
+from impact.evidence.record import Evidence
+from impact.evidence.result import in_language, included, interval, printed, slug, value, window, with_unit
+
+__all__ = ["balance", "columns", "count", "course", "design", "fact_table"]
+
+
+def columns(part: str, names: str, numbers: str, say: Texts) -> tuple[Column, ...]:
+    """Columns `names` of the table whose texts are under `part`; `numbers` stand to the right."""
+    return tuple(Column(say(f"{part}.{name}"), name in numbers.split()) for name in names.split())
+
+
+def count(x: int, say: Texts) -> str:
+    """A whole number as text."""
+    return number(x, say.language, 0)
+
+
+def fact_table(caption: str, facts: tuple[tuple[Cell, Cell], ...], say: Texts) -> Table:
+    """A table of names and values."""
+    return Table(caption, (Column(say("words.what")), Column(say("words.which"))), facts)
+
+
+# --- design -----------------------------------------------------------------------------------------------------------
+
+
+def design(evidence: Evidence, say: Texts) -> list[Block]:
+    """What was asked of which areas, and whom they are compared with."""
+    facts: list[tuple[Cell, Cell]] = [
+        (say("design.outcome"), in_language(evidence.outcome, say.language)),
+        (say("design.unit"), evidence.unit),
+        (say("design.better"), say(f"better.{evidence.better}")),
+        (say("design.window"), window(evidence)),
+        (
+            say("design.periods"),
+            f"{evidence.periods[0]}–{evidence.periods[-1]}" if evidence.periods else say("words.not_given"),
+        ),
+        (say("design.anticipation"), count(evidence.anticipation, say)),
+        (say("design.seen_before"), evidence.seen_before or say("words.not_given")),
+    ]
+    if evidence.smallest is not None:
+        smallest = with_unit(significant(evidence.smallest, say.language), evidence.unit)
+        facts.append(
+            (say("design.smallest"), f"{smallest} ({evidence.smallest_why})" if evidence.smallest_why else smallest)
+        )
+    blocks: list[Block] = [fact_table(say("design.caption"), tuple(facts), say)]
+    if evidence.areas:
+        blocks.append(_areas(evidence, say))
+    if evidence.flow:
+        rows = tuple(
+            (step.step, step.reason, count(step.removed, say), count(step.left, say)) for step in evidence.flow
+        )
+        blocks.append(
+            Table(
+                say("flow.caption"),
+                columns("flow", "step reason removed left", "removed left", say),
+                rows,
+                say("flow.note", pool=count(evidence.pool, say), compared=count(evidence.compared, say)),
+            )
+        )
+    if any(area.matched for area in evidence.areas):
+        blocks.append(_matched(evidence, say))
+    if evidence.excluded:
+        blocks.append(
+            Table(
+                say("excluded.caption", count=count(len(evidence.excluded), say)),
+                columns("excluded", "unit reason", "", say),
+                tuple((row.unit, row.reason) for row in evidence.excluded),
+                folded=True,
+            )
+        )
+    return blocks
+
+
+def _areas(evidence: Evidence, say: Texts) -> Table:
+    nothing = say("words.not_given")
+    rows: list[tuple[Cell, ...]] = [
+        (
+            area.name,
+            area.cluster,
+            listed(area.units, say.language) or nothing,
+            area.first_treated or nothing,
+            area.base or nothing,
+            say("areas.out", reason=area.left_out) if area.left_out else say("areas.in"),
+        )
+        for area in evidence.areas
+    ]
+    return Table(
+        say("areas.caption"),
+        columns("areas", "name cluster units start base role", "", say),
+        tuple(rows),
+        say("areas.note"),
+    )
+
+
+def _matched(evidence: Evidence, say: Texts) -> Table:
+    rows: list[tuple[Cell, ...]] = [
+        (area.name, "; ".join(f"{unit} ({number(weight, say.language, 2)})" for unit, weight in area.matched))
+        for area in included(evidence)
+        if area.matched
+    ]
+    return Table(say("matched.caption"), columns("matched", "area units", "", say), tuple(rows), folded=True)
+
+
+# --- comparability ----------------------------------------------------------------------------------------------------
+
+
+def balance(evidence: Evidence, figures: Mapping[str, str], say: Texts) -> list[Block]:
+    """How alike the focus areas and their comparison are."""
+    if not evidence.balance:
+        return []
+    matching = any(row.smd_pool != row.smd_matched or row.pool != row.matched for row in evidence.balance)
+    names = "name focus pool matched smd_pool smd_matched matched_on" if matching else "name focus pool smd_pool"
+    rows = []
+    for row in evidence.balance:
+        focus, pool, matched = (significant(x, say.language) for x in (row.focus, row.pool, row.matched))
+        smd_pool, smd_matched = (number(x, say.language, 2, sign=True) for x in (row.smd_pool, row.smd_matched))
+        used = say("words.yes" if row.matched_on else "words.no")
+        rows.append(
+            (row.name, focus, pool, matched, smd_pool, smd_matched, used)
+            if matching
+            else (row.name, focus, pool, smd_pool)
+        )
+    table = Table(
+        say("balance.caption"),
+        columns("balance", names, "focus pool matched smd_pool smd_matched", say),
+        tuple(rows),
+        say("balance.note"),
+    )
+    svg = figures.get("balance")
+    return [
+        Paragraph((say("balance.intro" if matching else "balance.intro_unmatched"),)),
+        table if svg is None else Figure(say("balance.figure"), svg, table),
+    ]
+
+
+# --- course -----------------------------------------------------------------------------------------------------------
+
+
+def course(evidence: Evidence, figures: Mapping[str, str], say: Texts) -> list[Block]:
+    """How both developed, and the estimates by periods since the start."""
+    blocks: list[Block] = []
+    if evidence.path:
+        shown = printed(evidence.primary)
+        digits = shown.digits if shown else 1
+        nothing = say("words.not_given")
+        rows: list[tuple[Cell, ...]] = []
+        for point in evidence.path:
+            gap = None if point.focus is None or point.comparison is None else point.focus - point.comparison
+            cells = [nothing if x is None else number(x, say.language, digits) for x in (point.focus, point.comparison)]
+            rows.append(
+                (
+                    point.period,
+                    *cells,
+                    nothing if gap is None else number(gap, say.language, digits, sign=True),
+                    say("path.after" if point.after else "path.before"),
+                )
+            )
+        table = Table(
+            say("path.caption", unit=evidence.unit),
+            columns("path", "period focus comparison gap side", "focus comparison gap", say),
+            tuple(rows),
+            folded="gap" in figures,
+        )
+        blocks.append(_drawn(say("path.figure"), "gap", figures, table))
+    if evidence.event:
+        nothing = say("words.not_given")
+        events: list[tuple[Cell, ...]] = [
+            (
+                _event_name(row.term, say),
+                value(row, say),
+                interval(row, say),
+                count(row.areas, say),
+                count(row.treated_clusters, say),
+            )
+            for row in evidence.event
+        ]
+        table = Table(
+            say("event.caption", unit=evidence.unit),
+            columns("event", "term value interval areas clusters", "value areas clusters", say),
+            tuple(events),
+            folded="event-study" in figures,
+        )
+        level = number(100 * evidence.primary.level, say.language, 0)
+        shown_intervals = any(row.low is not None for row in evidence.event)
+        remark = say("event.pointwise", level=level) if shown_intervals else say("event.no_intervals")
+        blocks += [
+            _drawn(say("event.figure"), "event-study", figures, table),
+            Paragraph((_base_remark(evidence, say), remark)),
+        ]
+    return blocks
+
+
+def _drawn(caption: str, name: str, figures: Mapping[str, str], table: Table) -> Block:
+    return Figure(caption, figures[name], table) if name in figures else table
+
+
+def _event_name(term: str, say: Texts) -> str:
+    try:
+        return number(int(term), say.language, 0, sign=True)
+    except ValueError:
+        return say.known(f"event.{term}", term)
+
+
+def _base_remark(evidence: Evidence, say: Texts) -> str:
+    """With what the estimates before the start are compared, read from the method and from which of them are there."""
+    method = evidence.primary.method
+    if method == "group-time":
+        varying = str(-1 - evidence.anticipation) in {row.term for row in evidence.event}
+        return say("event.varying" if varying else "event.universal")
+    return say.known(f"event.base.{slug(method)}", say("event.base.other"))

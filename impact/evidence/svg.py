@@ -1,0 +1,105 @@
+"""One look for every drawing, and SVG bytes that depend on nothing but what is drawn."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from html import escape
+from io import BytesIO
+from pathlib import Path
+
+import matplotlib
+from matplotlib import style
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.text import Text
+from matplotlib.ticker import MaxNLocator
+
+from impact.evidence.language import number
+
+__all__ = ["COMPARISON", "FOCUS", "INK", "look", "number_axis", "rendered", "round_ticks"]
+
+FOCUS, COMPARISON, INK = "#154273", "#6b6b6b", "#1b1b1b"  # dark blue and mid grey stay apart without colour
+
+_LOOK = {
+    "svg.hashsalt": "impact",
+    "svg.fonttype": "path",
+    "font.family": "DejaVu Sans",
+    "font.size": 9.5,
+    "text.parse_math": False,  # a dollar in a name is a dollar
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.edgecolor": COMPARISON,
+    "axes.linewidth": 0.8,
+    "axes.labelsize": 9.5,
+    "axes.titlesize": 9.5,
+    "axes.titlelocation": "left",
+    "text.color": INK,
+    "axes.labelcolor": INK,
+    "xtick.color": INK,
+    "ytick.color": INK,
+    "xtick.direction": "out",
+    "ytick.left": False,
+    "axes.grid": True,
+    "axes.grid.axis": "y",
+    "grid.color": "#dfe3e8",
+    "grid.linewidth": 0.8,
+    "axes.axisbelow": True,
+    "lines.linewidth": 1.8,
+}
+
+
+@contextmanager
+def look() -> Iterator[None]:
+    """Draw and render inside this: matplotlib's own defaults and ours, whatever the user's settings are."""
+    with style.context(["default", _LOOK]):
+        yield
+
+
+def number_axis(axes: Axes, low: float, high: float, language: str, *, room: float = 0.08, count: int = 6) -> None:
+    """A vertical axis around [`low`, `high`] with few round ticks, written as the language writes numbers."""
+    reach = (high - low) or abs(high) or 1.0
+    low, high = low - room * reach, high + room * reach
+    ticks, digits = round_ticks(low, high, count)
+    axes.set_ylim(low, high)
+    axes.set_yticks(ticks, [number(tick, language, digits) for tick in ticks])
+
+
+def round_ticks(low: float, high: float, count: int) -> tuple[list[float], int]:
+    """At most about `count` round numbers in [`low`, `high`], and the decimals they need."""
+    ticks = [
+        float(tick)
+        for tick in MaxNLocator(count, steps=[1, 2, 2.5, 5, 10]).tick_values(low, high)
+        if low <= tick <= high
+    ]
+    step = abs(ticks[1] - ticks[0]) if len(ticks) > 1 else 1.0
+    return ticks, next(digits for digits in range(13) if abs(round(step, digits) - step) < 1e-9 * step or digits == 12)
+
+
+def rendered(figure: Figure, name: str, title: str, description: str) -> str:
+    """The figure as one ``<svg>`` element with its alternative text; ids begin with `name`: figures share a page."""
+    _own_font(figure.findobj(Text))
+    buffer = BytesIO()
+    figure.savefig(buffer, format="svg", metadata={"Creator": None, "Date": None, "Format": None, "Type": None})
+    drawn = buffer.getvalue().decode("utf-8")
+    drawn = re.sub(r"<!--.*?-->\n?", "", drawn[drawn.index("<svg") :], flags=re.DOTALL)
+    # The style sheet inside would hold for the whole page it stands in; as an attribute it holds for the drawing.
+    drawn = re.sub(r"\s*<defs>\s*<style type=\"text/css\">.*?</style>\s*</defs>", "", drawn, count=1, flags=re.DOTALL)
+    drawn = re.sub(r'(\sid=")|(xlink:href="#)|(url\(#)', lambda found: f"{found[0]}{name}-", drawn)
+    head = (
+        f'<svg role="img" aria-labelledby="{name}-title {name}-text" style="stroke-linejoin:round;stroke-linecap:butt"'
+    )
+    texts = f'<title id="{name}-title">{escape(title)}</title>\n<desc id="{name}-text">{escape(description)}</desc>\n'
+    opening, rest = drawn.removeprefix("<svg").split(">", 1)
+    return f"{head}{opening}>\n{texts}{rest.lstrip()}"
+
+
+def _own_font(texts: Sequence[object]) -> None:
+    """The font files that come with matplotlib, so that the paths do not depend on what else is installed."""
+    folder = Path(matplotlib.get_data_path()) / "fonts" / "ttf"
+    for text in texts:
+        if isinstance(text, Text):
+            font = text.get_fontproperties().copy()
+            font.set_file(folder / ("DejaVuSans-Bold.ttf" if font.get_weight() == "bold" else "DejaVuSans.ttf"))
+            text.set_fontproperties(font)

@@ -1,0 +1,225 @@
+"""The numbers of one outcome: the declared estimate, its other weightings, and the effects by periods since the start."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from typing import Any, cast, get_args
+
+import numpy as np
+
+from impact.checks import design as check
+from impact.checks.pretrend import pretrend
+from impact.checks.protocol import Check
+from impact.errors import Refused
+from impact.estimators.protocol import Estimator
+from impact.estimators.registry import resolve as resolve_estimator
+from impact.evidence.answer import Result
+from impact.evidence.record import Estimate, Second, Variant
+from impact.facade import estimate
+from impact.inference.protocol import Found, Inference, Uncertainty, spread
+from impact.inference.registry import resolve as resolve_inference
+from impact.panel import Weighting
+from impact.parallel import Parallel
+from impact.study.compare import Comparison
+from impact.study.model import Method, Specification
+from impact.targets import Target
+
+__all__ = ["Answers", "alternative", "answers", "gates"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Answers:
+    """What was estimated.
+
+    Attributes
+    ----------
+    primary : Estimate
+    result : Result or None
+        Behind the primary estimate; None when it was refused or is sealed.
+    weightings : tuple of Variant
+    event : tuple of Estimate
+    pretrend : Check
+    """
+
+    primary: Estimate
+    result: Result | None
+    weightings: tuple[Variant, ...]
+    event: tuple[Estimate, ...]
+    pretrend: Check
+
+    @property
+    def refusals(self) -> tuple[Refused, ...]:
+        """Every refusal of the declared estimate, once."""
+        reasons = [self.primary.refused, *(second.refused for second in self.primary.beside)]
+        return tuple(dict.fromkeys(reason for reason in reasons if reason is not None))
+
+
+def gates(spec: Specification, comparison: Comparison) -> tuple[Check, ...]:
+    """Checks of the design and the data, before any outcome after the start is used."""
+    limit, panel = spec.thresholds, comparison.panel
+    weighted = panel.weighted(spec.target.every) if _weighable(comparison, spec.target.every) else panel
+    share = np.bincount(panel.cluster[panel.treated], weights=weighted.weight[panel.treated])
+    serving = panel.never & (panel.control_weight(panel.treated) > 0)
+    differences = {row.name: row.smd_matched for row in comparison.balance if row.matched_on}
+    return (
+        check.treated_clusters(int((share > 0).sum()), limit["treated-clusters"]),
+        check.controls(int(serving.sum()), limit["controls"]),
+        check.balance(differences, limit["balance"]),
+        check.largest_share(float(share.max() / share.sum()), limit["largest-share"]),
+        check.suppressed(comparison.without, limit["suppressed"]),
+    )
+
+
+def answers(spec: Specification, comparison: Comparison, parallel: Parallel, *, sealed: bool) -> Answers:
+    """Every number of the study itself, for one outcome; none when a gate failed."""
+    target = Target(spec.target.kind, spec.target.every, spec.target.window)
+    match = spec.comparison.match
+    used = match is not None and bool(match.outcomes_in)
+    if sealed:
+        reason = Refused(
+            "the estimate", "a gate of the design was not passed", "Change the design before outcomes are used."
+        )
+        empty = _blank(spec, target, reason)
+        return Answers(empty, None, (), (), pretrend((), np.zeros(0), spec.thresholds["pre-trend"], used=used))
+    result = _result(spec, comparison, target, parallel)
+    beside = tuple(_second(spec, comparison, target, method, parallel) for method in spec.inference.beside)
+    primary = _estimates(spec, result, target, beside)[-1]
+    others = [every for every in get_args(Weighting) if every != spec.target.every and _weighable(comparison, every)]
+    weightings = tuple(
+        Variant(every, "", False, _estimates(spec, _result(spec, comparison, again, parallel), again, ())[-1])
+        for every in others
+        for again in [Target(spec.target.kind, every, spec.target.window)]
+    )
+    over_time = Target("event", spec.target.every)
+    events = _result(spec, comparison, over_time, parallel)
+    rows = tuple(row for row in _estimates(spec, events, over_time, ()) if row.term != "mean")
+    p_values = np.array([np.nan if row.p_value is None else row.p_value for row in rows])
+    drift = pretrend(tuple(row.term for row in rows), p_values, spec.thresholds["pre-trend"], used=used)
+    return Answers(primary, result if isinstance(result, Result) else None, weightings, rows, drift)
+
+
+def alternative(spec: Specification, comparison: Comparison, parallel: Parallel) -> Estimate:
+    """The estimate of a declared alternative."""
+    target = Target(spec.target.kind, spec.target.every, spec.target.window)
+    return _estimates(spec, _result(spec, comparison, target, parallel), target, ())[-1]
+
+
+def _result(spec: Specification, comparison: Comparison, target: Target, parallel: Parallel) -> Result | Refused:
+    how = _inference(spec.inference, spec.inference.level, comparison)
+    return estimate(
+        comparison.panel,
+        _estimator(spec),
+        target=target,
+        inference=how,
+        level=spec.inference.level,
+        seed=spec.seed,
+        parallel=parallel,
+    )
+
+
+def _second(spec: Specification, comparison: Comparison, target: Target, method: Method, parallel: Parallel) -> Second:
+    how = _inference(method, spec.inference.level, comparison)
+    result = estimate(
+        comparison.panel,
+        _estimator(spec),
+        target=target,
+        inference=how,
+        level=spec.inference.level,
+        seed=spec.seed,
+        parallel=parallel,
+    )
+    found = result if isinstance(result, Refused) else result.uncertainty
+    if isinstance(found, Refused):
+        return Second(how.name, "", None, 0, False, found)
+    p_value = _plain(found.p_value[-1])
+    enumerated = found.mc_error is not None and bool(found.mc_error[-1] == 0)
+    return Second(how.name, found.null, p_value, found.draws, enumerated, found.refused[-1])
+
+
+def _estimator(spec: Specification) -> Estimator:
+    maker = cast("Any", resolve_estimator(spec.estimator.name))
+    options = dict(spec.estimator.options)
+    if any(field.name == "anticipation" for field in fields(maker)):
+        options["anticipation"] = spec.treatment.anticipation
+    return cast("Estimator", maker(**options))
+
+
+def _inference(method: Method, level: float, comparison: Comparison) -> Inference:
+    maker = cast("Any", resolve_inference(method.name))
+    options: dict[str, Any] = {"level": level, **method.options}
+    if comparison.matcher is not None and any(field.name == "rematch" for field in fields(maker)):
+        options["rematch"] = comparison.matcher
+    return cast("Inference", maker(**options))
+
+
+def _weighable(comparison: Comparison, every: Weighting) -> bool:
+    residents = comparison.panel.residents
+    return every != "resident" or (
+        residents is not None and bool(np.isfinite(residents[comparison.panel.treated]).all())
+    )
+
+
+def _estimates(
+    spec: Specification, result: Result | Refused, target: Target, beside: tuple[Second, ...]
+) -> tuple[Estimate, ...]:
+    """One a term; a single empty one when there is no estimate."""
+    if isinstance(result, Refused):
+        return (_blank(spec, target, result),)
+    table = result.tidy()
+    known = result.uncertainty if isinstance(result.uncertainty, Uncertainty) else None
+    clusters, treated, largest, effective = spread(Found(result.panel, result.fit, result.effects))
+    refused: tuple[Refused | None, ...] = (
+        known.refused if known is not None else (cast("Refused", result.uncertainty),) * len(table)
+    )
+    return tuple(
+        Estimate(
+            term=name,
+            weighting=target.weighting,
+            value=float(result.effects.estimate[term]),
+            std_error=_plain(known.std_error[term]) if known else None,
+            df=_plain(known.df[term]) if known else None,
+            low=_plain(known.low[term]) if known else None,
+            high=_plain(known.high[term]) if known else None,
+            p_value=_plain(known.p_value[term]) if known else None,
+            level=spec.inference.level,
+            inference=result.inference,
+            method=result.method,
+            units=int(table["n"].iloc[term]),
+            areas=result.effects.areas[term],
+            clusters=int(clusters[term]),
+            treated_clusters=int(treated[term]),
+            largest_share=float(largest[term]),
+            effective_clusters=float(effective[term]),
+            beside=beside,
+            refused=refused[term],
+        )
+        for term, name in enumerate(result.effects.terms)
+    )
+
+
+def _blank(spec: Specification, target: Target, reason: Refused) -> Estimate:
+    return Estimate(
+        term=target.kind,
+        weighting=target.weighting,
+        value=None,
+        std_error=None,
+        df=None,
+        low=None,
+        high=None,
+        p_value=None,
+        level=spec.inference.level,
+        inference=spec.inference.name,
+        method=spec.estimator.name,
+        units=0,
+        areas=0,
+        clusters=0,
+        treated_clusters=0,
+        largest_share=None,
+        effective_clusters=None,
+        refused=reason,
+    )
+
+
+def _plain(value: float) -> float | None:
+    """A number, or None for one that is not given or does not end."""
+    return float(value) if np.isfinite(value) else None

@@ -1,0 +1,286 @@
+"""From loaded tables to a panel: areas, donor pool, matched controls, balance. Blind to outcomes after the start."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from impact.arrays import Bool1, Float2
+from impact.design.balance import balance
+from impact.design.donors import (
+    Exclusion,
+    Pool,
+    Rule,
+    adjacent,
+    donor_pool,
+    focus_area,
+    listed,
+    no_outcome,
+    same_gemeente,
+)
+from impact.design.matching import nearest
+from impact.errors import DataError, Problem, Refused
+from impact.evidence.record import BalanceRow
+from impact.panel import Panel
+from impact.register.areas import areas as register_areas
+from impact.study.areas import FocusArea
+from impact.study.load import Loaded, Series
+from impact.study.model import LeaveOut, Match, Specification
+
+__all__ = ["Comparison", "Matcher", "compare"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Matcher:
+    """The matching rule of a study; it gives any panel of the same units its matched controls.
+
+    Attributes
+    ----------
+    units : (n,) tuple of str
+    x : (n, p) float
+        Characteristics, never an outcome after the start.
+    names : (p,) tuple of str
+    ratio : int
+    caliper : float or None
+    """
+
+    units: tuple[str, ...]
+    x: Float2
+    names: tuple[str, ...]
+    ratio: int
+    caliper: float | None
+
+    def __call__(self, panel: Panel) -> Panel | Refused:
+        """`panel` with matched controls: every treated unit its nearest, every area the sum over its units."""
+        row = {name: number for number, name in enumerate(self.units)}
+        at = np.array([row[name] for name in panel.units], dtype=np.intp)
+        treated = np.flatnonzero(np.isfinite(panel.first))
+        donors = np.flatnonzero(panel.never & (panel.weight > 0))
+        match = nearest(
+            self.x[at[treated]],
+            self.x[at[donors]],
+            areas=[panel.units[unit] for unit in treated],
+            units=[panel.units[unit] for unit in donors],
+            names=self.names,
+            ratio=self.ratio,
+            caliper=self.caliper,
+        )
+        if isinstance(match, Refused):
+            return match
+        if match.unmatched:
+            return Refused(
+                "the matching",
+                f"{', '.join(match.unmatched)} has no comparison unit within the caliper",
+                "Widen the caliper, or leave these areas out with a reason.",
+            )
+        pairs = np.zeros((len(panel.areas), len(panel.units)))
+        np.add.at(pairs, (panel.area[treated][:, None], donors[None, :]), match.pairs * panel.weight[treated][:, None])
+        return panel.with_pairs(pairs)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Comparison:
+    """Who is compared with whom.
+
+    Attributes
+    ----------
+    panel : Panel
+        Treated units and the donor pool, matched when the study asks for it.
+    areas : tuple of FocusArea
+        With the units that are in the panel; those without any have `left_out`.
+    pool : Pool
+    lost : tuple of (unit, reason)
+        Treated units that are not in the panel.
+    balance : tuple of BalanceRow
+    matcher : Matcher or None
+    without : float
+        Share of the outcome cells of treated units and candidates that has no number.
+    """
+
+    panel: Panel
+    areas: tuple[FocusArea, ...]
+    pool: Pool
+    lost: tuple[Exclusion, ...]
+    balance: tuple[BalanceRow, ...]
+    matcher: Matcher | None
+    without: float
+
+
+def compare(spec: Specification, loaded: Loaded, series: Series, areas: tuple[FocusArea, ...]) -> Comparison:
+    """The comparison that `spec` describes, for one outcome.
+
+    Raises
+    ------
+    DataError
+        ``DATA-123`` no treated unit is left, ``DATA-130`` no donor is left, ``DATA-131`` the matching is refused.
+    """
+    regions = loaded.regions
+    lost_rules = _data_rules(spec, loaded, series)
+    unfit = np.logical_or.reduce([rule.applies for rule in lost_rules])
+    areas, lost = _treated(spec, areas, regions, lost_rules, unfit)
+    inside = {unit: area for area in areas if not area.left_out for unit in area.units}
+    treated = np.array([region in inside for region in regions], dtype=bool)
+    declared = {unit for area in areas for unit in area.units}
+    anywhere = np.array([region in declared for region in regions], dtype=bool)
+    rules = [_rule(rule, loaded, areas, anywhere) for rule in spec.comparison.leave_out]
+    aside = Rule("left-out-area", "", anywhere & ~treated, tuple("" for _ in regions))
+    pool = donor_pool(regions, treated, [*rules, aside, *lost_rules])
+    if isinstance(pool, Refused):
+        raise DataError(Problem("DATA-130", f"{pool.because}.", pool.instead, spec.data.outcomes.file))
+    panel = _panel(spec, loaded, series, inside, treated | pool.keep)
+    matcher = _matcher(spec.comparison.match, spec, loaded, series)
+    if matcher is not None:
+        matched = matcher(panel)
+        if isinstance(matched, Refused):
+            raise DataError(
+                Problem("DATA-131", f"{matched.what}: {matched.because}.", matched.instead, spec.data.outcomes.file)
+            )
+        panel = matched
+    cells = series.y[treated | pool.keep | (unfit & ~anywhere)]
+    return Comparison(
+        panel, areas, pool, lost, _balance(spec, loaded, panel, matcher), matcher, float(np.isnan(cells).mean())
+    )
+
+
+def _data_rules(spec: Specification, loaded: Loaded, series: Series) -> list[Rule]:
+    """Why a unit cannot be used at all, treated or not; only whether an outcome was observed counts, not its value."""
+    regions, count = loaded.regions, len(loaded.regions)
+    unknown = np.array([region not in loaded.units.known for region in regions], dtype=bool)
+    rules = [Rule("not-in-units", "", unknown, ("",) * count)]
+    match = spec.comparison.match
+    if match is not None and _columns(match, spec):
+        x = np.column_stack([loaded.units.number(name, regions) for name in _columns(match, spec)])
+        names = _columns(match, spec)
+        gaps = np.isnan(x) & ~unknown[:, None]
+        detail = tuple(", ".join(names[column] for column in np.flatnonzero(row)) for row in gaps)
+        rules.append(Rule("no-characteristic", "", gaps.any(axis=1), detail))
+    rules.append(no_outcome(series.raw, np.ones(len(loaded.periods), dtype=bool), loaded.periods, ""))
+    own = series.outcome.measure.as_percent_of_own
+    if own is not None and series.baseline is not None:
+        small = np.nan_to_num(series.baseline, nan=-1.0) < own.minimum_mean
+        seen = ~np.isnan(series.baseline)
+        detail = tuple(
+            f"{value:.4g}" if low and there else ""
+            for value, low, there in zip(series.baseline, small, seen, strict=True)
+        )
+        rules.append(Rule("small-baseline", "", small & seen, detail))
+    return rules
+
+
+def _treated(
+    spec: Specification, areas: tuple[FocusArea, ...], regions: tuple[str, ...], rules: Sequence[Rule], unfit: Bool1
+) -> tuple[tuple[FocusArea, ...], tuple[Exclusion, ...]]:
+    """The areas with the units that can be used, and the units that cannot."""
+    place = {region: number for number, region in enumerate(regions)}
+    lost, kept = [], []
+    for area in areas:
+        if area.left_out:
+            kept.append(area)
+            continue
+        for unit in area.units:
+            for rule in rules:
+                if rule.applies[place[unit]]:
+                    lost.append(Exclusion(unit, rule.code, rule.why, rule.detail[place[unit]]))
+                    break
+        units = tuple(unit for unit in area.units if not unfit[place[unit]])
+        kept.append(replace(area, units=units or area.units, left_out="" if units else "no-usable-unit|"))
+    if all(area.left_out for area in kept):
+        why = "; ".join(f"{exclusion.unit}: {exclusion.code} {exclusion.detail}".strip() for exclusion in lost[:5])
+        raise DataError(Problem("DATA-123", f"no treated unit can be used ({why}).", "", spec.data.outcomes.file))
+    return tuple(kept), tuple(lost)
+
+
+def _rule(rule: LeaveOut, loaded: Loaded, areas: tuple[FocusArea, ...], anywhere: Bool1) -> Rule:
+    """One rule of the study; `anywhere` marks the units of all its areas, estimated or not."""
+    if rule.rule == "focus-area":
+        lies = {member.code: area.slug for area in register_areas() for member in area.members if member.code}
+        lies |= {unit: area.slug for area in areas for unit in area.units}
+        return focus_area([lies.get(region, "") for region in loaded.regions], rule.why)
+    if rule.rule == "same-gemeente":
+        return same_gemeente(loaded.gemeente, anywhere, rule.why)
+    named = dict.fromkeys(rule.regions, "")
+    return (adjacent if rule.rule == "adjacent" else listed)(loaded.regions, named, rule.why)
+
+
+def _panel(spec: Specification, loaded: Loaded, series: Series, inside: dict[str, FocusArea], used: Bool1) -> Panel:
+    rows = np.flatnonzero(used)
+    units = tuple(loaded.regions[row] for row in rows)
+    slugs = tuple(dict.fromkeys(area.slug for area in inside.values()))
+    start = {area.slug: float(loaded.periods.index(area.start)) for area in inside.values()}
+    slug = [inside[unit].slug if unit in inside else "" for unit in units]
+    first = np.array([start.get(name, np.inf) for name in slug])
+    area = np.array([slugs.index(name) if name else -1 for name in slug], dtype=np.intp)
+    by = spec.inference.cluster
+    labels = units
+    if by.by == "gemeente":
+        labels = tuple(loaded.gemeente[row] for row in rows)
+    elif by.column is not None:
+        labels = loaded.units.label(by.column, units)
+    blank = [unit for unit, label in zip(units, labels, strict=True) if not label]
+    if blank:
+        raise DataError(
+            Problem(
+                "DATA-132",
+                f"the cluster of {', '.join(blank[:8])} is unknown.",
+                "Complete the column of the gemeente or cluster in the units table.",
+                spec.data.outcomes.file,
+            )
+        )
+    clusters = tuple(sorted(set(labels)))
+    number = {name: place for place, name in enumerate(clusters)}
+    residents = loaded.units.number(spec.data.units.columns.residents if spec.data.units else None, units)
+    panel = Panel(
+        y=series.y[rows],
+        first=first,
+        units=units,
+        periods=loaded.periods,
+        cluster=np.array([number[label] for label in labels], dtype=np.intp),
+        clusters=clusters,
+        area=area,
+        areas=slugs,
+        weight=np.ones(len(units)),
+        group=np.full(len(units), -1),
+        residents=residents if np.isfinite(residents).any() else None,
+        unit=series.outcome.measure.unit,
+    )
+    return panel.assign(first, area, slugs)
+
+
+def _columns(match: Match, spec: Specification) -> tuple[str, ...]:
+    """Columns of the units table to match on; structure and size stand for their groups."""
+    units = spec.data.units
+    groups = {"structure": units.columns.structure, "size": units.columns.size} if units is not None else {}
+    return tuple(dict.fromkeys(column for name in match.on for column in groups.get(name, (name,))))
+
+
+def _matcher(match: Match | None, spec: Specification, loaded: Loaded, series: Series) -> Matcher | None:
+    if match is None:
+        return None
+    names = _columns(match, spec)
+    columns = [loaded.units.number(name, loaded.regions) for name in names]
+    columns += [series.raw[:, loaded.periods.index(period)] for period in match.outcomes_in]
+    return Matcher(loaded.regions, np.column_stack(columns), (*names, *match.outcomes_in), match.ratio, match.caliper)
+
+
+def _balance(spec: Specification, loaded: Loaded, panel: Panel, matcher: Matcher | None) -> tuple[BalanceRow, ...]:
+    """Characteristics of the treated units, of the pool and of the matched controls."""
+    units = spec.data.units
+    own = () if units is None else tuple(dict.fromkeys((*units.columns.structure, *units.columns.size)))
+    names = own if matcher is None else tuple(dict.fromkeys((*matcher.names, *own)))
+    known = {} if matcher is None else dict(zip(matcher.names, matcher.x.T, strict=True))
+    row = {name: number for number, name in enumerate(loaded.regions)}
+    at = np.array([row[unit] for unit in panel.units], dtype=np.intp)
+    columns = [known[name][at] if name in known else loaded.units.number(name, panel.units) for name in names]
+    x = np.column_stack(columns) if columns else np.zeros((len(panel.units), 0))
+    whole = np.asarray(np.isfinite(x).all(axis=0))
+    names, x = tuple(name for name, fit in zip(names, whole.tolist(), strict=True) if fit), x[:, whole]
+    if not names:
+        return ()
+    weights = panel.control_weight(panel.treated)[panel.never]
+    return tuple(
+        BalanceRow(row.name, row.treated, row.pool, row.matched, row.smd_pool, row.smd_matched, row.name in known)
+        for row in balance(x[panel.treated], x[panel.never], weights, names)
+        if row.smd_pool is not None and row.smd_matched is not None
+    )

@@ -1,0 +1,79 @@
+"""Words of a specification that a later version knows; whoever writes one is told so, and not that it is a typo."""
+
+from __future__ import annotations
+
+__all__ = ["INSTEAD", "LATER", "LATER_VALUES"]
+
+_READING = "reading what evaluators have"
+_DESIGN = "the part on who is compared with whom"
+_INFERENCE = "the part on inference and checks"
+_LIFE = "the part on the life of a study: plan, lock, look, verify, cite"
+_REPORT = "the part on statements, collections and reports"
+
+# Dotted path (without list positions) to the part of the project it comes with.
+LATER: dict[str, str] = {
+    "breaks": _READING,
+    "leave_out": _READING,
+    "periods.are": _READING,
+    "periods.provisional": _READING,
+    "data.outcomes.sheet": _READING,
+    "data.units.sheet": _READING,
+    "data.outcomes.rounded_to": _READING,
+    "data.outcomes.columns.n": _READING,
+    "data.outcomes.columns.se": _READING,
+    "data.outcomes.columns.margin": _READING,
+    "data.outcomes.columns.base": _READING,
+    "outcome.kind": _READING,
+    "outcomes.kind": _READING,
+    "treatment.only": _READING,
+    "treatment.members": _READING,
+    "treatment.already_treated": _READING,
+    "treatment.start.last_before": _READING,
+    "treatment.start.first_full": _READING,
+    "unit": _DESIGN,
+    "data.crosswalk": _DESIGN,
+    "data.adjacency": _DESIGN,
+    "comparison.pools": _DESIGN,
+    "comparison.leave_out.km": _DESIGN,
+    "comparison.match.same": _DESIGN,
+    "comparison.match.exact": _DESIGN,
+    "comparison.match.moments": _DESIGN,
+    "comparison.match.distance": _DESIGN,
+    "comparison.match.replace": _DESIGN,
+    "estimator.covariates": "the part on difference-in-differences",
+    "inference.support": _INFERENCE,
+    "families": _INFERENCE,
+    "correction": _INFERENCE,
+    "looks": _INFERENCE,
+    "negative_controls": _INFERENCE,
+    "data.outcomes.share": _LIFE,
+    "data.units.share": _LIFE,
+    "data.outcomes.arrives": _LIFE,
+    "needs": _LIFE,
+    "deposit": _LIFE,
+    "disclose": _LIFE,
+    "belongs_to": _REPORT,
+    "context": _REPORT,
+    "studies": _REPORT,
+    "outcome.also_as": _REPORT,
+    "outcomes.also_as": _REPORT,
+}
+
+# Words that another one replaces: dotted path to what to write.
+INSTEAD: dict[str, str] = {
+    "comparison.match.not_on": "Name what may be matched on in `outcomes_in`, and the selection waves in `selection_waves`.",
+    "outcome.measure.value": "The column `value` is taken as it is: state only its `unit`.",
+    "outcomes.measure.value": "The column `value` is taken as it is: state only its `unit`.",
+    "estimator.anticipation": "`anticipation` stands under `treatment`.",
+    "weighting": "Say who counts once in `target: {every: area | resident | unit}`.",
+    "target.weighting": "Say who counts once in `every: area | resident | unit`.",
+}
+
+# Values that a later version knows: dotted path to value to part.
+LATER_VALUES: dict[str, dict[str, str]] = {
+    "periods.kind": {"school-year": _READING, "waves": _READING},
+    "comparison.match.method": dict.fromkeys(
+        ("optimal", "full", "entropy", "inverse-probability", "overlap", "stable"), _DESIGN
+    ),
+    "target.kind": {"cumulative": _INFERENCE, "relative": _INFERENCE},
+}

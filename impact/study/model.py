@@ -1,0 +1,399 @@
+"""What a study says: its question, data, treatment, target, comparison, estimator, inference and seed.
+
+A key stands here only when a run acts on it; `later` names those that come with later versions. What takes more than
+one key to judge is in `rules`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+
+from impact.study.fields import (
+    Code,
+    Label,
+    Part,
+    Slug,
+    Spellings,
+    Texts,
+    Word,
+    Year,
+    as_areas,
+    as_cluster,
+    as_named,
+    as_no_match,
+    as_standard,
+)
+
+__all__ = [
+    "CHECKS",
+    "Alternative",
+    "AreaList",
+    "Areas",
+    "Cluster",
+    "Comparison",
+    "Data",
+    "File",
+    "Inference",
+    "LeaveOut",
+    "MarkTexts",
+    "Match",
+    "Measure",
+    "Method",
+    "Outcome",
+    "OutcomeColumns",
+    "OutcomeTable",
+    "OwnBaseline",
+    "Part",
+    "Periods",
+    "Rows",
+    "Smallest",
+    "Specification",
+    "Start",
+    "TargetSpec",
+    "Treatment",
+    "UnitColumns",
+    "UnitTable",
+]
+
+CHECKS: dict[str, float] = {
+    "treated-clusters": 4,
+    "controls": 5,
+    "balance": 0.25,
+    "largest-share": 0.5,
+    "suppressed": 0.05,
+    "pre-trend": 0.05,
+}
+"""Checks of a run and their standard thresholds: at least so many treated clusters and controls; at most this
+standardised difference, share of one cluster and share of outcome cells without a number; at least this p-value."""
+
+
+class MarkTexts(Part):
+    """Spellings that stand for a status, added to those of Statistics Netherlands; see ``sources.values.Marks``."""
+
+    suppressed: Spellings = ()
+    missing: Spellings = ()
+    impossible: Spellings = ()
+    nil: Spellings = ()
+    provisional: Spellings = ()
+
+    def given(self) -> dict[str, tuple[str, ...]]:
+        """The kinds for which the study names spellings, for ``Marks.override``."""
+        return {kind: texts for kind, texts in self if texts}
+
+
+class Rows(Part):
+    """Which rows of a table count, and whether they are added up.
+
+    `where`: a row stays when every column holds one of its values. `add_up_to`: sums per region and period.
+    """
+
+    where: dict[str, Spellings] = Field(default_factory=dict)
+    add_up_to: tuple[Literal["region"], Literal["period"]] | None = None
+
+
+class File(Part):
+    """A table in a CSV or parquet file and how it is written."""
+
+    file: Word = Field(description="the file's path in the study's folder, the project or the folder given with --data")
+    separator: Annotated[str, Field(min_length=1, max_length=1)] | None = None
+    decimal: Literal["auto", ",", "."] = "auto"
+    header_row: Annotated[int, Field(ge=1)] = 1
+    level: Literal["gemeente", "wijk", "buurt"] | None = None
+    marks: MarkTexts = MarkTexts()
+    rows: Rows = Rows()
+    sha256: Annotated[str, Field(pattern="^[0-9a-f]{64}$")] | None = None
+    source: str = ""
+    vintage: Annotated[int, Field(ge=1995, le=2100)] | None = None
+
+
+class OutcomeColumns(Part):
+    """Column names: `value`, or `numerator` and `denominator`."""
+
+    region: Word = Field(description="the column with the code of the wijk, buurt or gemeente")
+    period: Word = Field(description="the column with the year")
+    value: Word | None = None
+    numerator: Word | None = None
+    denominator: Word | None = None
+
+
+class OutcomeTable(File):
+    """The table of outcomes: a row per region and period, after `rows`."""
+
+    columns: OutcomeColumns = Field(
+        description="the names of the columns: region, period, and value or numerator and denominator"
+    )
+
+
+class UnitColumns(Part):
+    """Column names of what does not change, or is averaged over `periods` when `period` is given.
+
+    `gemeente` is read from the code when it is not given. `structure` and `size` are the characteristics to match on.
+    """
+
+    region: Word = Field(description="the column with the code of the wijk, buurt or gemeente")
+    period: Word | None = None
+    gemeente: Word | None = None
+    residents: Word | None = None
+    structure: tuple[Word, ...] = ()
+    size: tuple[Word, ...] = ()
+
+
+class UnitTable(File):
+    """The table of units: a row per region, or a row per region and period of which `periods` are averaged."""
+
+    columns: UnitColumns = Field(description="the names of the columns: region, and what is matched on")
+    periods: tuple[Year, ...] = ()
+
+
+class Data(Part):
+    """Where the figures come from."""
+
+    outcomes: OutcomeTable = Field(description="the table of outcomes: file, columns, source")
+    units: UnitTable | None = None
+
+
+class Periods(Part):
+    """The periods that count; years that the table has outside them are left alone."""
+
+    kind: Literal["year"] = "year"
+    first: Year = Field(description="the first year that counts")
+    last: Year = Field(description="the last year that counts")
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """Every year from first to last."""
+        return tuple(str(year) for year in range(int(self.first), int(self.last) + 1))
+
+
+class AreaList(Part):
+    """One treated area: a name for the report (the register's own when left out) and the codes of its members."""
+
+    name: Word | None = None
+    members: Annotated[tuple[Code, ...], Field(min_length=1)] = Field(
+        description="the codes of the wijken or buurten in the area"
+    )
+
+
+class Areas(Part):
+    """The treated areas, given in one of three ways.
+
+    ``register``: the 20 of the programme; ``{column: NAME}``: a column of the units table with the area's slug, blank
+    elsewhere; or a mapping of slug to name and members.
+    """
+
+    register_: Literal["register"] | None = Field(default=None, alias="register")
+    column: Word | None = None
+    listed: Annotated[dict[Slug, AreaList], Field(min_length=1)] | None = None
+
+
+class Start(Part):
+    """When treatment starts: one of `first_treated`, `by_area` and `column` (of the units table)."""
+
+    event: Word = Field(description="what counts as the start, in words, for instance prestatieafspraak")
+    first_treated: Year | None = None
+    by_area: dict[Slug, Year] | None = None
+    column: Word | None = None
+
+
+class Treatment(Part):
+    """Who is treated, and from when on."""
+
+    areas: Annotated[Areas, BeforeValidator(as_areas)] = Field(
+        description="register, {column: NAME}, or a mapping of each area to its members"
+    )
+    start: Start = Field(description="when treatment starts: {event: …, first_treated: …}")
+    anticipation: Annotated[int, Field(ge=0, le=20)] = 0
+
+
+class OwnBaseline(Part):
+    """The outcome as a percentage of the region's own mean over `periods`.
+
+    Regions with a mean below `minimum_mean` are left out by name.
+    """
+
+    periods: Annotated[tuple[Year, ...], Field(min_length=1)] = Field(description="the years of the region's own mean")
+    minimum_mean: Annotated[float, Field(gt=0)] = Field(
+        description="the mean under which a region is left out, by name"
+    )
+
+
+class Measure(Part):
+    """How the columns become the outcome: as they are or as a rate, then if asked relative to the own mean."""
+
+    rate: Literal["numerator/denominator"] | None = None
+    per: Annotated[float, Field(gt=0)] | None = None
+    as_percent_of_own: OwnBaseline | None = None
+    unit: Word = Field(description="the unit of a difference in the report, for instance procentpunt")
+
+
+class Smallest(Part):
+    """The smallest difference that matters, in the unit of the measure, and who says so."""
+
+    value: Annotated[float, Field(gt=0)] = Field(description="the difference, above 0, in the unit of the measure")
+    why: Word = Field(description="the reason for this value, or who set it and when")
+
+
+class Outcome(Part):
+    """One indicator: a slug of the register, or an own slug with a `name`.
+
+    `where` filters further than the `rows` of the table.
+    """
+
+    indicator: Slug = Field(description="the slug of one of the 15 indicators, or an own slug with a `name`")
+    name: Texts | None = None
+    where: dict[str, Spellings] = Field(default_factory=dict)
+    measure: Measure = Field(description="how the columns become the outcome, and its unit")
+    better: Literal["lower", "higher", "neither"] = Field(
+        description="which way is favourable: lower, higher or neither"
+    )
+    smallest_difference_that_matters: Smallest | None = None
+
+
+class TargetSpec(Part):
+    """What is estimated. `window`: first and last year, or first and last year since the start for `event`."""
+
+    kind: Literal["average", "event", "cohort", "calendar", "unit"] = Field(
+        description="average, event, cohort, calendar or unit"
+    )
+    window: tuple[Label, Label] | None = None
+    every: Literal["area", "resident", "unit"] = Field(
+        description="who counts once. area: each focus area, however large; resident: each resident, so that large "
+        "areas count for more; unit: each wijk or buurt in the table. The answers differ, so it must be said"
+    )
+
+
+class LeaveOut(Part):
+    """A rule that keeps units out of the comparison.
+
+    ``focus-area``: in any focus area, of the register or of this study; ``same-gemeente``: in a gemeente with a treated
+    area; ``adjacent`` and ``listed``: the named `regions`.
+    """
+
+    rule: Literal["focus-area", "same-gemeente", "adjacent", "listed"] = Field(
+        description="focus-area, same-gemeente, adjacent or listed"
+    )
+    regions: tuple[Code, ...] = ()
+    why: Word = Field(description="the reason, for the report")
+
+
+class Match(Part):
+    """Nearest neighbours: `ratio` comparison units for every treated unit.
+
+    `on` names characteristics of the units table, or the groups structure and size. `outcomes_in`: years in which the
+    outcome is matched on too (before it is taken relative to the own mean), which are neither base nor selection wave.
+    """
+
+    method: Literal["nearest"] = Field(description="nearest; other methods come with a later version")
+    ratio: Annotated[int, Field(ge=1, le=100)] = Field(
+        description="the number of comparison units for every treated unit"
+    )
+    on: tuple[Word, ...] = ()
+    outcomes_in: tuple[Year, ...] = ()
+    selection_waves: tuple[Year, ...] = ()
+    caliper: Annotated[float, Field(gt=0)] | None = None
+
+
+class Comparison(Part):
+    """Who the treated areas are compared with; `match: none` compares with every unit that is left."""
+
+    leave_out: tuple[LeaveOut, ...] = ()
+    match: Annotated[Match | None, BeforeValidator(as_no_match)] = Field(
+        description="{method: nearest, ratio: …, on: […]}, or none"
+    )
+
+
+class Method(BaseModel):
+    """A registered name and its own parameters, which `rules` holds against the class."""
+
+    model_config = ConfigDict(extra="allow", frozen=True, strict=True, allow_inf_nan=False, hide_input_in_errors=True)
+
+    name: Word = Field(description="the name of the method")
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """The parameters that the study gives."""
+        return dict(self.model_extra or {})
+
+
+class Cluster(Part):
+    """Which units move together: of one gemeente, each by itself, or alike in a column of the units table."""
+
+    by: Literal["gemeente", "unit"] | None = None
+    column: Word | None = None
+
+
+class Inference(Method):
+    """How sure; `beside` gives further p-values that stand beside the declared one and are never chosen from."""
+
+    cluster: Annotated[Cluster, BeforeValidator(as_cluster)] = Cluster(by="gemeente")
+    level: Annotated[float, Field(gt=0.5, lt=1)] = 0.95
+    beside: tuple[Annotated[Method, BeforeValidator(as_named)], ...] = ()
+
+
+class Alternative(Part):
+    """Another way to answer: what is different, why, and whether it still estimates the same."""
+
+    name: Slug = Field(description="a short name, as in other-weights")
+    why: Word = Field(description="the reason to look at it")
+    same_estimand: bool = Field(
+        description="true when it estimates the same quantity, false when it answers another question"
+    )
+    change: dict[str, Any] = Field(description="the keys that differ from the study, with their new content")
+
+
+class Specification(Part):
+    """A whole study."""
+
+    schema_: Literal[1] = Field(alias="schema", description="the version of the language of studies: 1")
+    id: Slug = Field(description="the short name of the study, as in its folder")
+    title: Texts = Field(description="the title of the report")
+    question: Texts = Field(description="the question, in one sentence")
+    seen_before: Texts = Field(description="what was already known of the outcomes when this was written")
+    placebo: bool = False
+    data: Data = Field(description="the tables")
+    periods: Periods = Field(description="the years that count: {first: …, last: …}")
+    treatment: Treatment = Field(description="who is treated from when on")
+    outcome: Outcome | None = None
+    outcomes: tuple[Outcome, ...] = ()
+    target: TargetSpec = Field(description="what is estimated: {kind: …, every: area | resident | unit}")
+    comparison: Comparison = Field(description="who the areas are compared with: {leave_out: […], match: …}")
+    estimator: Annotated[Method, BeforeValidator(as_named)] = Field(
+        description="how the untreated outcome is imputed: {name: …}"
+    )
+    inference: Annotated[Inference, BeforeValidator(as_named)] = Field(
+        description="how sure the answer is: {name: …, cluster: …}"
+    )
+    alternatives: tuple[Alternative, ...] = ()
+    checks: Annotated[dict[str, float], BeforeValidator(as_standard)] = Field(default_factory=dict)
+    seed: Annotated[int, Field(ge=0, lt=2**53)] = Field(
+        description="a whole number from which every random draw follows"
+    )
+
+    @property
+    def all_outcomes(self) -> tuple[Outcome, ...]:
+        """The outcomes, whether written as `outcome` or `outcomes`; each is estimated and reported by itself."""
+        return self.outcomes if self.outcome is None else (self.outcome,)
+
+    @property
+    def thresholds(self) -> dict[str, float]:
+        """Every check and its threshold, standard where the study gives none."""
+        return CHECKS | self.checks
+
+    def starts(self) -> tuple[str, ...]:
+        """The first treated years that the specification itself names, in order; none when a column holds them."""
+        start = self.treatment.start
+        named: Iterable[str] = start.by_area.values() if start.by_area else filter(None, [start.first_treated])
+        return tuple(sorted(set(named)))
+
+    def base_periods(self, start: str) -> tuple[str, ...]:
+        """Periods that say where an area with this start stood before it.
+
+        The last before the start (and anticipation) for group-time; all for estimators that average or weigh them.
+        """
+        before = tuple(
+            period for period in self.periods.labels if int(period) < int(start) - self.treatment.anticipation
+        )
+        return before[-1:] if self.estimator.name == "group-time" else before

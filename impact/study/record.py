@@ -1,0 +1,236 @@
+"""From the numbers of one outcome to everything a report may say about it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from impact.arrays import Float1
+from impact.checks.protocol import Check
+from impact.evidence.answer import Result
+from impact.evidence.language import Texts, texts
+from impact.evidence.record import AreaRow, Change, Evidence, Excluded, FlowStep, PathPoint, Text, Variant
+from impact.register.areas import areas as register_areas
+from impact.register.indicators import indicators
+from impact.study.answers import Answers
+from impact.study.areas import FocusArea
+from impact.study.compare import Comparison
+from impact.study.load import Loaded, Series
+from impact.study.model import Outcome, Specification
+from impact.study.read import Study
+
+__all__ = ["Case", "evidence"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Case:
+    """One outcome of a study: its data, its comparison and its design checks."""
+
+    loaded: Loaded
+    series: Series
+    comparison: Comparison
+    checks: tuple[Check, ...]
+
+
+def evidence(
+    study: Study, case: Case, found: Answers, alternatives: tuple[Variant, ...], versions: dict[str, str]
+) -> Evidence:
+    """The record of one outcome, with its texts in Dutch."""
+    spec, outcome, comparison, say = study.model, case.series.outcome, case.comparison, texts("nl")
+    areas = _areas(spec, comparison, say)
+    window = spec.target.window if spec.target.window and spec.target.kind != "event" else None
+    refusals = (*found.refusals, *(variant.estimate.refused for variant in alternatives))
+    smallest = outcome.smallest_difference_that_matters
+    serving = comparison.panel.never & (comparison.panel.control_weight(comparison.panel.treated) > 0)
+    return Evidence(
+        study=spec.id,
+        title=spec.title.languages(),
+        question=spec.question.languages(),
+        seen_before=spec.seen_before.nl,
+        status="exploratory",
+        placebo=spec.placebo,
+        seed=spec.seed,
+        spec_sha256=study.sha256,
+        indicator=outcome.indicator,
+        outcome=_name(outcome),
+        unit=outcome.measure.unit,
+        better=outcome.better,
+        smallest=None if smallest is None else smallest.value,
+        smallest_why="" if smallest is None else smallest.why,
+        areas_total=len(areas),
+        areas=areas,
+        periods=case.loaded.periods,
+        window=window or (min(area.start for area in comparison.areas if not area.left_out), case.loaded.periods[-1]),
+        anticipation=spec.treatment.anticipation,
+        pool=int(comparison.pool.keep.sum()),
+        compared=int(serving.sum()),
+        primary=found.primary,
+        weightings=found.weightings,
+        alternatives=alternatives,
+        event=found.event,
+        change=None if found.result is None else _change(spec, found.result, say),
+        path=() if found.result is None else _path(spec, found.result),
+        balance=comparison.balance,
+        flow=tuple(
+            FlowStep(say(f"run.step.{step.code}"), step.why, step.removed, step.left) for step in comparison.pool.steps
+        ),
+        excluded=tuple(
+            _excluded(row.unit, row.code, row.why, row.detail, say)
+            for row in (*comparison.lost, *comparison.pool.excluded)
+        ),
+        checks=tuple(_worded(check, say) for check in (*case.checks, found.pretrend)),
+        refusals=tuple(dict.fromkeys(refusal for refusal in refusals if refusal is not None)),
+        data=case.loaded.files,
+        notes=_notes(case, found, say),
+        versions=versions,
+    )
+
+
+def _name(outcome: Outcome) -> Text:
+    if outcome.name is not None:
+        return outcome.name.languages()
+    known = next(indicator for indicator in indicators() if indicator.slug == outcome.indicator)
+    return {"nl": known.nl, "en": known.en}
+
+
+def _areas(spec: Specification, comparison: Comparison, say: Texts) -> tuple[AreaRow, ...]:
+    """The areas of the study; when all are of the programme, also the programme's other areas by name."""
+    panel = comparison.panel
+    rows = []
+    for area in comparison.areas:
+        if area.left_out:
+            rows.append(_aside(area, say))
+            continue
+        number = panel.areas.index(area.slug)
+        cluster = panel.clusters[panel.cluster[panel.units.index(area.units[0])]]
+        matched: tuple[tuple[str, float], ...] = ()
+        if panel.pairs is not None:
+            weights = panel.pairs[number]
+            order = sorted(np.flatnonzero(weights > 0), key=lambda unit: (-weights[unit], panel.units[unit]))
+            matched = tuple((panel.units[unit], float(weights[unit])) for unit in order)
+        base = _span(spec.base_periods(area.start))
+        rows.append(AreaRow(area.slug, area.name, area.units, cluster, area.start, base, matched))
+    named = {row.slug for row in rows}
+    programme = register_areas()
+    if named <= {area.slug for area in programme}:
+        rows += [
+            AreaRow(area.slug, area.name, (), area.gemeente, "", "", left_out=say("run.left_out.not-in-study"))
+            for area in programme
+            if area.slug not in named
+        ]
+    return tuple(rows)
+
+
+def _aside(area: FocusArea, say: Texts) -> AreaRow:
+    reason, _, detail = area.left_out.partition("|")
+    return AreaRow(
+        area.slug, area.name, area.units, "", area.start, "", left_out=say(f"run.left_out.{reason}", detail=detail)
+    )
+
+
+def _excluded(unit: str, code: str, why: str, detail: str, say: Texts) -> Excluded:
+    tail = f" ({detail})" if detail and detail != unit else ""
+    return Excluded(unit, f"{why or say(f'run.step.{code}')}{tail}")
+
+
+def _worded(check: Check, say: Texts) -> Check:
+    if check.name == "pre-trend" and check.because:
+        return replace(check, because=say(f"run.because.{check.because}"))
+    if check.name == "balance" and check.statistic is not None:
+        return replace(check, because=say("run.because.balance", name=check.because))
+    return check
+
+
+def _notes(case: Case, found: Answers, say: Texts) -> tuple[str, ...]:
+    notes = []
+    for note in case.loaded.notes:
+        kind, column, count, text = note.split("|", 3)
+        notes.append(say(f"run.note.{kind}", column=column, count=count, text=text))
+    notes += [say(f"run.note.{status}", count=str(count)) for status, count in case.series.without.items()]
+    if case.comparison.pool.unknown:
+        notes.append(say("run.note.unknown", text=", ".join(case.comparison.pool.unknown)))
+    if case.comparison.panel.pairs is not None:
+        notes.append(say("run.note.conditional"))
+    if not case.comparison.panel.clustered:
+        notes.append(say("run.note.unclustered"))
+    known = next((indicator for indicator in indicators() if indicator.slug == case.series.outcome.indicator), None)
+    if known is not None and known.mechanical:
+        notes.append(known.mechanical)
+    return (*notes, *(found.result.fit.notes if found.result is not None else ()))
+
+
+# --- before and after -------------------------------------------------------------------------------------------------
+
+
+def _base(spec: Specification, result: Result, group: int) -> Float1:
+    """(T,) weights of the periods that say where a group stood before its start."""
+    panel, weights = result.panel, result.fit.weights
+    name = panel.group_names[group]
+    if weights is not None and name in weights.groups:
+        time = weights.of(name, panel.units)[1]
+        if time.sum() > 0:
+            return time
+    before = spec.base_periods(panel.periods[int(panel.groups[group])])
+    row = np.isin(panel.periods, before).astype(float)
+    return np.asarray(row / row.sum())
+
+
+def _controls(result: Result, group: int) -> Float1:
+    """(N,) weights of the controls of a group, summing to 1."""
+    panel, weights = result.panel, result.fit.weights
+    name = panel.group_names[group]
+    if weights is not None and name in weights.groups:
+        return weights.of(name, panel.units)[0]
+    weight = panel.control_weight(panel.group == group) * panel.never
+    return np.asarray(weight / weight.sum())
+
+
+def _change(spec: Specification, result: Result, say: Texts) -> Change | None:
+    """Means before and after, so that the difference in change is the estimate.
+
+    The comparison after the start is its own mean for difference-in-differences; with covariates or synthetic weights
+    it is where the focus areas would have been, moved to the level of the comparison.
+    """
+    panel, cells = result.panel, result.fit.cells
+    if result.fit.untreated is None:
+        return None
+    weights = result.effects.weights[:, -1]
+    focus_before = focus_after = comparison_before = without = 0.0
+    bases = set()
+    for cell in np.flatnonzero(weights):
+        members = panel.group == cells.group[cell]
+        mean = panel.weight[members] / panel.weight[members].sum()
+        base = _base(spec, result, int(cells.group[cell]))
+        bases.add(_span(tuple(period for period, share in zip(panel.periods, base, strict=True) if share > 0)))
+        focus_before += weights[cell] * float(mean @ panel.y[members] @ base)
+        focus_after += weights[cell] * float(mean @ panel.y[members, cells.period[cell]])
+        without += weights[cell] * float(mean @ result.fit.untreated[members, cells.period[cell]])
+        comparison_before += weights[cell] * float(
+            _controls(result, int(cells.group[cell])) @ np.nan_to_num(panel.y) @ base
+        )
+    after = _span(tuple(panel.periods[period] for period in sorted(set(cells.period[weights != 0].tolist()))))
+    before = bases.pop() if len(bases) == 1 else say("run.before")
+    return Change(
+        before, after, focus_before, focus_after, comparison_before, comparison_before + without - focus_before
+    )
+
+
+def _path(spec: Specification, result: Result) -> tuple[PathPoint, ...]:
+    """Weighted means by period; a group counts as much as it does in the estimate."""
+    panel, cells = result.panel, result.fit.cells
+    share = np.bincount(cells.group, weights=result.effects.weights[:, -1], minlength=len(panel.groups))
+    focus, comparison = np.zeros(len(panel.periods)), np.zeros(len(panel.periods))
+    for group in np.flatnonzero(share):
+        members = panel.group == group
+        focus += share[group] * (panel.weight[members] / panel.weight[members].sum()) @ panel.y[members]
+        comparison += share[group] * _controls(result, int(group)) @ np.nan_to_num(panel.y)
+    first = panel.groups[share > 0].min()
+    return tuple(
+        PathPoint(period, float(focus[number]), float(comparison[number]), bool(number >= first))
+        for number, period in enumerate(panel.periods)
+    )
+
+
+def _span(periods: tuple[str, ...]) -> str:
+    return periods[0] if len(periods) == 1 else f"{periods[0]}–{periods[-1]}" if periods else ""

@@ -1,0 +1,38 @@
+"""Pages and figures of a bundle, from its evidence alone."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from importlib.metadata import PackageNotFoundError, version
+from platform import python_version
+
+from impact.evidence.plots import figures
+from impact.evidence.record import Evidence
+from impact.evidence.report import report_html
+
+__all__ = ["pages", "versions"]
+
+_PACKAGES = ("impact-nplv", "numpy", "pandas", "scipy", "statsmodels", "matplotlib", "pyarrow")
+
+
+def pages(outcomes: Sequence[Evidence], language: str = "nl") -> tuple[dict[str, str], dict[str, str]]:
+    """HTML pages and SVG figures by file name; ``report.html`` is about the headline outcome."""
+    html: dict[str, str] = {}
+    drawn: dict[str, str] = {}
+    for number, evidence in enumerate(outcomes):
+        own = figures(evidence, language)
+        tail = "" if number == 0 else f"-{evidence.indicator}"
+        html[f"report{tail}.html"] = report_html(evidence, own, language)
+        drawn |= {f"{name}{tail}.svg": svg for name, svg in own.items()}
+    return html, drawn
+
+
+def versions() -> dict[str, str]:
+    """Of Python and of the packages that compute, draw and write."""
+    found = {"python": python_version()}
+    for name in _PACKAGES:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            found[name] = "not installed"
+    return found

@@ -1,0 +1,346 @@
+"""What a specification says that cannot all be true, as far as it shows without the data."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, fields
+from difflib import get_close_matches
+from typing import Any
+
+from impact.register.areas import areas
+from impact.register.indicators import indicators
+from impact.study.later import INSTEAD, LATER
+from impact.study.model import CHECKS, Match, Method, Outcome, Specification
+from impact.study.source import Loc
+
+__all__ = ["Fault", "faults"]
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """Something wrong with the value at `loc`; `SPEC-010` unless another code says what kind it is."""
+
+    loc: Loc
+    message: str
+    hint: str = ""
+    code: str = "SPEC-010"
+
+
+def faults(spec: Specification) -> Iterator[Fault]:
+    """Everything that contradicts something else, in the order of the keys."""
+    yield from _tables(spec)
+    yield from _times(spec)
+    yield from _treated(spec)
+    for loc, outcome in _outcomes(spec):
+        yield from _outcome(spec, outcome, loc)
+    yield from _target(spec)
+    yield from _comparison(spec)
+    yield from _methods(spec)
+    for name in spec.checks.keys() - CHECKS.keys():
+        yield Fault(("checks", name), f"there is no check '{name}'", _near(name, CHECKS), "SPEC-008")
+    yield from _repeated(
+        ("alternatives",), [alternative.name for alternative in spec.alternatives], "alternative", "name"
+    )
+
+
+def _near(name: str, known: Sequence[str] | dict[str, Any]) -> str:
+    close = get_close_matches(name, list(known), n=1)
+    return f"Did you mean '{close[0]}'?" if close else f"Here now: {', '.join(known)}."
+
+
+def _repeated(loc: Loc, names: Sequence[str], what: str, key: str = "") -> Iterator[Fault]:
+    for number, name in enumerate(names):
+        if name in names[:number]:
+            at = (*loc, number, key) if key else (*loc, number)
+            yield Fault(at, f"the {what} '{name}' stands here for the second time")
+
+
+def _tables(spec: Specification) -> Iterator[Fault]:
+    columns = spec.data.outcomes.columns
+    parts = (columns.numerator, columns.denominator)
+    if (columns.value is None) == (parts == (None, None)) or (columns.value is None and None in parts):
+        yield Fault(
+            ("data", "outcomes", "columns"),
+            "the outcome is one column `value`, or two: `numerator` and `denominator`",
+            "Keep one of the two.",
+        )
+    units = spec.data.units
+    if units is not None and bool(units.periods) != bool(units.columns.period):
+        yield Fault(
+            ("data", "units", "periods" if units.periods else "columns"),
+            "`periods` and `columns.period` belong together: the characteristics are means over those years",
+            "Give both, or neither when the table has one row per region.",
+        )
+    if units is not None and units.rows.add_up_to and not units.columns.period:
+        hint = "Name the column of the year in `columns.period` and the years in `periods`."
+        yield Fault(("data", "units", "rows", "add_up_to"), "rows are added up per region and period", hint)
+    for name, table in (("outcomes", spec.data.outcomes), ("units", units)):
+        if table is not None and table.header_row > 1 and table.file.endswith(".parquet"):
+            yield Fault(("data", name, "header_row"), "a parquet file has no header row", "Take the key out.")
+    if units is None:
+        areas, start, cluster = spec.treatment.areas, spec.treatment.start, spec.inference.cluster
+        for loc, column in (
+            (("treatment", "areas"), areas.column),
+            (("treatment", "start", "column"), start.column),
+            (("inference", "cluster"), cluster.column),
+        ):
+            if column is not None:
+                yield _no_units(loc, f"the column '{column}' is looked for in the units table")
+
+
+def _no_units(loc: Loc, why: str) -> Fault:
+    return Fault(loc, f"{why}, and there is none", "Add `units: {file: …, columns: {region: …}}` under `data`.")
+
+
+def _times(spec: Specification) -> Iterator[Fault]:
+    periods, start = spec.periods, spec.treatment.start
+    if int(periods.last) <= int(periods.first):
+        hint = "An effect is a change between periods, so it takes two or more."
+        yield Fault(
+            ("periods", "last"), f"the last year, {periods.last}, is not after the first, {periods.first}", hint
+        )
+        return
+    given = [key for key in ("first_treated", "by_area", "column") if getattr(start, key) is not None]
+    if len(given) != 1:
+        said = f"{' and '.join(f'`{key}`' for key in given)} are given" if given else "none is given"
+        hint = "One year for all, a year per area, or a column of the units table."
+        yield Fault(("treatment", "start"), f"one of `first_treated`, `by_area` and `column` says when; {said}", hint)
+        return
+    named: dict[Loc, str] = {}
+    if start.first_treated:
+        named["treatment", "start", "first_treated"] = start.first_treated
+    named |= {("treatment", "start", "by_area", slug): year for slug, year in (start.by_area or {}).items()}
+    for loc, year in named.items():
+        if year not in periods.labels:
+            yield Fault(loc, f"the start in {year} lies outside the periods {periods.first} to {periods.last}")
+        elif not spec.base_periods(year):
+            anticipation = spec.treatment.anticipation
+            early = f" less an anticipation of {anticipation}" if anticipation else ""
+            hint = f"The first year is {periods.first}; begin earlier, so that there is a year to compare with."
+            yield Fault(loc, f"there is no period before the start in {year}{early}", hint)
+
+
+def _treated(spec: Specification) -> Iterator[Fault]:
+    listed, start = spec.treatment.areas.listed or {}, spec.treatment.start
+    owner: dict[str, str] = {}
+    for slug, area in listed.items():
+        for number, code in enumerate(area.members):
+            if code in owner:
+                loc = ("treatment", "areas", "listed", slug, "members", number)
+                yield Fault(loc, f"'{code}' is already a member of {owner[code]}", "A wijk or buurt lies in one area.")
+            owner.setdefault(code, slug)
+    known = list(listed) or ([area.slug for area in areas()] if spec.treatment.areas.register_ else [])
+    if start.by_area is None or not known:
+        return
+    for slug in start.by_area.keys() - known:
+        yield Fault(
+            ("treatment", "start", "by_area", slug), f"'{slug}' is not one of the treated areas", _near(slug, known)
+        )
+    missing = [slug for slug in known if slug not in start.by_area]
+    if missing:
+        yield Fault(("treatment", "start", "by_area"), f"no start is given for {', '.join(missing)}")
+
+
+def _outcomes(spec: Specification) -> list[tuple[Loc, Outcome]]:
+    if spec.outcome is not None:
+        return [(("outcome",), spec.outcome)]
+    return [(("outcomes", number), outcome) for number, outcome in enumerate(spec.outcomes)]
+
+
+def _outcome(spec: Specification, outcome: Outcome, loc: Loc) -> Iterator[Fault]:
+    known = {indicator.slug: indicator for indicator in indicators()}
+    registered = known.get(outcome.indicator)
+    if registered is None and outcome.name is None:
+        close = get_close_matches(outcome.indicator, list(known), n=1)
+        mean = f"Did you mean '{close[0]}'? " if close else ""
+        hint = f"{mean}An indicator of your own needs a `name: {{nl: …}}`."
+        yield Fault((*loc, "indicator"), f"'{outcome.indicator}' is not one of the 15 indicators", hint, "SPEC-008")
+    if (
+        registered is not None
+        and str(registered.direction) in {"lower", "higher"}
+        and outcome.better != registered.direction
+    ):
+        hint = f"Write `better: {registered.direction}`, or use an indicator of your own."
+        yield Fault(
+            (*loc, "better"), f"for {outcome.indicator} the programme calls {registered.direction} better", hint
+        )
+    measure, columns = outcome.measure, spec.data.outcomes.columns
+    if bool(measure.rate) != bool(columns.numerator and columns.denominator):
+        hint = (
+            "Write `rate: numerator/denominator` with `per: 100`."
+            if columns.numerator
+            else ("Name the columns `numerator` and `denominator` under `data.outcomes.columns`, or take `rate` out.")
+        )
+        yield Fault((*loc, "measure"), "a `rate` goes with the columns `numerator` and `denominator`", hint)
+    if bool(measure.rate) != bool(measure.per):
+        hint = "Write for instance `rate: numerator/denominator` with `per: 100`."
+        yield Fault((*loc, "measure"), "`rate` and `per` belong together", hint)
+    for number, year in enumerate(measure.as_percent_of_own.periods if measure.as_percent_of_own else ()):
+        at = (*loc, "measure", "as_percent_of_own", "periods", number)
+        yield from _before_every_start(spec, at, year, "the region's own mean")
+
+
+def _before_every_start(spec: Specification, loc: Loc, year: str, what: str) -> Iterator[Fault]:
+    if year not in spec.periods.labels:
+        yield Fault(loc, f"{year} lies outside the periods {spec.periods.first} to {spec.periods.last}")
+        return
+    first = min(spec.starts(), default=None)
+    if first is not None and int(year) >= int(first) - spec.treatment.anticipation:
+        hint = "Use years in which nothing can have responded yet."
+        yield Fault(loc, f"{what} takes {year}, which is not before the start in {first} and its anticipation", hint)
+
+
+def _target(spec: Specification) -> Iterator[Fault]:
+    if len(_outcomes(spec)) == 0 or (spec.outcome is not None and spec.outcomes):
+        hint = (
+            "`outcome: {indicator: …}` for one; `outcomes: [{indicator: …}, …]` for several, the first as the headline."
+        )
+        yield Fault(("outcomes",) if spec.outcomes else (), "a study has one `outcome`, or a list of `outcomes`", hint)
+    yield from _repeated(("outcomes",), [outcome.indicator for outcome in spec.outcomes], "indicator", "indicator")
+    target, units = spec.target, spec.data.units
+    if target.every == "resident" and (units is None or units.columns.residents is None):
+        hint = "Name the column in `data.units.columns.residents`."
+        yield Fault(("target", "every"), "counting every resident once takes a column of residents", hint)
+    if target.window is None:
+        return
+    low, high = target.window
+    loc: Loc = ("target", "window")
+    if target.kind == "event":
+        if not all(text.removeprefix("-").isdigit() for text in (low, high)) or int(low) > int(high):
+            yield Fault(
+                loc, f"a window of event times is two whole numbers, the first not above the second; not {low}, {high}"
+            )
+        return
+    outside = [year for year in (low, high) if year not in spec.periods.labels]
+    first = min(spec.starts(), default=None)
+    if outside:
+        named = " and ".join(dict.fromkeys(outside))
+        yield Fault(loc, f"{named} lies outside the periods {spec.periods.first} to {spec.periods.last}")
+    elif int(low) > int(high):
+        yield Fault(loc, f"the window ends in {high}, before it begins in {low}")
+    elif first is not None and int(low) < int(first):
+        yield Fault(
+            loc, f"the window begins in {low}, before the first start in {first}", "An effect comes after a start."
+        )
+
+
+def _comparison(spec: Specification) -> Iterator[Fault]:
+    seen: list[str] = []
+    for number, rule in enumerate(spec.comparison.leave_out):
+        loc: Loc = ("comparison", "leave_out", number)
+        listing = rule.rule in ("adjacent", "listed")
+        if listing and not rule.regions:
+            yield Fault(loc, f"the rule '{rule.rule}' needs the codes it leaves out", "Add `regions: [WK…, …]`.")
+        if rule.regions and not listing:
+            yield Fault(
+                (*loc, "regions"),
+                f"the rule '{rule.rule}' finds its regions by itself",
+                "Take `regions` out, or use `listed`.",
+            )
+        if rule.rule in seen and rule.rule != "listed":
+            yield Fault((*loc, "rule"), f"the rule '{rule.rule}' stands here for the second time")
+        seen.append(rule.rule)
+    if spec.comparison.match is not None:
+        yield from _match(spec, spec.comparison.match)
+
+
+def _match(spec: Specification, match: Match) -> Iterator[Fault]:
+    loc: Loc = ("comparison", "match")
+    if not match.on and not match.outcomes_in:
+        hint = "Name characteristics in `on`, such as [structure, size], or write `match: none`."
+        yield Fault(loc, "there is nothing to match on", hint)
+    columns = spec.data.units.columns if spec.data.units else None
+    if match.on and columns is None:
+        yield _no_units((*loc, "on"), "what is matched on is looked for in the units table")
+    groups = {"structure": columns.structure, "size": columns.size} if columns else {}
+    names = [name for group in groups.values() for name in group]
+    for number, name in enumerate(match.on if columns else ()):
+        if name in groups and not groups[name]:
+            hint = f"Name them in `data.units.columns.{name}`."
+            yield Fault((*loc, "on", number), f"no columns are named as {name}", hint)
+        elif name not in groups and name not in names:
+            hint = _near(name, [*groups, *names])
+            yield Fault((*loc, "on", number), f"'{name}' is not among the characteristics of the units table", hint)
+    yield from _repeated((*loc, "on"), match.on, "characteristic")
+    bases = {year: start for start in spec.starts() for year in spec.base_periods(start)}
+    for number, year in enumerate(match.outcomes_in):
+        at = (*loc, "outcomes_in", number)
+        before = list(_before_every_start(spec, at, year, "matching on outcomes"))
+        yield from before
+        if year in match.selection_waves:
+            hint = "Its scores were low by chance too, and matching on them brings that chance into the comparison."
+            yield Fault(at, f"{year} is a selection wave", hint)
+        if year in bases and not before:
+            all_before = len(spec.base_periods(bases[year])) > 1
+            hint = (
+                "Match on structure and size; group-time has one base period and leaves the others free."
+                if all_before
+                else ("Use earlier years.")
+            )
+            yield Fault(at, f"{year} is a base period of {spec.estimator.name} for the start in {bases[year]}", hint)
+
+
+def _methods(spec: Specification) -> Iterator[Fault]:
+    from impact.estimators import registry as estimators
+    from impact.inference import registry as inferences
+
+    yield from _method(
+        spec.estimator, ("estimator",), "estimator", estimators.ESTIMATORS, estimators.LATER, ("anticipation",)
+    )
+    judge = (inferences.INFERENCES, inferences.LATER, ("level",))
+    yield from _method(spec.inference, ("inference",), "inference", *judge)
+    for number, method in enumerate(spec.inference.beside):
+        yield from _method(method, ("inference", "beside", number), "inference", *judge)
+    names = [spec.inference.name, *(method.name for method in spec.inference.beside)]
+    for number, name in enumerate(names[1:]):
+        if name in names[: number + 1]:
+            yield Fault(("inference", "beside", number), f"'{name}' stands in `inference` for the second time")
+
+
+def _method(
+    method: Method, loc: Loc, what: str, known: dict[str, str], coming: tuple[str, ...], elsewhere: tuple[str, ...]
+) -> Iterator[Fault]:
+    from impact.estimators.registry import named
+
+    if method.name in coming:
+        message = f"the {what} '{method.name}' comes with a later version"
+        yield Fault((*loc, "name"), message, f"Here now: {', '.join(known)}.", "SPEC-005")
+        return
+    if method.name not in known:
+        yield Fault((*loc, "name"), f"there is no {what} '{method.name}'", _near(method.name, known), "SPEC-008")
+        return
+    maker = named(method.name, known, coming, what)
+    settable = {
+        found.name: found.default
+        for found in fields(maker)
+        if isinstance(found.default, (bool, int, float, str)) and found.name not in elsewhere
+    }
+    wrong = False
+    for key, value in method.options.items():
+        path = f"{what}.{key}"
+        if key not in settable:
+            hint = INSTEAD.get(path) or (
+                _near(key, settable) if settable else f"{method.name} has no parameters of its own."
+            )
+            coming_with = f"`{key}` comes with a later version ({LATER[path]})" if path in LATER else ""
+            message = coming_with or f"{method.name} has no parameter `{key}`"
+            yield Fault((*loc, key), message, "" if coming_with else hint, "SPEC-005" if coming_with else "SPEC-009")
+            wrong = True
+        elif not _fits(value, settable[key]):
+            kind = {bool: "true or false", int: "a whole number", float: "a number", str: "a word"}[type(settable[key])]
+            yield Fault(
+                (*loc, key), f"`{key}` of {method.name} must be {kind}", f"Standard is {settable[key]}.", "SPEC-009"
+            )
+            wrong = True
+    if not wrong:
+        try:
+            maker(**method.options)
+        except ValueError as error:
+            bad = next((key for key in method.options if key in str(error)), "name")
+            yield Fault((*loc, bad), str(error), code="SPEC-009")
+
+
+def _fits(value: object, standard: object) -> bool:
+    if isinstance(value, bool) or isinstance(standard, bool):
+        return isinstance(value, bool) and isinstance(standard, bool)
+    return isinstance(value, (int, float) if isinstance(standard, float) else type(standard))
