@@ -121,6 +121,7 @@ class GroupTime:
                 serves = np.isinf(first)
                 if self.control == "not-yet":
                     serves = (first > max(t, base) + self.anticipation) & (first != start)
+                    serves[: len(usable)] &= usable[:, t] & usable[:, base]
                 if not serves.any():
                     continue
                 row = np.zeros(length)
@@ -157,7 +158,7 @@ class GroupTime:
                 return sample
             effect, score, imputed = sample.att(panel.y[sample.rows, period] - panel.y[sample.rows, base])
             effects[cell] = effect
-            members = panel.group == group
+            members = sample.rows[sample.treated]
             untreated[members, period] = panel.y[members, base] + imputed
             right = np.zeros((1, len(contrasts.group)))
             right[0, cell] = 1.0

@@ -89,13 +89,15 @@ def fit_contrasts(contrasts: Contrasts, panel: Panel, hold: Weights | None = Non
 def learnable(panel: Panel, learn: Bool2 | None) -> tuple[Panel, Bool2]:
     """The panel whose masked controls carry no weight, and (K, T) the pre-periods each group may use as base.
 
-    A unit with a masked cell is no control at all: a control is used in every period.
+    A never-treated unit with a masked cell is no control at all: a control is used in every period. A group without weight
+    has no usable period.
     """
-    usable = np.ones((len(panel.groups), len(panel.periods)), dtype=bool)
+    usable = np.zeros((len(panel.groups), len(panel.periods)), dtype=bool)
+    for group in range(len(usable)):
+        members = (panel.group == group) & (panel.weight > 0)
+        usable[group] = members.any() if learn is None else members.any() & learn[members].all(axis=0)
     if learn is None:
         return panel, usable
-    for group in range(len(usable)):
-        usable[group] = learn[panel.group == group].all(axis=0)
     masked = ~panel.treated & ~learn.all(axis=1)
     panel = replace(panel, weight=np.where(masked, 0.0, panel.weight))
     return (panel if panel.pairs is None else panel.with_pairs(panel.pairs * ~masked)), usable

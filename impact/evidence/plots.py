@@ -145,15 +145,15 @@ def _line(
 
 def _name_lines(axes: Axes, focus: Sequence[float | None], comparison: Sequence[float | None], say: Texts) -> None:
     """Names to the right of the lines, kept apart where the lines end close together."""
-    last = max(place for place, pair in enumerate(zip(focus, comparison, strict=True)) if None not in pair)
-    ends = [(focus[last] or 0.0, FOCUS, "draw.focus"), (comparison[last] or 0.0, COMPARISON, "draw.comparison")]
+    last = [next(y for y in reversed(values) if y is not None) for values in (focus, comparison)]
+    ends = [(last[0], FOCUS, "draw.focus"), (last[1], COMPARISON, "draw.comparison")]
     low, high = axes.get_ylim()
     apart = 0.17 * (high - low)  # about two lines of text
     (under, *_), (over, *_) = sorted(ends)
     push = max(0.0, apart - (over - under)) / 2
     for y, color, key in ends:
         axes.text(
-            last + 0.3,
+            len(focus) - 0.7,
             y + (push if (y, color, key) == max(ends) else -push),
             textwrap.fill(say(key), 13),
             color=color,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 from impact.evidence.comparison import balance, columns, count, course, design, fact_table
 from impact.evidence.document import Block, Cell, Code, Foreign, Paragraph, Points, Section, Table
@@ -71,12 +71,10 @@ def _estimate(evidence: Evidence, say: Texts) -> list[Block]:
         ),
         (say("estimate.effective"), given(primary.effective_clusters, 1)),
     ]
-    remarks = (
-        [say("estimate.sealed")] if evidence.sealed else [say(f"support.{support(primary.method, primary.inference)}")]
-    )
-    if not evidence.sealed and any(area.matched for area in evidence.areas):
-        remarks.append(say("estimate.given_matching"))
-    blocks: list[Block] = [fact_table(say("estimate.caption"), tuple(facts), say), Paragraph(tuple(remarks))]
+    blocks: list[Block] = [
+        fact_table(say("estimate.caption"), tuple(facts), say),
+        Paragraph(tuple(_trust(evidence, say))),
+    ]
     if primary.beside:
         blocks.append(
             Table(
@@ -87,6 +85,19 @@ def _estimate(evidence: Evidence, say: Texts) -> list[Block]:
             )
         )
     return blocks
+
+
+def _trust(evidence: Evidence, say: Texts) -> Iterator[Cell]:
+    """How far the interval can be trusted, or why there is none."""
+    primary = evidence.primary
+    if evidence.sealed:
+        yield say("estimate.sealed")
+    elif primary.refused is not None:
+        yield reason(primary.refused, evidence, say)[1]
+    else:
+        yield say(f"support.{support(primary.method, primary.inference)}")
+        if any(area.matched for area in evidence.areas):
+            yield say("estimate.given_matching")
 
 
 def _beside(second: Second, say: Texts) -> tuple[Cell, ...]:

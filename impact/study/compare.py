@@ -138,7 +138,7 @@ def compare(spec: Specification, loaded: Loaded, series: Series, areas: tuple[Fo
                 Problem("DATA-131", f"{matched.what}: {matched.because}.", matched.instead, spec.data.outcomes.file)
             )
         panel = matched
-    cells = series.y[treated | pool.keep | (unfit & ~anywhere)]
+    cells = series.raw[treated | pool.keep | (unfit & ~anywhere)]
     return Comparison(
         panel, areas, pool, lost, _balance(spec, loaded, panel, matcher), matcher, float(np.isnan(cells).mean())
     )

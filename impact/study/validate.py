@@ -197,6 +197,8 @@ def _finding(tree: Node, error: Any) -> Finding:
     path = _path(tree, loc)
     place = placed(tree, loc, key=False)
     name = f"`{next((step for step in reversed(loc) if isinstance(step, str)), 'the study')}`"
+    if kind == "missing" and isinstance(loc[-1], int):
+        return Finding("SPEC-007", f"{name} must be a list of 2 items; here are {loc[-1]}.", "", place, path)
     if kind == "missing":
         field = _keys(_model_at(loc[:-1])).get(str(loc[-1]))
         meant = getattr(field, "description", None) or ""

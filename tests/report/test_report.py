@@ -143,7 +143,7 @@ def test_the_result_in_words(pages: dict[str, str]) -> None:
     ) in said
     assert "geen uitspraak" in said and "Ook een verschil van 5% van het eigen gemiddelde" in said
     # 105.62 → 97.968 and 98.71 → 98.795, by hand
-    assert "2022 (voor de start) 105,6 98,7" in said
+    assert "Voor de start (2022) 105,6 98,7" in said
     rows = {
         text_of(row.find("th")): [text_of(cell) for cell in tags(row, "td")]
         for row in tags(parsed(pages["ordinary"]), "tr")
@@ -172,6 +172,7 @@ def test_what_the_interval_says_about_nought_and_the_bound() -> None:
 def test_a_refused_interval(pages: dict[str, str]) -> None:
     said = body_text(pages["refused"])
     assert "de focusgebieden in de schatting liggen in 2 gemeenten" in said and "p = 0,18" in said
+    assert "In simulaties" not in said  # nothing is said of an interval that is not there
     assert "is hiermee niet vast te stellen" in said and "−4,1 (geen interval)" in said
     assert "van −" not in said.replace("van −4,1", "")
     assert "De overige 18 focusgebieden van het programma zitten niet in deze studie." in said
