@@ -5,23 +5,32 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from impact.errors import DataError, ImpactError, Refused, SpecError, UsageError
-    from impact.evidence.answer import Result
+    from impact.errors import DataError, ImpactError, Refused, SpecError, UsageError, WriteError
+    from impact.evidence.result import Result
     from impact.facade import estimate
     from impact.panel import Panel
+    from impact.study.bundle import Bundle, read_bundle
+    from impact.study.read import Study, read_study
+    from impact.study.run import run
     from impact.targets import Target
 
 __all__ = [
+    "Bundle",
     "DataError",
     "ImpactError",
     "Panel",
     "Refused",
     "Result",
     "SpecError",
+    "Study",
     "Target",
     "UsageError",
+    "WriteError",
     "__version__",
     "estimate",
+    "read_bundle",
+    "read_study",
+    "run",
 ]
 
 __version__ = "0.1.0"
@@ -30,13 +39,19 @@ __version__ = "0.1.0"
 _HOME = {
     "DataError": "impact.errors",
     "ImpactError": "impact.errors",
+    "Bundle": "impact.study.bundle",
     "Panel": "impact.panel",
     "Refused": "impact.errors",
-    "Result": "impact.evidence.answer",
+    "Result": "impact.evidence.result",
     "SpecError": "impact.errors",
+    "Study": "impact.study.read",
     "Target": "impact.targets",
     "UsageError": "impact.errors",
+    "WriteError": "impact.errors",
     "estimate": "impact.facade",
+    "read_bundle": "impact.study.bundle",
+    "read_study": "impact.study.read",
+    "run": "impact.study.run",
 }
 
 

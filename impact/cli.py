@@ -178,12 +178,13 @@ def estimate(
     as_json: Annotated[bool, typer.Option("--json", help="Print the table as JSON records.")] = False,
 ) -> int:
     """Estimate an effect from any long table."""
-    import impact
     from impact.errors import Refused
+    from impact.facade import estimate as estimated
+    from impact.panel import Panel
     from impact.parallel import Parallel
 
     frame = _long_table(file, {outcome, *([se] if se else []), *_split(covariates)})
-    panel = impact.Panel.from_frame(
+    panel = Panel.from_frame(
         frame,
         unit=unit,
         time=time,
@@ -197,7 +198,7 @@ def estimate(
         covariates=_split(covariates),
     )
     with _bar() as progress:
-        result = impact.estimate(
+        result = estimated(
             panel,
             estimator,
             target=cast("Kind", target),

@@ -9,7 +9,7 @@ from typing import Any
 from impact.errors import Problem, Refused, UsageError
 from impact.estimators.protocol import Estimator
 from impact.estimators.registry import resolve as resolve_estimator
-from impact.evidence.answer import Result
+from impact.evidence.result import Result
 from impact.inference.protocol import Inference, evaluate
 from impact.inference.registry import resolve as resolve_inference
 from impact.inference.support import support

@@ -45,7 +45,9 @@ class Panel:
     pairs : (areas, N) float or None
         Matched controls of every area, rows sum to 1 (0 where an area has none left). Control weights derive from it.
     weight : (N,) float
-        Design or sampling weight, never negative.
+        Design or sampling weight, never negative; after `weighted` what a treated unit counts for in the target.
+    serving : (N,) float or None
+        Weight as a control where that is another than `weight`: a unit that starts later serves with its own.
     place : (N, 2) float or None
         Coordinates in metres.
     se : (N, T) float or None
@@ -76,6 +78,7 @@ class Panel:
     pairs: Float2 | None = None
     place: Float2 | None = None
     se: Float2 | None = None
+    serving: Float1 | None = None
     unit: str = ""
     aside: tuple[str, ...] = ()
 
@@ -145,7 +148,7 @@ class Panel:
         counting as much as its treated units do.
         """
         if self.pairs is None:
-            return self.weight
+            return self.weight if self.serving is None else self.serving
         share = np.bincount(self.area[members], weights=self.weight[members], minlength=len(self.areas))
         return np.asarray(share @ self.pairs)
 
@@ -181,6 +184,7 @@ class Panel:
             residents=pick(self.residents),
             place=pick(self.place),
             se=pick(self.se),
+            serving=pick(self.serving),
         )
 
     def drop(self, index: Sequence[int] | Int1) -> Panel:
@@ -238,7 +242,7 @@ class Panel:
         return replace(self, group=group, grouped="area")
 
     def weighted(self, weighting: Weighting) -> Panel:
-        """The panel in which treated units carry the weight the target gives them; controls keep theirs.
+        """The panel in which treated units carry the weight the target gives them; whoever serves as control keeps his.
 
         ``area``: the units of one area together 1. ``resident``: residents. ``unit``: the design weight. Units without
         weight keep none.
@@ -266,7 +270,7 @@ class Panel:
                     )
                 )
             weight = np.where(treated, self.residents, self.weight)
-        return replace(self, weight=weight)
+        return replace(self, weight=weight, serving=self.weight)
 
     @staticmethod
     def from_frame(
@@ -334,6 +338,7 @@ _SHAPES = {
     "cluster": "N",
     "area": "N",
     "weight": "N",
+    "serving": "N",
     "group": "N",
     "residents": "N",
     "pairs": "AN",

@@ -45,7 +45,7 @@ class Contrasts:
 
 def cells_of(contrasts: Contrasts, moments: Moments) -> Cells | Refused:
     """Cells without scores; cells whose group or controls have no unit left are absent."""
-    path, mass = _control_path(contrasts, moments)
+    path, mass = _control_path(contrasts, moments.serving or moments)
     alive = (moments.count[contrasts.group] > 0) & (mass > 0)
     if not alive.any():
         return Refused(
@@ -59,12 +59,15 @@ def cells_of(contrasts: Contrasts, moments: Moments) -> Cells | Refused:
 def fit_contrasts(contrasts: Contrasts, panel: Panel, hold: Weights | None = None) -> tuple[Cells, Float2] | Refused:
     """Cells with scores, and the (N, T) surface of untreated outcomes (nan where there is no cell).
 
-    Matched panels, and held weights, have control weights of their own for every group.
+    Matched panels, and held weights, have control weights of their own for every group; under a target's weighting units
+    that start later serve with another weight than they count for.
     """
     moments = Moments.pooled(panel, panel.weight)
     parts: list[tuple[Bool1, Float1, Moments]] = []
     if panel.pairs is None and hold is None:
-        parts.append((np.ones(len(contrasts.group), dtype=bool), panel.weight, moments))
+        every = np.ones(len(contrasts.group), dtype=bool)
+        serving = moments if panel.serving is None else Moments.pooled(panel, panel.serving)
+        parts.append((every, panel.weight if panel.serving is None else panel.serving, serving))
     else:
         for group, name in enumerate(panel.group_names):
             weight = panel.control_weight(panel.group == group) if hold is None else hold.of(name, panel.units)[0]
@@ -79,7 +82,7 @@ def fit_contrasts(contrasts: Contrasts, panel: Panel, hold: Weights | None = Non
     kept, path, mass = contrasts.take(alive), path[alive], mass[alive]
     place, first = strata(panel)
     members = [np.flatnonzero(place == stratum) for stratum in range(len(first))]
-    blocks = [_treated_block(kept, panel, moments, group, members[group]) for group in range(len(panel.groups))]
+    blocks = [_treated_block(kept, panel, moments, group, members[group]) for group in np.unique(kept.group)]
     for own, weight, other in parts:
         blocks += _control_blocks(kept, own[alive], panel, other, weight, path, mass, members)
     cells = replace(_cells(kept, moments, path), scores=Scores(tuple(blocks), len(panel.clusters)))
@@ -99,7 +102,8 @@ def learnable(panel: Panel, learn: Bool2 | None) -> tuple[Panel, Bool2]:
     if learn is None:
         return panel, usable
     masked = ~panel.treated & ~learn.all(axis=1)
-    panel = replace(panel, weight=np.where(masked, 0.0, panel.weight))
+    serving = None if panel.serving is None else np.where(masked, 0.0, panel.serving)
+    panel = replace(panel, weight=np.where(masked, 0.0, panel.weight), serving=serving)
     return (panel if panel.pairs is None else panel.with_pairs(panel.pairs * ~masked)), usable
 
 

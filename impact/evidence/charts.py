@@ -13,7 +13,7 @@ from impact.evidence.svg import COMPARISON, FOCUS, INK, look
 from impact.inference.protocol import Uncertainty
 
 if TYPE_CHECKING:
-    from impact.evidence.answer import Result
+    from impact.evidence.result import Result
 
 __all__ = ["ResultPlots"]
 

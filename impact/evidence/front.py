@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from impact.evidence.document import Cell, Code, Column, Paragraph, Points, Section, Table
 from impact.evidence.language import Texts, listed, number, p_value, significant
 from impact.evidence.record import Change, Evidence, Second
-from impact.evidence.result import (
+from impact.evidence.reading import (
     Printed,
     in_language,
     interval,

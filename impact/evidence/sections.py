@@ -9,7 +9,7 @@ from impact.evidence.document import Block, Cell, Code, Foreign, Paragraph, Poin
 from impact.evidence.front import check_title
 from impact.evidence.language import Texts, number, p_value, significant
 from impact.evidence.record import Evidence, Second, Variant
-from impact.evidence.result import interval, opening, printed, reason, value, with_unit
+from impact.evidence.reading import interval, opening, printed, reason, value, with_unit
 from impact.inference.support import support
 
 __all__ = ["account"]

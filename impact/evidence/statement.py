@@ -1,6 +1,6 @@
 """The five statements: exactly one for every locked result, chosen by a total table.
 
-Exploratory results get none of them; their wording is in ``impact.evidence.result``.
+Exploratory results get none of them; their wording is in ``impact.evidence.reading``.
 """
 
 from __future__ import annotations

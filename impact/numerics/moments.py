@@ -6,7 +6,7 @@ sees the data only through weights and means per group, so leaving a cluster out
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -36,6 +36,8 @@ class Moments:
         Cluster and stratum of every part below, ordered by cluster.
     part_count, part_weight, part_total : (S,), (S,), (S, T)
         The same sums by cluster.
+    serving : Moments or None
+        The same under the weights that units have as controls (``Panel.serving``), where these are others.
     """
 
     first: Float1
@@ -47,6 +49,7 @@ class Moments:
     part_count: Int1
     part_weight: Float1
     part_total: Float2
+    serving: Moments | None = None
 
     @property
     def mean(self) -> Float2:
@@ -69,7 +72,8 @@ class Moments:
         rows = np.column_stack([parts // len(first), parts % len(first)])
         sums = _sums(place, len(parts), panel.weight, panel.y - shift)
         count, weight, total = _pool(rows[:, 1], len(first), sums)
-        return Moments(first, count, weight, total, shift, rows, *sums)
+        other = None if panel.serving is None else Moments.of(replace(panel, weight=panel.serving, serving=None))
+        return Moments(first, count, weight, total, shift, rows, *sums, serving=other)
 
     @staticmethod
     def pooled(panel: Panel, weight: Float1) -> Moments:
@@ -96,6 +100,7 @@ class Moments:
             np.where(left[:, None], self.total - gone[2], 0.0),
             self.shift,
             *_no_parts(len(self.shift)),
+            serving=None if self.serving is None else self.serving.without(cluster),
         )
 
 

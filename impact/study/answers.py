@@ -13,7 +13,7 @@ from impact.checks.protocol import Check
 from impact.errors import Refused
 from impact.estimators.protocol import Estimator
 from impact.estimators.registry import resolve as resolve_estimator
-from impact.evidence.answer import Result
+from impact.evidence.result import Result
 from impact.evidence.record import Estimate, Second, Variant
 from impact.facade import estimate
 from impact.inference.protocol import Found, Inference, Uncertainty, spread

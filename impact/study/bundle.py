@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from impact.errors import DataError, Problem
-from impact.evidence.answer import COLUMNS
+from impact.evidence.result import COLUMNS
 from impact.evidence.record import Estimate, Evidence
 from impact.files import folder, sha256, write
 

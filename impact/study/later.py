@@ -61,7 +61,7 @@ LATER: dict[str, str] = {
 
 # Words that another one replaces: dotted path to what to write.
 INSTEAD: dict[str, str] = {
-    "comparison.match.not_on": "Name what may be matched on in `outcomes_in` and the selection waves in `selection_waves`.",
+    "comparison.match.not_on": "Name the years to match on in `outcomes_in`, selection waves in `selection_waves`.",
     "outcome.measure.value": "The column `value` is taken as it is: state only its `unit`.",
     "outcomes.measure.value": "The column `value` is taken as it is: state only its `unit`.",
     "estimator.anticipation": "`anticipation` stands under `treatment`.",

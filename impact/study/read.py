@@ -50,6 +50,8 @@ class Study:
     file : str
         Its name as the user wrote it, for messages.
     text : str
+    tree : Node
+        Its values with their places.
     variations : tuple of Variation
         The declared alternatives, each with its own whole specification.
     """

@@ -8,7 +8,7 @@ import numpy as np
 
 from impact.arrays import Float1
 from impact.checks.protocol import Check
-from impact.evidence.answer import Result
+from impact.evidence.result import Result
 from impact.evidence.language import Texts, texts
 from impact.evidence.record import AreaRow, Change, Evidence, Excluded, FlowStep, PathPoint, Text, Variant
 from impact.register.areas import areas as register_areas

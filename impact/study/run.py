@@ -27,7 +27,7 @@ def run(
     data: Sequence[str | Path] = (),
     out: str | Path | None = None,
     workers: int = 1,
-    progress: Progress = silent,
+    progress: Progress | None = None,
 ) -> Bundle:
     """Run `study` and write its bundle.
 
@@ -41,7 +41,7 @@ def run(
         Folder of the bundle; ``out/<id>`` by default. An older bundle there is replaced when the new one is whole.
     workers : int
         Processes; the bundle is the same for any number.
-    progress : Progress
+    progress : Progress, optional
         Told how far the work is.
 
     Raises
@@ -50,6 +50,7 @@ def run(
         Nothing is written then.
     """
     paths = _paths(study, data)
+    progress = progress or silent
     parallel = Parallel(workers, progress)
     loaded = load(study.model, paths)
     others = [load(variation.model, paths) for variation in study.variations]

@@ -105,7 +105,7 @@ def parse(text: str) -> tuple[Node | None, list[Finding]]:
             return _read(text, findings)
         except YAMLError as error:
             place = _place_of(error, text)
-            mended, hint = _repair(text, error, place) if len(text) <= _MAX_REPAIR else ("", "")
+            mended, hint, place = _repair(text, error, place) if len(text) <= _MAX_REPAIR else ("", "", place)
             hint = hint or "Texts with ': ', ' #' or one of []{},&*!|>%@` at the start need quotes; indent with spaces."
             findings.append(Finding("SPEC-002", _words(error), hint, place))
             if not mended:
@@ -215,37 +215,48 @@ def _words(error: YAMLError) -> str:
     return f"This is no YAML: {problem}{f' {context}' if context else ''}."
 
 
-def _repair(text: str, error: YAMLError, place: Place) -> tuple[str, str]:
-    """The text with one line changed so that it can be read further, and the change in words; else "" twice."""
+def _repair(text: str, error: YAMLError, place: Place) -> tuple[str, str, Place]:
+    """The text with one line changed so that it can be read further, the change in words, and where; else "" twice."""
     lines = text.splitlines()
     marks = (getattr(error, "problem_mark", None), getattr(error, "context_mark", None))
     numbers = dict.fromkeys([place[0] - 1, *(mark.line for mark in marks if mark), place[0] - 2])
-    best, furthest = ("", ""), float(place[0])
+    found = []
     for number in numbers:
         if not 0 <= number < len(lines):
             continue
-        for line, hint in _changes(lines, number):
+        for line, hint, likely in _changes(lines, number):
             mended = "\n".join([*lines[:number], line, *lines[number + 1 :]]) + "\n"
             reach = _reach(mended)
-            if reach > furthest:
-                best, furthest = (mended, f"Line {number + 1}: {hint}"), reach
-    return best
+            if reach > place[0]:
+                bare = len(lines[number]) - len(lines[number].lstrip())
+                at = place if number == place[0] - 1 else (number + 1, bare + 1)
+                found.append((reach, likely, (mended, f"Line {number + 1}: {hint}", at)))
+    return max(found, key=lambda one: one[:2])[2] if found else ("", "", place)
 
 
-def _changes(lines: list[str], number: int) -> Iterator[tuple[str, str]]:
+def _changes(lines: list[str], number: int) -> Iterator[tuple[str, str, int]]:
+    """Ways to write one line otherwise, in words, and how likely each is meant: an indent by how many lines have it."""
     line = lines[number]
     bare = line.lstrip()
     value = re.fullmatch(r"(\s*(?:- )*[\w.-]+:\s+)([^\s'\"\[{|>#].*?)(\s+#.*)?", line)
     if value:
         quoted = '"' + value[2].replace("\\", "\\\\").replace('"', '\\"') + '"'
-        yield value[1] + quoted + (value[3] or ""), f"put the text in quotes: {value[1].strip()} {quoted}"
+        yield (
+            value[1] + quoted + (value[3] or ""),
+            f"put the text in quotes: {value[1].strip()} {quoted}",
+            len(lines) + 2,
+        )
     if "\t" in line:
-        yield line.replace("\t", "  "), "write spaces instead of tabs."
+        yield line.replace("\t", "  "), "write spaces instead of tabs.", len(lines) + 1
     now = len(line) - len(bare)
-    known = {len(other) - len(other.lstrip()) for other in lines if other.strip()} - {now}
-    above = next((len(other) - len(other.lstrip()) for other in reversed(lines[:number]) if other.strip()), 0)
-    for indent in sorted(known, key=lambda indent: (indent != above, abs(indent - now)))[:4]:
-        yield " " * indent + bare, f"indent by {indent} spaces instead of {now}."
+    indents = [len(other) - len(other.lstrip()) for other in lines if other.strip()]
+    for indent in sorted(set(indents) - {now}, key=lambda indent: abs(indent - now))[:4]:
+        # One space too many or too few is a slip; further away it takes more lines to be likely.
+        yield (
+            " " * indent + bare,
+            f"indent by {indent} spaces instead of {now}.",
+            indents.count(indent) // abs(indent - now),
+        )
 
 
 def _reach(text: str) -> float:
