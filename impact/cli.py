@@ -86,8 +86,9 @@ def run(
 
     with _bar() as progress:
         bundle = run_study(read_study(study), data=data or [], out=out, workers=workers, progress=progress)
-    for name in ("report.html", "results.json", "tidy.csv", "manifest.json"):
-        typer.echo(bundle.path / name)
+    for file in sorted(bundle.path.glob("*")):
+        if file.is_file():
+            typer.echo(file)
     typer.echo(_verdict(bundle.outcomes), err=True)
     return FINDINGS if bundle.findings else COMPLETED
 

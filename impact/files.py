@@ -55,6 +55,7 @@ def folder(path: Path) -> Iterator[Path]:
         ``WRITE-001`` when the file system refuses.
     """
     mark = uuid.uuid4().hex
+    path = path.resolve()
     temporary = path.with_name(f".{path.name}.{mark}.tmp")
     aside = path.with_name(f".{path.name}.{mark}.old")
     try:
@@ -64,12 +65,12 @@ def folder(path: Path) -> Iterator[Path]:
             raise WriteError(_refused(path, error)) from error
         yield temporary
         try:
-            if path.exists():
-                path.replace(aside)
             try:
+                if path.exists():
+                    path.replace(aside)
                 temporary.replace(path)
             except BaseException:
-                if aside.exists():
+                if aside.exists() and not path.exists():
                     aside.replace(path)
                 raise
         except OSError as error:

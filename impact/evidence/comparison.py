@@ -90,6 +90,7 @@ def _areas(evidence: Evidence, say: Texts) -> Table:
             say("areas.out", reason=area.left_out) if area.left_out else say("areas.in"),
         )
         for area in evidence.areas
+        if area.units or area.first_treated  # the others are named on the first page
     ]
     return Table(
         say("areas.caption"),

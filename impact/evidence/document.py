@@ -112,12 +112,13 @@ class Section:
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """A report: what stands on its first page, and the account behind it."""
+    """A report: what stands on its first page, and the account behind it; `others` are titles and files of other pages."""
 
     language: str
     title: Cell
     question: Cell
     status: str
+    others: tuple[tuple[str, str], ...]
     warning: tuple[str, str] | None
     result: Section
     front: tuple[Section, ...]

@@ -214,8 +214,12 @@ def _basis(evidence: Evidence, say: Texts) -> Section:
 
 
 def _left_out(evidence: Evidence, say: Texts) -> Section:
+    reasons: dict[str, list[str]] = {}
+    for area in evidence.areas:
+        if area.left_out:
+            reasons.setdefault(area.left_out, []).append(area.name)
     items: list[Cell] = [
-        say("left_out.area", name=area.name, reason=area.left_out) for area in evidence.areas if area.left_out
+        say("left_out.area", name=listed(names, say.language), reason=reason) for reason, names in reasons.items()
     ]
     others = evidence.areas_total - len(evidence.areas)
     if others > 0:

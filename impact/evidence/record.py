@@ -172,6 +172,8 @@ class Evidence:
         How far the design was fixed beforehand; locking comes with the life of a study.
     areas_total : int
         Areas of the programme (20), or of the study's own list when it does not use the register.
+    siblings : tuple of (name, file)
+        The study's other outcomes, and the pages about them.
     event : tuple of Estimate
         By periods since the start; `term` is the event time. Pre-period terms below 0.
     notes : tuple of str
@@ -212,6 +214,7 @@ class Evidence:
     refusals: tuple[Refused, ...] = ()
     data: tuple[DataFile, ...] = ()
     notes: tuple[str, ...] = ()
+    siblings: tuple[tuple[str, str], ...] = ()
     versions: dict[str, str] = field(default_factory=dict)
     schema: int = 1
 

@@ -25,6 +25,7 @@ def document(evidence: Evidence, figures: Mapping[str, str], language: str = "nl
         in_language(shown.title, language),
         in_language(shown.question, language),
         say(f"status.{shown.status}", areas=areas, total=number(shown.areas_total, language, 0)),
+        shown.siblings,
         (say("status.placebo"), say("status.placebo_why")) if shown.placebo else None,
         result(shown, say),
         front(shown, say),

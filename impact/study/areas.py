@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+
+import numpy as np
 
 from impact.errors import DataError, Problem, raise_all
 from impact.register.areas import areas as register_areas
@@ -12,6 +15,8 @@ from impact.study.load import Loaded
 from impact.study.model import Specification
 
 __all__ = ["FocusArea", "focus_areas", "register_codes"]
+
+_YEAR = re.compile("(19|20)[0-9]{2}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,31 +47,42 @@ def focus_areas(spec: Specification, loaded: Loaded) -> tuple[FocusArea, ...]:
     Raises
     ------
     DataError
-        ``DATA-120`` an area of the study's own list whose codes are not in the data; ``DATA-121`` an area without a
-        start; ``DATA-122`` a start after the last period; ``DATA-123`` no area left with a period before its start.
+        ``DATA-120`` an area of the study's own list or column that is not in the data, or has no number in them;
+        ``DATA-121`` an area without one start; ``DATA-122`` a start after the last period; ``DATA-123`` no area left
+        with a period before its start; ``DATA-124`` a start in the column for a region that lies in no area.
     """
     file = spec.data.outcomes.file
     problems: list[Problem] = []
     known = set(loaded.regions)
+    numbers = np.logical_or.reduce([np.isfinite(series.raw).any(axis=1) for series in loaded.series])
+    with_number = {region for region, has in zip(loaded.regions, numbers, strict=True) if has}
     found = []
     for area, strict in _declared(spec, loaded):
         absent = [code for code in area.units if code not in known]
         if strict and absent:
             hint = "Check the codes and their year; a code can have been withdrawn or re-used."
             problems.append(
-                Problem("DATA-120", f"{area.name}: {listed(absent)} is not in the data.", hint, file, path=area.slug)
+                Problem("DATA-120", f"{area.name}: not in the data: {listed(absent)}.", hint, file, path=area.slug)
             )
+        elif strict and not with_number & set(area.units):
+            hint = f"Looked for {listed(area.units)}; add their outcomes, or take the area out of the study."
+            problems.append(
+                Problem("DATA-120", f"{area.name} has no outcome in any period.", hint, file, path=area.slug)
+            )
+            continue
         present = tuple(code for code in area.units if code in known)
         if area.left_out or not present:
             found.append(replace(area, units=present, left_out=area.left_out or "no-data|"))
             continue
-        start = _start(spec, loaded, area.slug, present)
-        if not start:
+        starts = _starts(spec, loaded, area.slug, present)
+        start = starts[0]
+        if len(starts) > 1 or not _YEAR.fullmatch(start):
+            said = listed(repr(text) for text in starts) if any(starts) else "none"
             problems.append(
                 Problem(
                     "DATA-121",
-                    f"{area.name} has no first treated period.",
-                    "State it under treatment.start.",
+                    f"{area.name} must have one year as its first treated period; it has {said}.",
+                    "State it under treatment.start, or in every row of the area in its column.",
                     file,
                     path=area.slug,
                 )
@@ -81,15 +97,16 @@ def focus_areas(spec: Specification, loaded: Loaded) -> tuple[FocusArea, ...]:
                     path=area.slug,
                 )
             )
-        early = "already-treated|" + start if start and start <= loaded.periods[0] else ""
+        early = "already-treated|" + start if start <= loaded.periods[0] else ""
         found.append(replace(area, units=present, start=start, left_out=early))
+    problems += _outside(spec, loaded, {unit for area in found for unit in area.units})
     raise_all(problems, DataError)
     if all(area.left_out for area in found):
         raise DataError(
             Problem(
                 "DATA-123",
                 "no focus area has both data and a period before its start.",
-                "; ".join(f"{area.name}: {area.left_out.strip('|')}" for area in found[:5]),
+                "; ".join(f"{area.name}: {area.left_out.replace('|', ' ').strip()}" for area in found[:5]),
                 file,
             )
         )
@@ -119,11 +136,25 @@ def _declared(spec: Specification, loaded: Loaded) -> Iterator[tuple[FocusArea, 
             yield FocusArea(area.slug, area.name, codes, "", "" if codes else "no-codes|"), False
 
 
-def _start(spec: Specification, loaded: Loaded, slug: str, units: tuple[str, ...]) -> str:
+def _starts(spec: Specification, loaded: Loaded, slug: str, units: tuple[str, ...]) -> tuple[str, ...]:
+    """The different starts that are given for an area: one when all is well, "" among them for a blank."""
     start = spec.treatment.start
     if start.first_treated is not None:
-        return start.first_treated
+        return (start.first_treated,)
     if start.by_area is not None:
-        return start.by_area.get(slug, "")
-    given = {label for label in loaded.units.label(start.column, units) if label}
-    return given.pop() if len(given) == 1 else ""
+        return (start.by_area.get(slug, ""),)
+    return tuple(sorted(set(loaded.units.label(start.column, units))))
+
+
+def _outside(spec: Specification, loaded: Loaded, inside: set[str]) -> list[Problem]:
+    """A region with a start of its own that lies in no area would be taken for untreated."""
+    column = spec.treatment.start.column
+    if column is None or spec.treatment.areas.column is None or spec.data.units is None:
+        return []
+    labels = zip(loaded.regions, loaded.units.label(column, loaded.regions), strict=True)
+    treated = [region for region, label in labels if label and region not in inside]
+    if not treated:
+        return []
+    hint = f"Fill in '{spec.treatment.areas.column}', or take the start out."
+    message = f"'{column}' gives a start to regions that lie in no area: {listed(treated)}."
+    return [Problem("DATA-124", message, hint, spec.data.units.file, path=column)]

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -247,20 +246,30 @@ def _units(spec: Specification, table: Table | None, problems: list[Problem]) ->
         return Units(frozenset(str(code) for code in long.region), {}, averaged)
     kept, missing = keep(table, file.rows.where)
     frame, rows = table.frame[kept], table.rows[kept]
-    read, unreadable = ({}, ()) if found else read_columns(frame, contract, rows, table.file)
-    found += [*missing, *unreadable]
-    codes = [] if found else [str(code) for code in np.asarray(read[c.region])]
-    twice = sorted({code for code, count in Counter(codes).items() if count > 1})
-    if twice:
-        found.append(
-            Problem("DATA-111", f"more than one row for {listed(twice)}.", "One row per region is needed.", table.file)
-        )
+    read, unreadable = read_columns(frame, contract, rows, table.file)
+    # A column of codes that could not be read counts as it is spelled.
+    codes = [str(code) for code in np.asarray(read.get(c.region, frame.get(c.region, ())))]
+    found += [*missing, *unreadable, *_twice(codes, rows.tolist(), c.region, table.file)]
     if found:
         problems.extend(found)
         return None
     labels = {name: dict(zip(codes, map(_plain, frame[name]), strict=True)) for name in named}
     figures = {name: dict(zip(codes, _numbers(read[name]).tolist(), strict=True)) for name in numbers}
     return Units(frozenset(codes), labels, figures)
+
+
+def _twice(codes: Sequence[str], rows: Sequence[int], column: str, file: str) -> Iterator[Problem]:
+    """Regions with more than one row, in a table that has one for each."""
+    where: dict[str, list[int]] = {}
+    for code, row in zip(codes, rows, strict=True):
+        where.setdefault(code, []).append(row)
+    twice = {code: at for code, at in sorted(where.items()) if len(at) > 1}
+    if twice:
+        named = listed(f"{code} (rows {listed(at)})" for code, at in twice.items())
+        first = min(at[0] for at in twice.values())
+        yield Problem(
+            "DATA-111", f"more than one row for {named}.", "One row per region is needed.", file, first, path=column
+        )
 
 
 def _means(region: Labels, number: Float1) -> dict[str, float]:

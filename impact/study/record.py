@@ -19,6 +19,7 @@ from impact.study.compare import Comparison
 from impact.study.load import Loaded, Series
 from impact.study.model import Outcome, Specification
 from impact.study.read import Study
+from impact.study.render import page
 
 __all__ = ["Case", "evidence"]
 
@@ -83,6 +84,11 @@ def evidence(
         refusals=tuple(dict.fromkeys(refusal for refusal in refusals if refusal is not None)),
         data=case.loaded.files,
         notes=_notes(case, found, say),
+        siblings=tuple(
+            (_name(other)["nl"], page(number, other.indicator))
+            for number, other in enumerate(spec.all_outcomes)
+            if other is not outcome
+        ),
         versions=versions,
     )
 
@@ -96,7 +102,8 @@ def _name(outcome: Outcome) -> Text:
 
 def _areas(spec: Specification, comparison: Comparison, say: Texts) -> tuple[AreaRow, ...]:
     """The areas of the study; when all are of the programme, also the programme's other areas by name."""
-    panel = comparison.panel
+    panel, programme = comparison.panel, register_areas()
+    gemeenten = {area.gemeente_code: area.gemeente for area in programme}
     rows = []
     for area in comparison.areas:
         if area.left_out:
@@ -104,6 +111,7 @@ def _areas(spec: Specification, comparison: Comparison, say: Texts) -> tuple[Are
             continue
         number = panel.areas.index(area.slug)
         cluster = panel.clusters[panel.cluster[panel.units.index(area.units[0])]]
+        cluster = gemeenten.get(cluster, cluster)
         matched: tuple[tuple[str, float], ...] = ()
         if panel.pairs is not None:
             weights = panel.pairs[number]
@@ -112,7 +120,6 @@ def _areas(spec: Specification, comparison: Comparison, say: Texts) -> tuple[Are
         base = _span(spec.base_periods(area.start))
         rows.append(AreaRow(area.slug, area.name, area.units, cluster, area.start, base, matched))
     named = {row.slug for row in rows}
-    programme = register_areas()
     if named <= {area.slug for area in programme}:
         rows += [
             AreaRow(area.slug, area.name, (), area.gemeente, "", "", left_out=say("run.left_out.not-in-study"))

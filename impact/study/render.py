@@ -10,7 +10,7 @@ from impact.evidence.plots import figures
 from impact.evidence.record import Evidence
 from impact.evidence.report import report_html
 
-__all__ = ["pages", "versions"]
+__all__ = ["page", "pages", "versions"]
 
 _PACKAGES = ("impact-nplv", "numpy", "pandas", "scipy", "statsmodels", "matplotlib", "pyarrow")
 
@@ -21,10 +21,15 @@ def pages(outcomes: Sequence[Evidence], language: str = "nl") -> tuple[dict[str,
     drawn: dict[str, str] = {}
     for number, evidence in enumerate(outcomes):
         own = figures(evidence, language)
+        html[page(number, evidence.indicator)] = report_html(evidence, own, language)
         tail = "" if number == 0 else f"-{evidence.indicator}"
-        html[f"report{tail}.html"] = report_html(evidence, own, language)
         drawn |= {f"{name}{tail}.svg": svg for name, svg in own.items()}
     return html, drawn
+
+
+def page(number: int, indicator: str) -> str:
+    """File of the page about the outcome with this number; the headline is ``report.html``."""
+    return "report.html" if number == 0 else f"report-{indicator}.html"
 
 
 def versions() -> dict[str, str]:
