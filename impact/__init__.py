@@ -9,12 +9,14 @@ if TYPE_CHECKING:
     from impact.evidence.result import Result
     from impact.facade import estimate
     from impact.panel import Panel
+    from impact.parallel import Bar
     from impact.study.bundle import Bundle, read_bundle
     from impact.study.read import Study, read_study
     from impact.study.run import run
     from impact.targets import Target
 
 __all__ = [
+    "Bar",
     "Bundle",
     "DataError",
     "ImpactError",
@@ -37,6 +39,7 @@ __version__ = "0.1.0"
 
 # Resolved when first used, so that `import impact` costs next to nothing.
 _HOME = {
+    "Bar": "impact.parallel",
     "DataError": "impact.errors",
     "ImpactError": "impact.errors",
     "Bundle": "impact.study.bundle",

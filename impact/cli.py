@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 
     from impact.evidence.record import Evidence
     from impact.panel import Weighting
-    from impact.parallel import Progress
     from impact.targets import Kind
 
 __all__ = ["app", "main"]
@@ -81,10 +80,11 @@ def run(
     workers: Workers = 1,
 ) -> int:
     """Run a study and write its bundle: numbers, figures, report and manifest."""
+    from impact.parallel import Bar
     from impact.study.read import read_study
     from impact.study.run import run as run_study
 
-    with _bar() as progress:
+    with Bar() as progress:
         bundle = run_study(read_study(study), data=data or [], out=out, workers=workers, progress=progress)
     for file in sorted(bundle.path.glob("*")):
         if file.is_file():
@@ -182,7 +182,7 @@ def estimate(
     from impact.errors import Refused
     from impact.facade import estimate as estimated
     from impact.panel import Panel
-    from impact.parallel import Parallel
+    from impact.parallel import Bar, Parallel
 
     frame = _long_table(file, {outcome, *([se] if se else []), *_split(covariates)})
     panel = Panel.from_frame(
@@ -198,7 +198,7 @@ def estimate(
         se=se,
         covariates=_split(covariates),
     )
-    with _bar() as progress:
+    with Bar() as progress:
         result = estimated(
             panel,
             estimator,
@@ -307,24 +307,3 @@ def _records(table: pd.DataFrame) -> str:
         {name: None if value != value else value for name, value in row.items()} for row in table.to_dict("records")
     ]
     return json.dumps(rows, ensure_ascii=False, indent=1, allow_nan=False)
-
-
-class _bar:
-    """A progress bar on standard error, one line per kind of work; plain silence where there is no terminal."""
-
-    def __enter__(self) -> Progress:
-        from rich.console import Console
-        from rich.progress import Progress as Bar
-
-        self.bar = Bar(console=Console(stderr=True), transient=True)
-        self.tasks: dict[str, Any] = {}
-        self.bar.start()
-        return self.advance
-
-    def advance(self, label: str, done: int, total: int) -> None:
-        if label not in self.tasks:
-            self.tasks[label] = self.bar.add_task(label, total=total)
-        self.bar.update(self.tasks[label], completed=done, total=total)
-
-    def __exit__(self, *_: object) -> None:
-        self.bar.stop()

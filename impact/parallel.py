@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Protocol, TypeVar
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
-__all__ = ["Parallel", "Progress", "one_thread", "silent"]
+if TYPE_CHECKING:
+    from rich.progress import TaskID
+
+__all__ = ["Bar", "Parallel", "Progress", "one_thread", "silent"]
 
 Item = TypeVar("Item")
 Out = TypeVar("Out")
@@ -71,3 +74,27 @@ class Parallel:
 
         pool = joblib.Parallel(n_jobs=self.workers, return_as="generator")
         yield from pool(joblib.delayed(_guarded)(function, item) for item in items)
+
+
+class Bar:
+    """A progress bar, one line per kind of work, on standard error or in the notebook; silence where neither is there.
+
+    ``with Bar() as progress: impact.run(study, progress=progress)``
+    """
+
+    def __enter__(self) -> Progress:
+        from rich.console import Console
+        from rich.progress import Progress as Lines
+
+        self.lines = Lines(console=Console(stderr=True), transient=True)
+        self.tasks: dict[str, TaskID] = {}
+        self.lines.start()
+        return self._advance
+
+    def _advance(self, label: str, done: int, total: int) -> None:
+        if label not in self.tasks:
+            self.tasks[label] = self.lines.add_task(label, total=total)
+        self.lines.update(self.tasks[label], completed=done, total=total)
+
+    def __exit__(self, *_: object) -> None:
+        self.lines.stop()

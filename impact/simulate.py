@@ -92,8 +92,15 @@ class World:
 
     def __post_init__(self) -> None:
         n, t, a = len(self.units), len(self.periods), len(self.areas)
-        shapes = {"area": (n,), "start": (a,), "residents": (n,), "structure": (n, len(_STRUCTURE)), "students": (n, t),
-                  "leavers": (n, t), "effect": (a, t)}
+        shapes = {
+            "area": (n,),
+            "start": (a,),
+            "residents": (n,),
+            "structure": (n, len(_STRUCTURE)),
+            "students": (n, t),
+            "leavers": (n, t),
+            "effect": (a, t),
+        }
         for name, shape in shapes.items():
             array = frozen(getattr(self, name), np.intp if name in ("area", "start") else np.float64)
             require(name, array, shape)
@@ -122,10 +129,14 @@ def read_settings(path: Path) -> Settings:
         flat |= part if isinstance(part, dict) else {name: part}
     known = set(Settings.__dataclass_fields__)
     if set(flat) != known:
-        raise SpecError([
-            Problem("SIM-002", f"{key} is {'missing' if key in known else 'not a setting'}", file=str(path), path=key)
-            for key in sorted(known ^ set(flat))
-        ])
+        raise SpecError(
+            [
+                Problem(
+                    "SIM-002", f"{key} is {'missing' if key in known else 'not a setting'}", file=str(path), path=key
+                )
+                for key in sorted(known ^ set(flat))
+            ]
+        )
     flat["common"] = {int(year): value for year, value in flat["common"].items()}
     values: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value for key, value in flat.items()}
     return Settings(**values)
@@ -177,13 +188,30 @@ def world(settings: Settings, streams: Streams) -> World:
     if settings.noise:
         students = np.round(students)
         leavers = streams.at("leavers").generator().binomial(students.astype(np.int64), expected / 100.0).astype(float)
-    marks = {(unit, year): mark for mark, cells in (("x", settings.suppressed), (".", settings.missing))
-             for unit, years in cells.items() for year in years}
+    marks = {
+        (unit, year): mark
+        for mark, cells in (("x", settings.suppressed), (".", settings.missing))
+        for unit, years in cells.items()
+        for year in years
+    }
     unknown = [f"{unit} {year}" for unit, year in marks if unit not in place.units or year not in periods]
     if unknown:
         raise ValueError(f"cells without a number that do not exist: {', '.join(unknown)}")
-    return World(place.units, place.names, place.gemeente, periods, place.areas, place.area, place.start, residents,
-                 _structure(place, streams), students, leavers, effect, marks)
+    return World(
+        place.units,
+        place.names,
+        place.gemeente,
+        periods,
+        place.areas,
+        place.area,
+        place.start,
+        residents,
+        _structure(place, streams),
+        students,
+        leavers,
+        effect,
+        marks,
+    )
 
 
 def write(made: World, folder: Path, name: str) -> tuple[Path, Path, Path]:
@@ -191,21 +219,34 @@ def write(made: World, folder: Path, name: str) -> tuple[Path, Path, Path]:
 
     Semicolons and decimal commas, as Dutch spreadsheets write them. Returns the three paths.
     """
-    outcomes = [(unit, str(year), made.marks.get((unit, year), _number(leavers)), _number(students))
-                for unit, left, there in zip(made.units, made.leavers, made.students, strict=True)
-                for year, leavers, students in zip(made.periods, left, there, strict=True)]
+    outcomes = [
+        (unit, str(year), made.marks.get((unit, year), _number(leavers)), _number(students))
+        for unit, left, there in zip(made.units, made.leavers, made.students, strict=True)
+        for year, leavers, students in zip(made.periods, left, there, strict=True)
+    ]
     wijken = [
-        (unit, made.names[i], made.gemeente[i], made.areas[made.area[i]] if made.area[i] >= 0 else "",
-         str(made.start[made.area[i]]) if made.area[i] >= 0 else "", _number(made.residents[i]),
-         *map(_number, made.structure[i].tolist()))
+        (
+            unit,
+            made.names[i],
+            made.gemeente[i],
+            made.areas[made.area[i]] if made.area[i] >= 0 else "",
+            str(made.start[made.area[i]]) if made.area[i] >= 0 else "",
+            _number(made.residents[i]),
+            *map(_number, made.structure[i].tolist()),
+        )
         for i, unit in enumerate(made.units)
     ]
-    truth = [(slug, str(year), _number(made.effect[a, t])) for a, slug in enumerate(made.areas)
-             for t, year in enumerate(made.periods) if year >= made.start[a]]
+    truth = [
+        (slug, str(year), _number(made.effect[a, t]))
+        for a, slug in enumerate(made.areas)
+        for t, year in enumerate(made.periods)
+        if year >= made.start[a]
+    ]
     tables: dict[str, tuple[tuple[str, ...], Sequence[tuple[str, ...]]]] = {
         f"{name}.csv": (("region", "period", "vsv", "deelnemers"), outcomes),
         f"{name}-wijken.csv": (
-            ("region", "naam", "gemeente", "area", "first_treated", "inwoners", *_STRUCTURE), wijken,
+            ("region", "naam", "gemeente", "area", "first_treated", "inwoners", *_STRUCTURE),
+            wijken,
         ),
         f"{name}-truth.csv": (("area", "period", "effect"), truth),
     }
@@ -259,8 +300,15 @@ def _places(settings: Settings, streams: Streams) -> _Places:
         for unit, a in zip(units, member, strict=True)
     )
     start = np.array([settings.already.get(one.slug, settings.first_treated) for one in real])
-    return _Places(tuple(units), names, tuple(gemeente), np.array(member, dtype=np.intp),
-                   tuple(one.slug for one in real), start, np.array(need))
+    return _Places(
+        tuple(units),
+        names,
+        tuple(gemeente),
+        np.array(member, dtype=np.intp),
+        tuple(one.slug for one in real),
+        start,
+        np.array(need),
+    )
 
 
 def _sizes(count: int, streams: Streams) -> tuple[Float1, Float1]:

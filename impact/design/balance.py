@@ -85,8 +85,13 @@ def balance(
     here, pool, matched = treated.mean(axis=0), control.mean(axis=0), weight @ control / weight.sum()
     return tuple(
         Balance(
-            name, float(here[i]), float(pool[i]), float(matched[i]), _over(here[i] - pool[i], yardstick[i]),
-            _over(here[i] - matched[i], yardstick[i]), _over(spread[i], pool_spread[i]),
+            name,
+            float(here[i]),
+            float(pool[i]),
+            float(matched[i]),
+            _over(here[i] - pool[i], yardstick[i]),
+            _over(here[i] - matched[i], yardstick[i]),
+            _over(spread[i], pool_spread[i]),
             _over(spread[i], matched_spread[i]),
         )
         for i, name in enumerate(names)

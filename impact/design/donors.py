@@ -16,8 +16,17 @@ from impact.arrays import Bool1, Float2, canonical, frozen, require
 from impact.errors import Refused
 
 __all__ = [
-    "Exclusion", "Pool", "Rule", "Step", "adjacent", "donor_pool", "focus_area", "listed", "no_outcome",
-    "same_gemeente", "small_baseline",
+    "Exclusion",
+    "Pool",
+    "Rule",
+    "Step",
+    "adjacent",
+    "donor_pool",
+    "focus_area",
+    "listed",
+    "no_outcome",
+    "same_gemeente",
+    "small_baseline",
 ]
 
 
@@ -130,8 +139,11 @@ def donor_pool(units: Sequence[str], treated: ArrayLike, rules: Sequence[Rule]) 
         steps.append(Step(rule.code, rule.why, len(leaving), int(keep.sum())))
     if not keep.any():
         flow = ", ".join(f"{step.code} removed {step.removed}" for step in steps[1:])
-        return Refused("the comparison", f"no donor is left of {len(units)} units: {flow}",
-                       "Drop or soften a rule, or bring data on more units.")
+        return Refused(
+            "the comparison",
+            f"no donor is left of {len(units)} units: {flow}",
+            "Drop or soften a rule, or bring data on more units.",
+        )
     unknown = tuple(dict.fromkeys(code for rule in rules for code in rule.unknown))
     return Pool(tuple(units), frozen(keep, np.bool_), tuple(steps), tuple(excluded), unknown)
 
@@ -239,5 +251,10 @@ def small_baseline(outcome: Float2, before: ArrayLike, minimum: float, why: str)
 
 def _named(code: str, units: Sequence[str], reasons: Mapping[str, str], why: str) -> Rule:
     known = set(units)
-    return Rule(code, why, np.array([unit in reasons for unit in units], dtype=bool),
-                tuple(reasons.get(unit, "") for unit in units), tuple(name for name in reasons if name not in known))
+    return Rule(
+        code,
+        why,
+        np.array([unit in reasons for unit in units], dtype=bool),
+        tuple(reasons.get(unit, "") for unit in units),
+        tuple(name for name in reasons if name not in known),
+    )

@@ -113,8 +113,16 @@ def area_means(
 
 
 def nearest(
-    areas_x: ArrayLike, units_x: ArrayLike, *, areas: Sequence[str], units: Sequence[str], names: Sequence[str],
-    ratio: int, distance: Distance = "mahalanobis", caliper: float | None = None, replace: bool = True,
+    areas_x: ArrayLike,
+    units_x: ArrayLike,
+    *,
+    areas: Sequence[str],
+    units: Sequence[str],
+    names: Sequence[str],
+    ratio: int,
+    distance: Distance = "mahalanobis",
+    caliper: float | None = None,
+    replace: bool = True,
     exact: tuple[Sequence[str], Sequence[str]] | None = None,
 ) -> Match | Refused:
     """The `ratio` nearest donors of every treated area.
@@ -185,13 +193,16 @@ def nearest(
     between = cdist(a, u)
     allowed = np.ones(between.shape, dtype=bool)
     if caliper is not None:
-        allowed &= (cdist(here / scale, there / scale, metric="chebyshev") <= caliper * (1 + 1e-12))
+        allowed &= cdist(here / scale, there / scale, metric="chebyshev") <= caliper * (1 + 1e-12)
     if exact is not None:
         left, right = np.array(exact[0], dtype=str)[row], np.array(exact[1], dtype=str)[column]
         allowed &= left[:, None] == right[None, :]
     if not allowed.any():
-        return Refused("the matching", "no area finds a donor within the caliper and the exact characteristics",
-                       "Widen the caliper, or match on fewer characteristics.")
+        return Refused(
+            "the matching",
+            "no area finds a donor within the caliper and the exact characteristics",
+            "Widen the caliper, or match on fewer characteristics.",
+        )
     rounded = np.round(between, _DIGITS)
     chosen = _each_for_itself(rounded, allowed, ratio) if replace else _shared_out(rounded, allowed, ratio)
     back = np.ix_(np.argsort(row), np.argsort(column))
@@ -205,22 +216,29 @@ def _standardised(
     """Areas and donors in units in which the distance is Euclidean, and the pooled standard deviations (p,)."""
     freedom = len(here) + len(there) - 2
     if freedom < 1:
-        return Refused("the matching", "one area and one donor show no spread to measure a distance by",
-                       "Bring data on more units.")
+        return Refused(
+            "the matching",
+            "one area and one donor show no spread to measure a distance by",
+            "Bring data on more units.",
+        )
     away = np.vstack([here - here.mean(axis=0), there - there.mean(axis=0)])
     scale = np.sqrt((away**2).sum(axis=0) / freedom)
     flat = [name for name, sd, size in zip(names, scale, np.abs(there).max(axis=0), strict=True) if sd <= _FLAT * size]
     if flat:
-        return Refused("the matching", f"{', '.join(flat)} does not vary within the areas and the donors",
-                       "Leave it out.")
+        return Refused(
+            "the matching", f"{', '.join(flat)} does not vary within the areas and the donors", "Leave it out."
+        )
     a, u = here / scale, there / scale
     if distance == "scaled-euclidean":
         return a, u, scale
     correlation = (away / scale).T @ (away / scale) / freedom
     if np.linalg.eigvalsh(correlation)[0] < _FLAT:
-        return Refused("the matching", f"among {', '.join(names)} one characteristic follows from the others, or there "
-                       f"are too few units ({freedom + 2}) for so many",
-                       "Leave one out, or use the distance scaled-euclidean.")
+        return Refused(
+            "the matching",
+            f"among {', '.join(names)} one characteristic follows from the others, or there "
+            f"are too few units ({freedom + 2}) for so many",
+            "Leave one out, or use the distance scaled-euclidean.",
+        )
     from scipy.linalg import solve_triangular
 
     root = np.linalg.cholesky(correlation)
@@ -253,11 +271,16 @@ def _shared_out(distance: Float2, allowed: Bool2, ratio: int) -> Bool2:
 
 def _without_value(table: Float2, labels: Sequence[str], names: Sequence[str]) -> list[str]:
     absent = ~np.isfinite(table)
-    return [f"{labels[row]} ({', '.join(names[column] for column in np.flatnonzero(absent[row]).tolist())})"
-            for row in np.flatnonzero(absent.any(axis=1)).tolist()]
+    return [
+        f"{labels[row]} ({', '.join(names[column] for column in np.flatnonzero(absent[row]).tolist())})"
+        for row in np.flatnonzero(absent.any(axis=1)).tolist()
+    ]
 
 
 def _lacking(who: Sequence[str], what: str) -> Refused:
     shown = ", ".join(who[:20]) + (f" and {len(who) - 20} more" if len(who) > 20 else "")
-    return Refused("the matching", f"{len(who)} lack {what}: {shown}",
-                   "Complete the values, or leave these units out by name with a reason; nothing is filled in.")
+    return Refused(
+        "the matching",
+        f"{len(who)} lack {what}: {shown}",
+        "Complete the values, or leave these units out by name with a reason; nothing is filled in.",
+    )

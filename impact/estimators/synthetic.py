@@ -97,13 +97,28 @@ def pieces(panel: Panel, learn: Bool2 | None, anticipation: int, *, by_area: boo
                 open_to = np.asarray(learn[rows].all(axis=0))
             weight = panel.weight[rows]
             start = max(int(panel.first[rows[0]]) - anticipation, 0)
-            found.append(Piece(panel.areas[area] if by_area else name, group, rows, weight / weight.sum(),
-                               np.flatnonzero(serving), np.flatnonzero(open_to[:start])))
+            found.append(
+                Piece(
+                    panel.areas[area] if by_area else name,
+                    group,
+                    rows,
+                    weight / weight.sum(),
+                    np.flatnonzero(serving),
+                    np.flatnonzero(open_to[:start]),
+                )
+            )
     return found
 
 
-def fit_pieces(panel: Panel, parts: Sequence[Piece], solve: Solve, name: str, asks: Asks, learn: Bool2 | None,
-               notes: Sequence[str] = ()) -> Fit | Refused:
+def fit_pieces(
+    panel: Panel,
+    parts: Sequence[Piece],
+    solve: Solve,
+    name: str,
+    asks: Asks,
+    learn: Bool2 | None,
+    notes: Sequence[str] = (),
+) -> Fit | Refused:
     """Solve every piece, and put the gaps together by group.
 
     The cell of a group is the mean gap of its pieces, weighted by their treated weight; masked pre-periods have no
@@ -115,8 +130,11 @@ def fit_pieces(panel: Panel, parts: Sequence[Piece], solve: Solve, name: str, as
     lost = sorted({part.group for part in parts if len(part.before) < asks.min_pre})
     kept = [part for part in parts if part.group not in lost]
     if not kept:
-        return Refused(f"an estimate by {name}", f"no group has the {asks.min_pre} periods before its start it needs",
-                       "Add earlier periods or lower the anticipation.")
+        return Refused(
+            f"an estimate by {name}",
+            f"no group has the {asks.min_pre} periods before its start it needs",
+            "Add earlier periods or lower the anticipation.",
+        )
     length = len(panel.periods)
     groups = sorted({part.group for part in kept})
     unit, time, gap = (np.zeros((len(groups), width)) for width in (len(panel.units), length, length))
@@ -126,8 +144,11 @@ def fit_pieces(panel: Panel, parts: Sequence[Piece], solve: Solve, name: str, as
     loose: list[str] = []
     for part in kept:
         if len(part.donors) < asks.min_controls:
-            return Refused(f"an estimate by {name}", f"{part.name} has {len(part.donors)} donors, fewer than the "
-                           f"{asks.min_controls} it needs", "Widen the donor pool or relax an exclusion.")
+            return Refused(
+                f"an estimate by {name}",
+                f"{part.name} has {len(part.donors)} donors, fewer than the {asks.min_controls} it needs",
+                "Widen the donor pool or relax an exclusion.",
+            )
         found = solve(panel, part)
         if isinstance(found, Refused):
             return found
@@ -144,8 +165,13 @@ def fit_pieces(panel: Panel, parts: Sequence[Piece], solve: Solve, name: str, as
         sums /= mass[:, None]
     names = tuple(panel.group_names[group] for group in groups)
     weights = Weights(names, panel.units, panel.periods, unit, time)
-    return Fit(_cells(panel, groups, mass, gap, learn), untreated, weights, tuple(traces),
-               (*notes, *_notes(panel, lost, loose, asks)))
+    return Fit(
+        _cells(panel, groups, mass, gap, learn),
+        untreated,
+        weights,
+        tuple(traces),
+        (*notes, *_notes(panel, lost, loose, asks)),
+    )
 
 
 def held(weights: Weights) -> Solve:
@@ -153,12 +179,16 @@ def held(weights: Weights) -> Solve:
 
     def solve(panel: Panel, part: Piece) -> Solved | Refused:
         if panel.periods != weights.periods:
-            return Refused(f"the comparison of {part.name}", "the held weights are of other periods",
-                           "Fit without held weights.")
+            return Refused(
+                f"the comparison of {part.name}", "the held weights are of other periods", "Fit without held weights."
+            )
         unit, time = weights.of(part.name, panel.units)
         if not unit.any():
-            return Refused(f"the comparison of {part.name}", "no unit that the held weights rest on is left",
-                           "Fit without held weights.")
+            return Refused(
+                f"the comparison of {part.name}",
+                "no unit that the held weights rest on is left",
+                "Fit without held weights.",
+            )
         return Solved(unit, time)
 
     return solve
@@ -183,12 +213,16 @@ def ignored(panel: Panel, name: str) -> list[str]:
 
 
 def _notes(panel: Panel, lost: list[int], loose: list[str], asks: Asks) -> list[str]:
-    notes = [f"{panel.group_names[group]} has fewer than {asks.min_pre} periods before its start and is not estimated"
-             for group in lost]
+    notes = [
+        f"{panel.group_names[group]} has fewer than {asks.min_pre} periods before its start and is not estimated"
+        for group in lost
+    ]
     if loose:
-        notes.append(f"the donor weights of {', '.join(loose)} are not unique: more donors have weight than the "
-                     "periods before the start can tell apart, so a close fit is no evidence; the weights of least "
-                     "norm are taken")
+        notes.append(
+            f"the donor weights of {', '.join(loose)} are not unique: more donors have weight than the "
+            "periods before the start can tell apart, so a close fit is no evidence; the weights of least "
+            "norm are taken"
+        )
     return notes
 
 

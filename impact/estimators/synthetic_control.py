@@ -60,17 +60,26 @@ class SyntheticControl:
         if refused is not None:
             return refused
         parts = pieces(panel, learn, self.anticipation, by_area=hold is None)
-        return fit_pieces(panel, parts, _solved if hold is None else held(hold), self.name, self.asks, learn,
-                          ignored(panel, self.name))
+        return fit_pieces(
+            panel,
+            parts,
+            _solved if hold is None else held(hold),
+            self.name,
+            self.asks,
+            learn,
+            ignored(panel, self.name),
+        )
 
 
 def _solved(panel: Panel, part: Piece) -> Solved | Refused:
     donors = panel.y[np.ix_(part.donors, part.before)]
     found = solve(donors.T, part.share @ panel.y[np.ix_(part.rows, part.before)])
     if found.status != "optimal":
-        return Refused(f"the synthetic control of {part.name}",
-                       f"the solver stopped at a gap of {found.gap:.1g}, above {GAP:.0g}",
-                       "Leave out donors whose level is far from all others.")
+        return Refused(
+            f"the synthetic control of {part.name}",
+            f"the solver stopped at a gap of {found.gap:.1g}, above {GAP:.0g}",
+            "Leave out donors whose level is far from all others.",
+        )
     unit = np.zeros(len(panel.units))
     unit[part.donors] = found.weights
     # A corner of the set of minimisers has at most T0 + 1 donors (Carathéodory); with more, the set is not one point.

@@ -72,23 +72,32 @@ class SyntheticDiD:
         if refused is not None:
             return refused
         parts = pieces(panel, learn, self.anticipation, by_area=False)
-        return fit_pieces(panel, parts, self._solved if hold is None else held(hold), self.name, self.asks, learn,
-                          ignored(panel, self.name))
+        return fit_pieces(
+            panel,
+            parts,
+            self._solved if hold is None else held(hold),
+            self.name,
+            self.asks,
+            learn,
+            ignored(panel, self.name),
+        )
 
     def _solved(self, panel: Panel, part: Piece) -> Solved | Refused:
         donors = panel.y[part.donors]
         before = donors[:, part.before]
         treated = part.share @ panel.y[np.ix_(part.rows, part.before)]
-        after = donors[:, int(panel.first[part.rows[0]]):]
+        after = donors[:, int(panel.first[part.rows[0]]) :]
         noise = float(np.std(np.diff(before, axis=1), ddof=1))
         ridge = (len(part.rows) * after.shape[1]) ** 0.25 * noise
         omega = self._program(before.T, treated, ridge, noise)
         lam = self._program(before, after.mean(axis=1), 1e-6 * noise, noise)
         for found, what in ((omega, "unit"), (lam, "time")):
             if found.status == "not converged":
-                return Refused(f"the {what} weights of {part.name}",
-                               f"the solver stopped at a gap of {found.gap:.1g}, above {GAP:.0g}",
-                               "Leave out donors whose course is far from all others.")
+                return Refused(
+                    f"the {what} weights of {part.name}",
+                    f"the solver stopped at a gap of {found.gap:.1g}, above {GAP:.0g}",
+                    "Leave out donors whose course is far from all others.",
+                )
         unit, time = np.zeros(len(panel.units)), np.zeros(len(panel.periods))
         unit[part.donors], time[part.before] = omega.weights, lam.weights
         return Solved(unit, time, (trace(self.solver, omega), trace(self.solver, lam)))

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 
 from impact.evidence.document import Block, Cell, Column, Figure, Paragraph, Table
 from impact.evidence.language import Texts, listed, number, significant
-from impact.evidence.record import Evidence
 from impact.evidence.reading import in_language, included, interval, printed, slug, value, window, with_unit
+from impact.evidence.record import Evidence
 
 __all__ = ["balance", "columns", "count", "course", "design", "fact_table"]
 

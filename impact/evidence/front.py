@@ -7,7 +7,6 @@ from collections.abc import Iterator
 
 from impact.evidence.document import Cell, Code, Column, Paragraph, Points, Section, Table
 from impact.evidence.language import Texts, listed, number, p_value, significant
-from impact.evidence.record import Change, Evidence, Second
 from impact.evidence.reading import (
     Printed,
     in_language,
@@ -22,6 +21,7 @@ from impact.evidence.reading import (
     with_unit,
     within,
 )
+from impact.evidence.record import Change, Evidence, Second
 
 __all__ = ["check_title", "front", "result"]
 

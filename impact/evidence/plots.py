@@ -11,8 +11,8 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from impact.evidence.language import Texts, decimals, number, significant, texts
-from impact.evidence.record import Evidence, PathPoint
 from impact.evidence.reading import printed
+from impact.evidence.record import Evidence, PathPoint
 from impact.evidence.svg import COMPARISON, FOCUS, INK, look, number_axis, rendered, round_ticks
 
 __all__ = ["figures"]

@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from impact.evidence.document import Document
 from impact.evidence.front import front, result
 from impact.evidence.language import number, texts
+from impact.evidence.reading import in_language, visible
 from impact.evidence.record import Evidence
 from impact.evidence.render import html
-from impact.evidence.reading import in_language, visible
 from impact.evidence.sections import account
 
 __all__ = ["document", "report_html"]

@@ -8,8 +8,8 @@ from impact.evidence.comparison import balance, columns, count, course, design, 
 from impact.evidence.document import Block, Cell, Code, Foreign, Paragraph, Points, Section, Table
 from impact.evidence.front import check_title
 from impact.evidence.language import Texts, number, p_value, significant
-from impact.evidence.record import Evidence, Second, Variant
 from impact.evidence.reading import interval, opening, printed, reason, value, with_unit
+from impact.evidence.record import Evidence, Second, Variant
 from impact.inference.support import support
 
 __all__ = ["account"]

@@ -207,10 +207,9 @@ def _leave_out(
     terms = found.effects.terms
     results: list[Float1 | Refused]
     if moments is not None and isinstance(estimator, FromMoments):
-        results = [
-            _in_order(target, estimator.cells(moments.without(int(cluster))), found.panel, terms)
-            for cluster in weighing
-        ]
+        # A subtraction costs less than sending it to another process.
+        subtract = partial(_by_subtraction, estimator, moments, target, found.panel, terms)
+        results = Parallel(1, parallel.progress).map(subtract, weighing.tolist(), ClusterJackknife.name)
     else:
         results = parallel.map(
             partial(_without_cluster, estimator, panel, target, terms), weighing.tolist(), "cluster-jackknife"
@@ -221,6 +220,12 @@ def _leave_out(
         if isinstance(result, Refused)
     )
     return [result for result in results if not isinstance(result, Refused)], failures
+
+
+def _by_subtraction(
+    estimator: FromMoments, moments: Moments, target: Target, panel: Panel, terms: tuple[str, ...], cluster: int
+) -> Float1 | Refused:
+    return _in_order(target, estimator.cells(moments.without(cluster)), panel, terms)
 
 
 def _without_cluster(

@@ -57,8 +57,9 @@ class Simplex:
     status: str
 
 
-def solve(a: ArrayLike, b: ArrayLike, *, linear: ArrayLike | None = None, ridge: float = 0.0,
-          start: ArrayLike | None = None) -> Simplex:
+def solve(
+    a: ArrayLike, b: ArrayLike, *, linear: ArrayLike | None = None, ridge: float = 0.0, start: ArrayLike | None = None
+) -> Simplex:
     """Minimise ‖A w − b‖² + ridge ‖w‖² + 2 linear'w over the simplex, exactly.
 
     Parameters
@@ -109,8 +110,16 @@ def solve(a: ArrayLike, b: ArrayLike, *, linear: ArrayLike | None = None, ridge:
     return Simplex(frozen(w), objective, gap, iterations, "optimal" if gap <= GAP else "not converged")
 
 
-def solve_fw(a: ArrayLike, b: ArrayLike, *, ridge: float, min_decrease: float, max_iter: int = 10_000,
-             max_iter_first: int = 100, start: ArrayLike | None = None) -> Simplex:
+def solve_fw(
+    a: ArrayLike,
+    b: ArrayLike,
+    *,
+    ridge: float,
+    min_decrease: float,
+    max_iter: int = 10_000,
+    max_iter_first: int = 100,
+    start: ArrayLike | None = None,
+) -> Simplex:
     """Minimise ‖A w − b‖² + ridge ‖w‖² over the simplex as the R package synthdid 0.0.9 does, early stop included.
 
     Frank–Wolfe steps with exact line search from uniform weights; after at most `max_iter_first` of them weights up to
@@ -143,8 +152,9 @@ def solve_fw(a: ArrayLike, b: ArrayLike, *, ridge: float, min_decrease: float, m
     """
     a, b, price, first = _checked(a, b, None, ridge, start)
     donors = a.shape[1]
-    w, before = _frank_wolfe(a, b, ridge, min_decrease, max_iter_first,
-                             np.full(donors, 1.0 / donors) if first is None else first)
+    w, before = _frank_wolfe(
+        a, b, ridge, min_decrease, max_iter_first, np.full(donors, 1.0 / donors) if first is None else first
+    )
     w = np.where(w <= w.max() / 4, 0.0, w)
     w, after = _frank_wolfe(a, b, ridge, min_decrease, max_iter, w / w.sum())
     fit = a @ w - b
@@ -172,8 +182,9 @@ def _frank_wolfe(a: Float2, b: Float1, ridge: float, min_decrease: float, most: 
     return w, most
 
 
-def _checked(a: ArrayLike, b: ArrayLike, linear: ArrayLike | None, ridge: float,
-             start: ArrayLike | None) -> tuple[Float2, Float1, Float1, Float1 | None]:
+def _checked(
+    a: ArrayLike, b: ArrayLike, linear: ArrayLike | None, ridge: float, start: ArrayLike | None
+) -> tuple[Float2, Float1, Float1, Float1 | None]:
     left, right = np.asarray(a, dtype=np.float64), np.asarray(b, dtype=np.float64)
     require("a", left, (None, None))
     require("b", right, (left.shape[0],))

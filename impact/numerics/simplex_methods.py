@@ -160,8 +160,9 @@ def _least_norm(program: Program, w: Float1) -> tuple[Float1, int]:
     face = np.flatnonzero((gradient - float(w @ gradient) <= _TIE) | (w > 0))
     rows = program.x[face] - residual
     bordered = np.column_stack([rows, np.ones(face.size)])
-    if face.size == 1 or (face.size <= bordered.shape[1]
-                          and np.linalg.matrix_rank(bordered, tol=1e-10 * np.sqrt(face.size)) == face.size):
+    if face.size == 1 or (
+        face.size <= bordered.shape[1] and np.linalg.matrix_rank(bordered, tol=1e-10 * np.sqrt(face.size)) == face.size
+    ):
         return w, 0
     flat = Program(rows, np.zeros(face.size), 0.0)
     shared, iterations = _newton(flat, np.zeros(rows.shape[1]), 1.0 / face.size)
@@ -251,20 +252,30 @@ def general(program: Program) -> Float1:
     from scipy import sparse as matrices
 
     donors, periods = program.x.shape
-    quadratic = matrices.csc_array(matrices.diags_array(
-        np.r_[np.full(donors, 2 * program.ridge), np.full(periods, 2.0)]))
-    rows = matrices.csc_array(matrices.vstack([
-        matrices.hstack([matrices.csc_array(program.x.T), -matrices.eye_array(periods)]),
-        matrices.csc_array(np.r_[np.ones(donors), np.zeros(periods)][None, :]),
-        matrices.hstack([-matrices.eye_array(donors), matrices.csc_array((donors, periods))]),
-    ]))
+    quadratic = matrices.csc_array(
+        matrices.diags_array(np.r_[np.full(donors, 2 * program.ridge), np.full(periods, 2.0)])
+    )
+    rows = matrices.csc_array(
+        matrices.vstack(
+            [
+                matrices.hstack([matrices.csc_array(program.x.T), -matrices.eye_array(periods)]),
+                matrices.csc_array(np.r_[np.ones(donors), np.zeros(periods)][None, :]),
+                matrices.hstack([-matrices.eye_array(donors), matrices.csc_array((donors, periods))]),
+            ]
+        )
+    )
     settings = clarabel.DefaultSettings()
     settings.verbose = False
     settings.tol_gap_abs = settings.tol_gap_rel = settings.tol_feas = 1e-13
     settings.max_threads = 1
     solver = clarabel.DefaultSolver(
-        quadratic, np.r_[2 * program.linear, np.zeros(periods)], rows, np.r_[np.zeros(periods), 1.0, np.zeros(donors)],
-        [clarabel.ZeroConeT(periods + 1), clarabel.NonnegativeConeT(donors)], settings)
+        quadratic,
+        np.r_[2 * program.linear, np.zeros(periods)],
+        rows,
+        np.r_[np.zeros(periods), 1.0, np.zeros(donors)],
+        [clarabel.ZeroConeT(periods + 1), clarabel.NonnegativeConeT(donors)],
+        settings,
+    )
     w = np.asarray(solver.solve().x[:donors], dtype=np.float64)
     w = np.where(w > 1e-9, w, 0.0)  # also maps nan, its answer when it gives up, to 0
     total = float(w.sum())

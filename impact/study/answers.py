@@ -13,8 +13,8 @@ from impact.checks.protocol import Check
 from impact.errors import Refused
 from impact.estimators.protocol import Estimator
 from impact.estimators.registry import resolve as resolve_estimator
-from impact.evidence.result import Result
 from impact.evidence.record import Estimate, Second, Variant
+from impact.evidence.result import Result
 from impact.facade import estimate
 from impact.inference.protocol import Found, Inference, Uncertainty, spread
 from impact.inference.registry import resolve as resolve_inference

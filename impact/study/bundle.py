@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from impact.errors import DataError, Problem
-from impact.evidence.result import COLUMNS
 from impact.evidence.record import Estimate, Evidence
+from impact.evidence.result import COLUMNS
 from impact.files import folder, sha256, write
 
 if TYPE_CHECKING:

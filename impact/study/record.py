@@ -8,9 +8,9 @@ import numpy as np
 
 from impact.arrays import Float1
 from impact.checks.protocol import Check
-from impact.evidence.result import Result
 from impact.evidence.language import Texts, texts
 from impact.evidence.record import AreaRow, Change, Evidence, Excluded, FlowStep, PathPoint, Text, Variant
+from impact.evidence.result import Result
 from impact.register.areas import areas as register_areas
 from impact.register.indicators import indicators
 from impact.study.answers import Answers
