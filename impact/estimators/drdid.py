@@ -83,6 +83,12 @@ class Sample:
         probability, influence = found
         odds = probability / (1.0 - probability)
         odds[control & (probability >= _TRIM)] = 0.0
+        if not odds[control].any():
+            return Refused(
+                what,
+                f"every control looks almost surely treated (a propensity of {_TRIM} or more)",
+                "Use method='reg', fewer covariates, or controls that resemble the treated units.",
+            )
         return Sample(rows, treated, x, weight, odds, influence, method)
 
     def att(self, change: Float1) -> tuple[float, Float1, Float1]:

@@ -178,6 +178,9 @@ class GroupTime:
     def _sample(self, panel: Panel, group: int, serves: Bool1, at: int) -> Sample | Refused:
         members = panel.group == group
         weight = np.where(members, panel.weight, panel.control_weight(members) * serves)
+        if panel.serving is not None and panel.pairs is None:
+            # Residents, or areas, beside controls that count once: the propensity is that of the units.
+            weight[members] *= panel.serving[members].sum() / panel.weight[members].sum()
         rows = np.flatnonzero(weight > 0)
         columns = [values[rows, 0 if values.shape[1] == 1 else at] for values in panel.covariates.values()]
         return Sample.of(
