@@ -7,7 +7,19 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-__all__ = ["Bool1", "Bool2", "Float1", "Float2", "Float3", "Int1", "canonical", "frozen", "require"]
+__all__ = [
+    "Bool1",
+    "Bool2",
+    "Float1",
+    "Float2",
+    "Float3",
+    "Int1",
+    "canonical",
+    "frozen",
+    "renumbered",
+    "require",
+    "to_one",
+]
 
 Float1: TypeAlias = NDArray[np.float64]
 Float2: TypeAlias = NDArray[np.float64]
@@ -47,3 +59,17 @@ def canonical(value: float, digits: int = 12) -> str:
     if value == 0:
         return "0"
     return repr(float(f"{value:.{digits - 1}e}"))
+
+
+def renumbered(codes: Int1, names: tuple[str, ...]) -> tuple[Int1, tuple[str, ...]]:
+    """Renumber `codes` over the names that still occur, in their old order; -1 stays."""
+    present = np.flatnonzero(np.bincount(codes + 1, minlength=len(names) + 1)[1:])
+    place = np.full(len(names) + 1, -1, dtype=np.intp)
+    place[present] = np.arange(len(present))
+    return place[codes], tuple(names[code] for code in present)
+
+
+def to_one(rows: Float2) -> Float2:
+    """Every row divided by its sum; a row without weight stays 0."""
+    total = rows.sum(axis=1, keepdims=True)
+    return np.asarray(np.divide(rows, total, out=np.zeros_like(rows), where=total > 0))

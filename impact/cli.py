@@ -104,7 +104,9 @@ def show(
 
     found = read_bundle(bundle)
     table = found.tidy()
-    if address:
+    if table.empty:
+        typer.echo("no estimate: a check of the design that seals the outcomes was not met", err=True)
+    elif address:
         chosen = table[(table["role"] == address) | (table["name"] == address) | (table["outcome"] == address)]
         if chosen.empty:
             known = sorted({*table["role"], *table["name"], *table["outcome"]} - {""})
@@ -125,7 +127,8 @@ def show(
         "unit",
         "status",
     ]
-    typer.echo(table[columns].to_string(index=False, na_rep="-"))
+    if not table.empty:
+        typer.echo(table[columns].to_string(index=False, na_rep="-"))
     typer.echo(_verdict(found.outcomes), err=True)
     return COMPLETED
 
@@ -224,7 +227,10 @@ def main() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")
-    app()
+    try:
+        app()
+    except KeyboardInterrupt:
+        sys.exit(INTERRUPTED)
 
 
 def _split(names: str) -> tuple[str, ...]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from impact.arrays import Bool1, Bool2, Float1, Float2, Int1, frozen, require
+from impact.arrays import Bool1, Bool2, Float1, Float2, Int1, frozen, renumbered, require, to_one
 from impact.errors import Problem, UsageError
 from impact.longtable import Columns, Dense, dense
 
@@ -161,13 +161,13 @@ class Panel:
         def pick(values: Float2 | None) -> Float2 | None:
             return None if values is None else values[rows]
 
-        cluster, clusters = _compact(self.cluster[rows], self.clusters)
-        area, areas = _compact(self.area[rows], self.areas)
-        group, _ = _compact(self.group[rows], self.group_names)
+        cluster, clusters = renumbered(self.cluster[rows], self.clusters)
+        area, areas = renumbered(self.area[rows], self.areas)
+        group, _ = renumbered(self.group[rows], self.group_names)
         pairs = None
         if self.pairs is not None:
             kept = np.array([self.areas.index(name) for name in areas], dtype=np.intp)
-            pairs = _normalised(self.pairs[np.ix_(kept, rows)])
+            pairs = to_one(self.pairs[np.ix_(kept, rows)])
         return replace(
             self,
             y=self.y[rows],
@@ -199,7 +199,7 @@ class Panel:
     def until(self, period: int) -> Panel:
         """The panel of the first `period` periods; later starts stay known, so those units count as not yet treated."""
         keep = slice(0, period)
-        group, _ = _compact(np.where(self.first < period, self.group, -1), self.group_names)
+        group, _ = renumbered(np.where(self.first < period, self.group, -1), self.group_names)
         return replace(
             self,
             y=self.y[:, keep],
@@ -234,11 +234,11 @@ class Panel:
 
     def with_pairs(self, pairs: Float2) -> Panel:
         """The panel compared with matched controls: `pairs` (areas, N), rows are made to sum to 1."""
-        return replace(self, pairs=_normalised(np.asarray(pairs, dtype=np.float64)))
+        return replace(self, pairs=to_one(np.asarray(pairs, dtype=np.float64)))
 
     def by_area(self) -> Panel:
         """The panel whose groups are the treated areas instead of the cohorts."""
-        group, _ = _compact(np.where(self.treated, self.area, -1), self.areas)
+        group, _ = renumbered(np.where(self.treated, self.area, -1), self.areas)
         return replace(self, group=group, grouped="area")
 
     def weighted(self, weighting: Weighting) -> Panel:
@@ -357,7 +357,7 @@ def _assemble(table: Dense, columns: Columns, outcome_unit: str) -> Panel:
         area = np.where(np.isfinite(table.first), codes, -1)
     else:
         area, areas = np.where(np.isfinite(table.first), everyone[0], -1), table.units
-    area, areas = _compact(area, areas)
+    area, areas = renumbered(area, areas)
     place = None
     if columns.place is not None:
         place = np.column_stack([table.fixed[name] for name in columns.place])
@@ -396,16 +396,3 @@ def _cohorts(first: Float1, length: int) -> Int1:
     """(N,) number of the cohort among those treated within `length` periods; -1 for the others."""
     known = np.unique(first[first < length])
     return np.where(first < length, np.searchsorted(known, first), -1).astype(np.intp)
-
-
-def _compact(codes: Int1, names: tuple[str, ...]) -> tuple[Int1, tuple[str, ...]]:
-    """Renumber `codes` over the names that still occur, in their old order; -1 stays."""
-    present = np.flatnonzero(np.bincount(codes + 1, minlength=len(names) + 1)[1:])
-    place = np.full(len(names) + 1, -1, dtype=np.intp)
-    place[present] = np.arange(len(present))
-    return place[codes], tuple(names[code] for code in present)
-
-
-def _normalised(pairs: Float2) -> Float2:
-    total = pairs.sum(axis=1, keepdims=True)
-    return np.asarray(np.divide(pairs, total, out=np.zeros_like(pairs), where=total > 0))

@@ -163,7 +163,17 @@ class Target:
             return np.ones(len(cells.effect), dtype=bool)
         low, high = self.window
         if self.kind == "event":
-            return np.asarray((cells.event >= int(low)) & (cells.event <= int(high)))
+            try:
+                first, last = int(low), int(high)
+            except ValueError:
+                raise UsageError(
+                    Problem(
+                        "USAGE-005",
+                        f"window: {low!r} to {high!r} are not event times",
+                        "give whole numbers, as -2 and 3",
+                    )
+                ) from None
+            return np.asarray((cells.event >= first) & (cells.event <= last))
         unknown = [label for label in (low, high) if label not in panel.periods]
         if unknown:
             raise UsageError(

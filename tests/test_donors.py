@@ -49,9 +49,13 @@ def test_every_unit_that_leaves_has_one_reason_and_the_steps_add_up() -> None:
     assert isinstance(pool, Pool)
     assert pool.donors == ("good", "fine")
     assert pool.steps == (
-        Step("all", "", 0, 10), Step("treated", "", 2, 8), Step("focus-area", "krijgt zelf het programma", 1, 7),
-        Step("same-gemeente", "zelfde gemeente", 1, 6), Step("adjacent", "waterbedeffect", 1, 5),
-        Step("listed", "door de studie uitgesloten", 1, 4), Step("no-outcome", "geen uitkomst", 1, 3),
+        Step("all", "", 0, 10),
+        Step("treated", "", 2, 8),
+        Step("focus-area", "krijgt zelf het programma", 1, 7),
+        Step("same-gemeente", "zelfde gemeente", 1, 6),
+        Step("adjacent", "waterbedeffect", 1, 5),
+        Step("listed", "door de studie uitgesloten", 1, 4),
+        Step("no-outcome", "geen uitkomst", 1, 3),
         Step("small-baseline", "te kleine aantallen", 1, 2),
     )
     assert pool.excluded == (
@@ -93,8 +97,10 @@ def test_no_donor_left_is_refused_with_the_steps() -> None:
 def test_values_after_the_start_change_nothing() -> None:
     later = Y.copy()
     later[:, 3] *= -1e6
-    for one, two in ((small_baseline(Y, BEFORE, 10.0, ""), small_baseline(later, BEFORE, 10.0, "")),
-                     (no_outcome(Y, BEFORE, PERIODS, ""), no_outcome(later, BEFORE, PERIODS, ""))):
+    for one, two in (
+        (small_baseline(Y, BEFORE, 10.0, ""), small_baseline(later, BEFORE, 10.0, "")),
+        (no_outcome(Y, BEFORE, PERIODS, ""), no_outcome(later, BEFORE, PERIODS, "")),
+    ):
         np.testing.assert_array_equal(one.applies, two.applies)
         assert one.detail == two.detail
 

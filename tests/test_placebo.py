@@ -37,8 +37,9 @@ def prop99() -> Panel:
     return Panel.from_frame(frame, unit="State", time="Year", outcome="PacksPerCapita", treated="treated")
 
 
-def run(inference: Inference, estimator: Estimator, panel: Panel, target: Target | None = None, seed: int = 1
-        ) -> Uncertainty | Refused:
+def run(
+    inference: Inference, estimator: Estimator, panel: Panel, target: Target | None = None, seed: int = 1
+) -> Uncertainty | Refused:
     return inference.run(estimator, panel, target or Target(), streams=Streams(seed), parallel=Parallel())
 
 
@@ -115,9 +116,14 @@ def test_the_draws_are_those_of_r() -> None:
 # (the last of each permutation). did has no weights, so it must agree to the digit. The others differ by what R's rule
 # leaves undone, and because R keeps the ridge of the full fit where ours follows the 37 states that are donors; the
 # test after this one shows for synthetic did that nothing else is between them.
-@pytest.mark.parametrize(("estimator", "name", "apart"), [
-    (DiD(), "did", 1e-12), (SyntheticControl(), "sc", 5e-3), (SyntheticDiD(), "synthdid", 5e-3),
-])
+@pytest.mark.parametrize(
+    ("estimator", "name", "apart"),
+    [
+        (DiD(), "did", 1e-12),
+        (SyntheticControl(), "sc", 5e-3),
+        (SyntheticDiD(), "synthdid", 5e-3),
+    ],
+)
 def test_placebo_error_with_the_draws_of_r(prop99: Panel, estimator: Estimator, name: str, apart: float) -> None:
     expected = golden("synthdid_prop99")["results"][name]
     assert expected["placebo_reps"] == R_DRAWS
@@ -140,10 +146,20 @@ def test_placebo_error_of_r_with_its_own_ridge_start_and_rule(prop99: Panel) -> 
         rest = np.delete(donors, row, axis=0)
         before, after = rest[:, :start], rest[:, start:].mean(axis=1)
         pre = donors[row, :start]
-        unit = solve_fw((before - before.mean(axis=1, keepdims=True)).T, pre - pre.mean(), start=np.delete(omega, row),
-                        ridge=start * full["zeta_omega"] ** 2, min_decrease=full["min_decrease"]).weights
-        time = solve_fw(before - before.mean(axis=0), after - after.mean(), start=lam,
-                        ridge=len(rest) * full["zeta_lambda"] ** 2, min_decrease=full["min_decrease"]).weights
+        unit = solve_fw(
+            (before - before.mean(axis=1, keepdims=True)).T,
+            pre - pre.mean(),
+            start=np.delete(omega, row),
+            ridge=start * full["zeta_omega"] ** 2,
+            min_decrease=full["min_decrease"],
+        ).weights
+        time = solve_fw(
+            before - before.mean(axis=0),
+            after - after.mean(),
+            start=lam,
+            ridge=len(rest) * full["zeta_lambda"] ** 2,
+            min_decrease=full["min_decrease"],
+        ).weights
         gap = donors[row] - unit @ rest
         every.append(gap[start:].mean() - time @ gap[:start])
     drawn = np.array(every)[[order[-1] for order in islice(r_permutations(R_SEED, len(every)), R_DRAWS)]]
@@ -210,17 +226,23 @@ def test_several_areas_are_drawn_by_seed_and_never_give_zero() -> None:
 # Jackknives ----------------------------------------------------------------------------------------------------------
 
 
-def simulated(y: Float2, first: dict[int, int], area: dict[int, str] | None = None, cluster: list[str] | None = None
-              ) -> Panel:
+def simulated(
+    y: Float2, first: dict[int, int], area: dict[int, str] | None = None, cluster: list[str] | None = None
+) -> Panel:
     units, periods = y.shape
-    frame = pd.DataFrame({
-        "unit": np.repeat([f"u{row:02d}" for row in range(units)], periods), "time": np.tile(np.arange(periods), units),
-        "y": y.ravel(), "start": np.repeat([first.get(row, np.nan) for row in range(units)], periods),
-        "area": np.repeat([(area or {}).get(row, f"a{row:02d}") for row in range(units)], periods),
-        "cluster": np.repeat(cluster or [f"c{row:02d}" for row in range(units)], periods),
-    })
-    return Panel.from_frame(frame, unit="unit", time="time", outcome="y", first_treated="start", area="area",
-                            cluster="cluster")
+    frame = pd.DataFrame(
+        {
+            "unit": np.repeat([f"u{row:02d}" for row in range(units)], periods),
+            "time": np.tile(np.arange(periods), units),
+            "y": y.ravel(),
+            "start": np.repeat([first.get(row, np.nan) for row in range(units)], periods),
+            "area": np.repeat([(area or {}).get(row, f"a{row:02d}") for row in range(units)], periods),
+            "cluster": np.repeat(cluster or [f"c{row:02d}" for row in range(units)], periods),
+        }
+    )
+    return Panel.from_frame(
+        frame, unit="unit", time="time", outcome="y", first_treated="start", area="area", cluster="cluster"
+    )
 
 
 def noise(units: int, periods: int, seed: int = 7) -> Float2:

@@ -50,13 +50,22 @@ def rows(name: str) -> list[dict[str, str]]:
 def panel(of: World, y: np.ndarray) -> Panel:
     count, length = y.shape
     return Panel.from_frame(
-        pd.DataFrame({
-            "region": np.repeat(of.units, length), "year": np.tile(of.periods, count), "y": y.ravel(),
-            "start": np.repeat([of.start[a] if a >= 0 else 0 for a in of.area], length),
-            "area": np.repeat([of.areas[a] if a >= 0 else "" for a in of.area], length),
-            "gemeente": np.repeat(of.gemeente, length),
-        }),
-        unit="region", time="year", outcome="y", first_treated="start", area="area", cluster="gemeente",
+        pd.DataFrame(
+            {
+                "region": np.repeat(of.units, length),
+                "year": np.tile(of.periods, count),
+                "y": y.ravel(),
+                "start": np.repeat([of.start[a] if a >= 0 else 0 for a in of.area], length),
+                "area": np.repeat([of.areas[a] if a >= 0 else "" for a in of.area], length),
+                "gemeente": np.repeat(of.gemeente, length),
+            }
+        ),
+        unit="region",
+        time="year",
+        outcome="y",
+        first_treated="start",
+        area="area",
+        cluster="gemeente",
     )
 
 
@@ -92,14 +101,21 @@ def test_areas_as_one_unit_give_the_truth_too(quiet: World) -> None:
     """Numerator and denominator summed over the wijken of an area, as a study does it."""
     controls = np.flatnonzero(quiet.area < 0)
     own = [np.flatnonzero(quiet.area == a) for a in range(len(quiet.areas))]
-    rate = np.vstack([
-        *(100 * quiet.leavers[one].sum(axis=0) / quiet.students[one].sum(axis=0) for one in own), quiet.rate[controls],
-    ])
+    rate = np.vstack(
+        [
+            *(100 * quiet.leavers[one].sum(axis=0) / quiet.students[one].sum(axis=0) for one in own),
+            quiet.rate[controls],
+        ]
+    )
     names = [*quiet.areas, *(quiet.units[i] for i in controls)]
-    frame = pd.DataFrame({
-        "unit": np.repeat(names, len(quiet.periods)), "year": np.tile(quiet.periods, len(names)), "y": rate.ravel(),
-        "start": np.repeat([*quiet.start, *[0] * len(controls)], len(quiet.periods)),
-    })
+    frame = pd.DataFrame(
+        {
+            "unit": np.repeat(names, len(quiet.periods)),
+            "year": np.tile(quiet.periods, len(names)),
+            "y": rate.ravel(),
+            "start": np.repeat([*quiet.start, *[0] * len(controls)], len(quiet.periods)),
+        }
+    )
     data = Panel.from_frame(frame, unit="unit", time="year", outcome="y", first_treated="start")
     assert data.aside == ("rotterdam-zuid",)
     assert effects(DiD(), data, "average")["average"] == pytest.approx(-0.5, abs=1e-8)
@@ -135,8 +151,17 @@ def test_another_seed_is_another_country(settings: Settings, made: World) -> Non
 
 def test_the_country_has_the_shape_the_readme_gives() -> None:
     wijken = rows("eerste-studie-wijken.csv")
-    assert list(wijken[0]) == ["region", "naam", "gemeente", "area", "first_treated", "inwoners", "huur_pct",
-                               "uitkering_pct", "adres_dichtheid"]
+    assert list(wijken[0]) == [
+        "region",
+        "naam",
+        "gemeente",
+        "area",
+        "first_treated",
+        "inwoners",
+        "huur_pct",
+        "uitkering_pct",
+        "adres_dichtheid",
+    ]
     assert (len(wijken), len({row["gemeente"] for row in wijken})) == (415, 60)
     focus = [row for row in wijken if row["area"]]
     assert {row["area"] for row in focus} == {area.slug for area in areas()}

@@ -25,8 +25,9 @@ BOTH: tuple[Estimator, ...] = (SyntheticControl(), SyntheticDiD())
 EACH = pytest.mark.parametrize("estimator", BOTH, ids=lambda estimator: str(estimator.name))
 
 
-def panel_of(y: Float2, first: Mapping[int, int], areas: Mapping[str, list[int]] | None = None,
-             weight: Float1 | None = None) -> Panel:
+def panel_of(
+    y: Float2, first: Mapping[int, int], areas: Mapping[str, list[int]] | None = None, weight: Float1 | None = None
+) -> Panel:
     units = tuple(f"u{row}" for row in range(len(y)))
     areas = areas or {units[row]: [row] for row in first}
     starts = np.array([first.get(row, np.inf) for row in range(len(y))], dtype=float)
@@ -36,8 +37,18 @@ def panel_of(y: Float2, first: Mapping[int, int], areas: Mapping[str, list[int]]
     cohorts = sorted(set(first.values()))
     group = np.array([cohorts.index(first[row]) if row in first else -1 for row in range(len(y))])
     periods = tuple(f"p{t}" for t in range(y.shape[1]))
-    return Panel(y, starts, units, periods, np.arange(len(y)), units, area, tuple(areas),
-                 np.ones(len(y)) if weight is None else weight, group)
+    return Panel(
+        y,
+        starts,
+        units,
+        periods,
+        np.arange(len(y)),
+        units,
+        area,
+        tuple(areas),
+        np.ones(len(y)) if weight is None else weight,
+        group,
+    )
 
 
 def fitted(estimator: Estimator, panel: Panel, **how: object) -> Fit:
@@ -108,8 +119,9 @@ def test_synthetic_did_weighs_each_group_as_the_paper_says(by_area: bool) -> Non
         spread = np.diff(before, axis=1).ravel()
         noise = np.sqrt(np.sum((spread - spread.mean()) ** 2) / (len(spread) - 1))
         zeta = (len(rows) * after.shape[1]) ** 0.25 * noise
-        omega = by_nnls((before - before.mean(axis=1, keepdims=True)).T, treated[:start] - treated[:start].mean(),
-                        start * zeta**2)
+        omega = by_nnls(
+            (before - before.mean(axis=1, keepdims=True)).T, treated[:start] - treated[:start].mean(), start * zeta**2
+        )
         target = after.mean(axis=1)
         lam = by_nnls(before - before.mean(axis=0), target - target.mean(), len(donors) * (1e-6 * noise) ** 2)
         np.testing.assert_allclose(fit.weights.unit[row, 4:], omega, atol=1e-5)
@@ -276,9 +288,13 @@ def test_refusals(estimator: Estimator) -> None:
     assert "no treated unit has weight" in refused(estimator, weightless).because
 
 
-@pytest.mark.parametrize(("estimator", "module"), [
-    (SyntheticControl(), synthetic_control), (SyntheticDiD(), synthetic_did),
-])
+@pytest.mark.parametrize(
+    ("estimator", "module"),
+    [
+        (SyntheticControl(), synthetic_control),
+        (SyntheticDiD(), synthetic_did),
+    ],
+)
 def test_a_program_without_certificate_is_refused(
     estimator: Estimator, module: object, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -146,7 +146,7 @@ def _propensity(x: Float2, treated: Bool1, weight: Float1) -> tuple[Float1, Floa
         fit = GLM(treated.astype(float), z, family=Binomial(), var_weights=weight).fit(
             maxiter=100, tol=1e-12, tol_criterion="params"
         )
-    probability = np.asarray(fit.fittedvalues)
+        probability = np.asarray(fit.fittedvalues)
     information = (x * (weight * probability * (1 - probability))[:, None]).T @ x
     standardised = (z * (weight * probability * (1 - probability))[:, None]).T @ z / weight.sum()
     if not fit.converged or np.linalg.eigvalsh(standardised)[0] < 1e-8:

@@ -11,7 +11,7 @@ from impact.arrays import Bool1, Bool2, Float1, Int1
 from impact.cells import Cells, Fit, ScoreBlock, Scores, Weights
 from impact.errors import Refused
 from impact.estimators.drdid import Method, Sample
-from impact.estimators.linear import Contrasts, cells_of, fit_contrasts, learnable
+from impact.estimators.linear import Contrasts, cells_of, coupled, fit_contrasts, learnable
 from impact.estimators.protocol import Asks, Gives, guard
 from impact.numerics.moments import Moments, strata
 from impact.panel import Panel
@@ -163,6 +163,10 @@ class GroupTime:
             right = np.zeros((1, len(contrasts.group)))
             right[0, cell] = 1.0
             blocks.append(ScoreBlock(score[:, None], right, panel.cluster[sample.rows]))
+            if panel.pairs is not None:
+                rows = sample.rows[~sample.treated]
+                part = ScoreBlock(score[~sample.treated, None], right, panel.cluster[rows])
+                blocks.append(coupled(panel, int(group), panel.control_weight(panel.group == group), rows, part))
         inside = panel.group >= 0
         size = np.asarray(np.bincount(panel.group[inside], weights=panel.weight[inside]), dtype=np.float64)
         cells = Cells(

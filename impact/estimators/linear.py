@@ -17,7 +17,7 @@ from impact.errors import Refused
 from impact.numerics.moments import Moments, strata
 from impact.panel import Panel
 
-__all__ = ["Contrasts", "cells_of", "fit_contrasts", "learnable"]
+__all__ = ["Contrasts", "cells_of", "coupled", "fit_contrasts", "learnable"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -59,8 +59,8 @@ def cells_of(contrasts: Contrasts, moments: Moments) -> Cells | Refused:
 def fit_contrasts(contrasts: Contrasts, panel: Panel, hold: Weights | None = None) -> tuple[Cells, Float2] | Refused:
     """Cells with scores, and the (N, T) surface of untreated outcomes (nan where there is no cell).
 
-    Matched panels, and held weights, have control weights of their own for every group; under a target's weighting units
-    that start later serve with another weight than they count for.
+    Matched panels, and held weights, have control weights of their own for every group; under a target's weighting
+    units that start later serve with another weight than they count for.
     """
     moments = Moments.pooled(panel, panel.weight)
     parts: list[tuple[Bool1, Float1, Moments]] = []
@@ -83,17 +83,40 @@ def fit_contrasts(contrasts: Contrasts, panel: Panel, hold: Weights | None = Non
     place, first = strata(panel)
     members = [np.flatnonzero(place == stratum) for stratum in range(len(first))]
     blocks = [_treated_block(kept, panel, moments, group, members[group]) for group in np.unique(kept.group)]
-    for own, weight, other in parts:
-        blocks += _control_blocks(kept, own[alive], panel, other, weight, path, mass, members)
+    for group, (own, weight, other) in enumerate(parts):
+        serving_blocks = _control_blocks(kept, own[alive], panel, other, weight, path, mass, members)
+        blocks += [block for _, block in serving_blocks]
+        if panel.pairs is not None and hold is None:
+            blocks += [coupled(panel, group, weight, rows, block) for rows, block in serving_blocks]
     cells = replace(_cells(kept, moments, path), scores=Scores(tuple(blocks), len(panel.clusters)))
     return cells, _surface(kept, panel, path)
+
+
+def coupled(panel: Panel, group: int, weight: Float1, rows: Int1, block: ScoreBlock) -> ScoreBlock:
+    """What matching adds to the scores `block` of the controls at `rows`, who carry `weight` (N,) in `group`.
+
+    On a matched panel the weights of the controls are not their own: they grow with the treated units of the area,
+    and a control's weight is taken from the others of its area. By the chain rule a treated unit carries the mean
+    pull of its matched controls, and these give it up.
+    """
+    pairs = panel.pairs
+    if pairs is None:
+        raise ValueError("only matched panels couple weights")
+    members = np.flatnonzero(panel.group == group)
+    areas, own = np.unique(panel.area[members], return_inverse=True)
+    pull = (pairs[np.ix_(areas, rows)] / weight[rows]) @ block.left @ block.right
+    share = np.bincount(own, weights=panel.weight[members])
+    left = -(share[:, None] * pairs[areas]).T
+    left[members, own] += panel.weight[members]
+    moved = left.any(axis=1)
+    return ScoreBlock(left[moved], pull, panel.cluster[moved])
 
 
 def learnable(panel: Panel, learn: Bool2 | None) -> tuple[Panel, Bool2]:
     """The panel whose masked controls carry no weight, and (K, T) the pre-periods each group may use as base.
 
-    A never-treated unit with a masked cell is no control at all: a control is used in every period. A group without weight
-    has no usable period.
+    A never-treated unit with a masked cell is no control at all: a control is used in every period. A group without
+    weight has no usable period.
     """
     usable = np.zeros((len(panel.groups), len(panel.periods)), dtype=bool)
     for group in range(len(usable)):
@@ -139,8 +162,8 @@ def _control_blocks(
     path: Float2,
     mass: Float1,
     members: list[Int1],
-) -> list[ScoreBlock]:
-    """The same for the controls, who are centred on the mean of all strata that serve in the cell."""
+) -> list[tuple[Int1, ScoreBlock]]:
+    """The same for the controls (with their rows), who are centred on the mean of all strata that serve in the cell."""
     blocks = []
     for stratum, rows in enumerate(members):
         serves = own & contrasts.control[:, stratum]
@@ -150,7 +173,8 @@ def _control_blocks(
         share = np.where(serves, 1.0 / mass, 0.0)
         away = ((moments.mean[stratum] - path) * contrasts.change).sum(axis=1)
         left = weight[heavy, None] * np.hstack([panel.y[heavy] - moments.mean[stratum], np.ones((len(heavy), 1))])
-        blocks.append(ScoreBlock(left, -np.vstack([contrasts.change.T, away]) * share, panel.cluster[heavy]))
+        block = ScoreBlock(left, -np.vstack([contrasts.change.T, away]) * share, panel.cluster[heavy])
+        blocks.append((heavy, block))
     return blocks
 
 

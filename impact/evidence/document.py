@@ -112,7 +112,7 @@ class Section:
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """A report: what stands on its first page, and the account behind it; `others` are titles and files of other pages."""
+    """A report: its first page and the account behind it; `others` are titles and files of other pages."""
 
     language: str
     title: Cell

@@ -137,8 +137,15 @@ class Jackknife:
         away = np.array([result for result in results if not isinstance(result, Refused)]) - found.effects.estimate
         count = len(weighing)
         error = np.sqrt((count - 1) / count * (away**2).sum(axis=0))
-        none: tuple[Refused | None, ...] = (None,) * len(error)
-        return _interval(found, self.name, error, np.full(len(error), np.inf), self.level, none, count, count)
+        refused = tuple(
+            None
+            if np.isfinite(value)
+            else Refused(
+                "an interval", "it rests on one treated unit, and without it there is no estimate", "Use placebo-space."
+            )
+            for value in error
+        )
+        return _interval(found, self.name, error, np.full(len(error), np.inf), self.level, refused, count, count)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""The numbers of one outcome: the declared estimate, its other weightings, and the effects by periods since the start."""
+"""The numbers of one outcome: the declared estimate, its other weightings, and the effects by event time."""
 
 from __future__ import annotations
 

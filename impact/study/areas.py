@@ -14,9 +14,10 @@ from impact.sources.contract import listed
 from impact.study.load import Loaded
 from impact.study.model import Specification
 
-__all__ = ["FocusArea", "focus_areas", "register_codes"]
+__all__ = ["FocusArea", "focus_areas"]
 
 _YEAR = re.compile("(19|20)[0-9]{2}")
+_NEVER = {"", "0", "inf"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,11 +114,6 @@ def focus_areas(spec: Specification, loaded: Loaded) -> tuple[FocusArea, ...]:
     return tuple(found)
 
 
-def register_codes() -> frozenset[str]:
-    """Every code that lies in a focus area of the programme, as a whole or in part."""
-    return frozenset(member.code for area in register_areas() for member in area.members if member.code)
-
-
 def _declared(spec: Specification, loaded: Loaded) -> Iterator[tuple[FocusArea, bool]]:
     """The areas as the study declares them, and whether every code must be in the data."""
     areas = spec.treatment.areas
@@ -152,7 +148,7 @@ def _outside(spec: Specification, loaded: Loaded, inside: set[str]) -> list[Prob
     if column is None or spec.treatment.areas.column is None or spec.data.units is None:
         return []
     labels = zip(loaded.regions, loaded.units.label(column, loaded.regions), strict=True)
-    treated = [region for region, label in labels if label and region not in inside]
+    treated = [region for region, label in labels if label not in _NEVER and region not in inside]
     if not treated:
         return []
     hint = f"Fill in '{spec.treatment.areas.column}', or take the start out."

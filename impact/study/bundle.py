@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from impact.errors import DataError, Problem
+from impact.errors import DataError, Problem, WriteError
 from impact.evidence.record import Estimate, Evidence
 from impact.evidence.result import COLUMNS
 from impact.files import folder, sha256, write
@@ -17,7 +17,7 @@ from impact.files import folder, sha256, write
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["Bundle", "read_bundle", "tidy", "write_bundle"]
+__all__ = ["Bundle", "check_place", "read_bundle", "tidy", "write_bundle"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +97,37 @@ def _row(evidence: Evidence, role: str, name: str, same: bool, estimate: Estimat
     }
 
 
+def check_place(path: Path) -> None:
+    """Refuse a folder that holds anything but an earlier bundle: the new bundle takes the place of all that is in it.
+
+    Raises
+    ------
+    WriteError
+        ``WRITE-002``.
+    """
+    own = _own_files(path)
+    if Path.cwd().is_relative_to(path.resolve()):
+        message = "this is the folder in which the command runs, or one above it"
+    elif path.is_dir():
+        files = (file for file in path.rglob("*") if not file.is_dir())
+        foreign = next((name for file in files if (name := file.relative_to(path).as_posix()) not in own), "")
+        message = f"the folder holds files that are not of a bundle, such as {foreign}" if foreign else ""
+    else:
+        message = "a file stands where the folder of the bundle should come" if path.exists() else ""
+    if message:
+        hint = "choose a new or empty folder with --out; nothing was changed"
+        raise WriteError(Problem("WRITE-002", message, hint, file=str(path)))
+
+
+def _own_files(path: Path) -> set[str]:
+    """Names of the files that the bundle in `path` says it wrote; none where there is no bundle."""
+    try:
+        outputs = json.loads((path / "manifest.json").read_text(encoding="utf-8"))["outputs"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return set()
+    return {"manifest.json", *outputs} if isinstance(outputs, dict) and "results.json" in outputs else set()
+
+
 def write_bundle(
     path: Path,
     outcomes: Sequence[Evidence],
@@ -120,8 +151,9 @@ def write_bundle(
     Raises
     ------
     WriteError
-        ``WRITE-001``.
+        ``WRITE-001`` the file system refuses; ``WRITE-002`` the folder holds something else than a bundle.
     """
+    check_place(path)
     table = tidy(outcomes)
     parquet = io.BytesIO()
     table.to_parquet(parquet, index=False)

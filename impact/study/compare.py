@@ -114,7 +114,8 @@ def compare(spec: Specification, loaded: Loaded, series: Series, areas: tuple[Fo
     Raises
     ------
     DataError
-        ``DATA-123`` no treated unit is left, ``DATA-130`` no donor is left, ``DATA-131`` the matching is refused.
+        ``DATA-123`` no treated unit is left, ``DATA-130`` no donor is left, ``DATA-131`` the matching is refused,
+        ``DATA-132`` a cluster is unknown, ``DATA-133`` residents of a treated unit that must weigh are unknown.
     """
     regions = loaded.regions
     lost_rules = _data_rules(spec, loaded, series)
@@ -231,6 +232,11 @@ def _panel(spec: Specification, loaded: Loaded, series: Series, inside: dict[str
     clusters = tuple(sorted(set(labels)))
     number = {name: place for place, name in enumerate(clusters)}
     residents = loaded.units.number(spec.data.units.columns.residents if spec.data.units else None, units)
+    unknown = [unit for unit, count in zip(units, residents, strict=True) if unit in inside and not count > 0]
+    if unknown and spec.target.every == "resident":
+        message = f"the residents of {', '.join(unknown[:8])} are unknown or none."
+        hint = "Complete the column of residents in the units table, or count every area or unit once."
+        raise DataError(Problem("DATA-133", message, hint, spec.data.units.file if spec.data.units else ""))
     panel = Panel(
         y=series.y[rows],
         first=first,

@@ -221,7 +221,7 @@ def _periods_there(spec: Specification, longs: Sequence[Long], periods: tuple[st
 
 
 def _units(spec: Specification, table: Table | None, problems: list[Problem]) -> Units | None:
-    """The units table: fixed columns, or numbers averaged over `periods` (after adding up, when the study asks for it)."""
+    """The units table: fixed columns, or numbers averaged over `periods`, after adding up when the study asks so."""
     file = spec.data.units
     if file is None or table is None:
         return None

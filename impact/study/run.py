@@ -9,7 +9,7 @@ from impact.evidence.record import Evidence, Variant
 from impact.parallel import Parallel, Progress, silent
 from impact.study.answers import alternative, answers, gates
 from impact.study.areas import focus_areas
-from impact.study.bundle import Bundle, write_bundle
+from impact.study.bundle import Bundle, check_place, write_bundle
 from impact.study.compare import Comparison, compare
 from impact.study.load import Loaded, load
 from impact.study.model import Specification
@@ -49,11 +49,16 @@ def run(
     SpecError, DataError, WriteError
         Nothing is written then.
     """
+    place = Path(out) if out is not None else Path("out") / study.model.id
+    check_place(place)
     paths = _paths(study, data)
     progress = progress or silent
     parallel = Parallel(workers, progress)
     loaded = load(study.model, paths)
-    others = [load(variation.model, paths) for variation in study.variations]
+    others = [
+        loaded if _same_tables(study.model, variation.model) else load(variation.model, paths)
+        for variation in study.variations
+    ]
     # Every comparison is made before anything is estimated, so that a study with a hole in it computes nothing.
     outcomes = range(len(study.model.all_outcomes))
     cases = [_case(study.model, loaded, number) for number in outcomes]
@@ -78,7 +83,6 @@ def run(
         found.append(evidence(study, case, answer, alternatives, versions()))
         progress("outcomes", number + 1, len(cases))
     html, figures = pages(found)
-    place = Path(out) if out is not None else Path("out") / study.model.id
     return write_bundle(place, found, html, figures, versions())
 
 
@@ -130,6 +134,13 @@ def _design(spec: Specification, comparison: Comparison) -> list[str]:
 
 def _paths(study: Study, data: Sequence[str | Path]) -> Mapping[str, Path]:
     return locate(study, Roots.of(study.path, [Path(folder) for folder in data]))
+
+
+def _same_tables(one: Specification, other: Specification) -> bool:
+    """Whether two specifications read the same from the same files."""
+    keys = ("data", "periods", "treatment", "all_outcomes")
+    alike = all(getattr(one, key) == getattr(other, key) for key in keys)
+    return alike and one.inference.cluster == other.inference.cluster
 
 
 def _comparison(spec: Specification, loaded: Loaded, number: int) -> Comparison:

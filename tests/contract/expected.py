@@ -13,13 +13,28 @@ _RIDGE = "The ridge grows with the noise, the spread of the donors' first differ
 EXPECTED: dict[tuple[str, str], str] = {
     ("unit shift", "synthetic-control"): "Levels are matched: a unit that is moved as a whole needs other donors.",
     ("time shock", "synthetic-did"): _RIDGE + "and a change that all units share is part of that spread.",
-    ("duplicate donor", "synthetic-did"): "The ridge prefers many small weights, so two copies together get more than one.",
-    ("own outcomes", "synthetic-control"): "The gap of an area is one for all its units, so a unit's untreated outcome is its own "
+    (
+        "duplicate donor",
+        "synthetic-did",
+    ): "The ridge prefers many small weights, so two copies together get more than one.",
+    (
+        "own outcomes",
+        "synthetic-control",
+    ): "The gap of an area is one for all its units, so a unit's untreated outcome is its own "
     "outcome less the area's gap; the mean over the area does not use treated outcomes.",
-    ("own outcomes", "synthetic-did"): "The gap of a group is one for all its units, so a unit's untreated outcome is its own "
+    (
+        "own outcomes",
+        "synthetic-did",
+    ): "The gap of a group is one for all its units, so a unit's untreated outcome is its own "
     "outcome less the group's gap; the mean over the group does not use treated outcomes.",
-    ("certificate", "synthetic-did, fw"): "The rule of the R package stops before the optimum, which is why it is not the default.",
-    ("objective", "synthetic-did, fw"): "The rule of the R package stops before the optimum, which is why it is not the default.",
+    (
+        "certificate",
+        "synthetic-did, fw",
+    ): "The rule of the R package stops before the optimum, which is why it is not the default.",
+    (
+        "objective",
+        "synthetic-did, fw",
+    ): "The rule of the R package stops before the optimum, which is why it is not the default.",
 }
 
 
@@ -27,7 +42,14 @@ def configured(check: str, keep: object = None) -> pytest.MarkDecorator:
     """Every configured estimator, with the failures that are expected of it in this check."""
     chosen = [case for case in CONFIGURED if not callable(keep) or keep(case)]
     marks = [EXPECTED.get((check, case.label)) or EXPECTED.get((check, case.name)) for case in chosen]
-    return pytest.mark.parametrize("case", [
-        pytest.param(case, id=case.label, marks=() if reason is None else pytest.mark.xfail(reason=reason, strict=True, raises=AssertionError))
-        for case, reason in zip(chosen, marks, strict=True)
-    ])
+    return pytest.mark.parametrize(
+        "case",
+        [
+            pytest.param(
+                case,
+                id=case.label,
+                marks=() if reason is None else pytest.mark.xfail(reason=reason, strict=True, raises=AssertionError),
+            )
+            for case, reason in zip(chosen, marks, strict=True)
+        ],
+    )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pickle
 from dataclasses import replace
-from functools import cache
 
 import numpy as np
 import pandas as pd
@@ -13,36 +12,38 @@ import pytest
 from impact.arrays import Bool2
 from impact.cells import Fit
 from impact.errors import Refused
-from impact.estimators.protocol import Estimator, Gives
+from impact.estimators.protocol import Estimator
 from impact.estimators.registry import ESTIMATORS
 from impact.inference.protocol import Found, evaluate
-from impact.numerics.simplex import GAP
 from impact.panel import NEVER, Panel
 from impact.targets import Target
 from tests.contract.expected import EXPECTED, configured
-from tests.contract.worlds import CONFIGURED, PERIODS, STARTS, Configured, cells_by_name, close, fit_of, frame, panel_of
+from tests.contract.worlds import (
+    CONFIGURED,
+    PERIODS,
+    STARTS,
+    Configured,
+    cells_by_name,
+    close,
+    contents,
+    fit_of,
+    frame,
+    matched,
+    panel_of,
+    rows_of,
+    world,
+)
 
 EXACT = 1e-9  # outcomes are of order 1 and nothing iterates but the logit, which both sides of a comparison share
-
-
-@cache
-def world(case: Configured) -> tuple[Panel, Fit]:
-    panel = panel_of(frame(), case)
-    return panel, fit_of(case, panel)
-
-
-def gives(what: Gives) -> object:
-    return lambda case: what in case.estimator.gives
-
-
-def rows_of(panel: Panel, prefix: str) -> np.ndarray:
-    return np.array([row for row, name in enumerate(panel.units) if name.startswith(prefix)])
 
 
 def test_every_registered_estimator_is_here() -> None:
     assert {case.name for case in CONFIGURED} == set(ESTIMATORS)
     assert len({case.label for case in CONFIGURED}) == len(CONFIGURED)
-    assert all(isinstance(case.estimator, Estimator) and isinstance(case.estimator.null_model(), Estimator) for case in CONFIGURED)
+    assert all(
+        isinstance(case.estimator, Estimator) and isinstance(case.estimator.null_model(), Estimator)
+        for case in CONFIGURED
+    )
 
 
 def test_expected_failures_are_of_known_estimators_and_are_sentences() -> None:
@@ -104,12 +105,17 @@ def test_unit_level_shift(case: Configured) -> None:
 def test_constant_effect_added(case: Configured) -> None:
     panel, fit = world(case)
     more = panel.with_outcome(panel.y + 5.0 * panel.observed_after_start())
-    close(cells_by_name(fit, panel), cells_by_name(fit_of(case, more), more), move=lambda group, period: 5.0 * (period >= group))
+    close(
+        cells_by_name(fit, panel),
+        cells_by_name(fit_of(case, more), more),
+        move=lambda group, period: 5.0 * (period >= group),
+    )
 
 
 @configured("parallel trends")
 def test_noise_free_parallel_trends(case: Configured) -> None:
-    """Level plus common course plus 2 after the start, the treated levels between those of the controls: every effect is 2."""
+    """Level plus common course plus 2 after the start, the treated levels between those of the controls: every effect
+    is 2."""
     panel, _ = world(case)
     level = np.random.default_rng(6).uniform(-1, 1, size=(len(panel.units), 1))
     level[panel.never, 0] = np.linspace(-3, 3, panel.never.sum())
@@ -120,10 +126,6 @@ def test_noise_free_parallel_trends(case: Configured) -> None:
 
 
 # A function of its input, and of nothing else -------------------------------------------------------------------------
-
-
-def contents(panel: Panel) -> bytes:
-    return pickle.dumps([getattr(panel, name) for name in panel.__slots__])
 
 
 @configured("input")
@@ -140,10 +142,14 @@ def test_input_not_mutated(case: Configured) -> None:
 
 @configured("same twice")
 def test_same_twice(case: Configured) -> None:
-    panel, fit = world(case)
+    _, fit = world(case)
     again = fit_of(case, panel_of(frame(), case))
     assert fit.cells.effect.tobytes() == again.cells.effect.tobytes()
-    assert fit.untreated is not None and again.untreated is not None and fit.untreated.tobytes() == again.untreated.tobytes()
+    assert (
+        fit.untreated is not None
+        and again.untreated is not None
+        and fit.untreated.tobytes() == again.untreated.tobytes()
+    )
 
 
 @configured("pickle")
@@ -159,8 +165,12 @@ def test_pickle_round_trip(case: Configured) -> None:
 
 
 def masks(panel: Panel) -> dict[str, Bool2]:
-    """Cells that are closed: a cohort's pre-periods, one treated unit's, some controls for a while, everything late untreated."""
-    closed = {name: np.ones(panel.y.shape, dtype=bool) for name in ("pre-periods", "one unit", "controls", "later cohort", "after the last")}
+    """Cells that are closed: a cohort's pre-periods, one treated unit's, some controls for a while, everything late
+    untreated."""
+    closed = {
+        name: np.ones(panel.y.shape, dtype=bool)
+        for name in ("pre-periods", "one unit", "controls", "later cohort", "after the last")
+    }
     closed["pre-periods"][np.flatnonzero(panel.first == STARTS[1]), 5:7] = False
     closed["one unit"][rows_of(panel, "a2m")[0], 1] = False
     closed["controls"][rows_of(panel, "c0")[:3], 6:] = False
@@ -182,7 +192,19 @@ def test_learn_mask_honoured(case: Configured, which: str) -> None:
     again = fit_of(case, wild, learn=learn)
     close(cells_by_name(fit, panel), cells_by_name(again, wild), atol=1e-8)
     group_open = np.array([learn[panel.group == group].all(axis=0) for group in range(len(panel.groups))])
-    assert all(group_open[g, t] for g, t in zip(fit.cells.group[~fit.cells.post], fit.cells.period[~fit.cells.post], strict=True))
+    assert all(
+        group_open[g, t]
+        for g, t in zip(fit.cells.group[~fit.cells.post], fit.cells.period[~fit.cells.post], strict=True)
+    )
+
+
+@configured("learn")
+def test_learn_mask_honoured_on_a_matched_panel(case: Configured) -> None:
+    panel = matched(world(case)[0])
+    learn = masks(panel)["controls"]
+    fit = fit_of(case, panel, learn=learn)
+    wild = panel.with_outcome(np.where(learn | panel.observed_after_start(), panel.y, 1e3 + panel.y**2))
+    close(cells_by_name(fit, panel), cells_by_name(fit_of(case, wild, learn=learn), wild), atol=1e-8)
 
 
 @configured("treated post")
@@ -190,12 +212,17 @@ def test_treated_outcomes_are_never_learned_from(case: Configured) -> None:
     """Other treated outcomes move the effects of their own group by as much, and nothing else."""
     panel, fit = world(case)
     own = panel.first == STARTS[0]
-    push = np.where(own[:, None] & panel.observed_after_start(), np.random.default_rng(4).normal(scale=9, size=panel.y.shape), 0)
+    push = np.where(
+        own[:, None] & panel.observed_after_start(), np.random.default_rng(4).normal(scale=9, size=panel.y.shape), 0
+    )
     other = panel.with_outcome(panel.y + push)
     mean = (panel.weight[own] @ push[own]) / panel.weight[own].sum()
     name = panel.group_names[int(panel.group[own][0])]
-    close(cells_by_name(fit, panel), cells_by_name(fit_of(case, other), other),
-          move=lambda group, period: mean[panel.periods.index(period)] if group == name else 0.0)
+    close(
+        cells_by_name(fit, panel),
+        cells_by_name(fit_of(case, other), other),
+        move=lambda group, period: mean[panel.periods.index(period)] if group == name else 0.0,
+    )
 
 
 @configured("own outcomes")
@@ -209,7 +236,8 @@ def test_a_unit_s_untreated_outcome_does_not_use_its_treated_outcomes(case: Conf
 
 @configured("duplicate donor")
 def test_duplicate_donor_harmless(case: Configured) -> None:
-    """A control unit is split in two halves of its weight. Few donors, so that the weights of a synthetic control are unique."""
+    """A control unit is split in two halves of its weight. Few donors, so that the weights of a synthetic control are
+    unique."""
     table = frame(controls=9 if case.covariates else 5)
     half = table["unit"] == "c01-0"
     split = table.assign(weight=np.where(half, table["weight"] / 2, table["weight"]))
@@ -227,7 +255,9 @@ def test_zero_weight_unit_droppable(case: Configured, weighting: str) -> None:
     weight = panel.weight.copy()
     weight[gone] = 0.0
     target = Target("event", weighting)  # type: ignore[arg-type]
-    light, without = (evaluate(case.estimator, other, target) for other in (replace(panel, weight=weight), panel.drop(gone)))
+    light, without = (
+        evaluate(case.estimator, other, target) for other in (replace(panel, weight=weight), panel.drop(gone))
+    )
     assert isinstance(light, Found) and isinstance(without, Found)
     assert light.effects.terms == without.effects.terms
     np.testing.assert_allclose(light.effects.estimate, without.effects.estimate, atol=EXACT)
@@ -239,7 +269,10 @@ def test_a_group_without_weight_is_not_estimated(case: Configured) -> None:
     panel, _ = world(case)
     late = panel.first == STARTS[1]
     fit = fit_of(case, replace(panel, weight=np.where(late, 0.0, panel.weight)))
-    close(cells_by_name(fit, panel), cells_by_name(fit_of(case, panel.drop(np.flatnonzero(late))), panel.drop(np.flatnonzero(late))))
+    close(
+        cells_by_name(fit, panel),
+        cells_by_name(fit_of(case, panel.drop(np.flatnonzero(late))), panel.drop(np.flatnonzero(late))),
+    )
 
 
 # Refusals -------------------------------------------------------------------------------------------------------------
@@ -302,145 +335,3 @@ def test_refuses_without_never_treated(case: Configured) -> None:
 def test_refuses_without_anyone_treated(case: Configured) -> None:
     panel, _ = world(case)
     refusal(case, panel.assign(np.full(len(panel.units), NEVER)))
-
-
-# Scores, surface, weights ---------------------------------------------------------------------------------------------
-
-
-@configured("mean zero", gives(Gives.SCORES))
-def test_scores_sum_to_zero(case: Configured) -> None:
-    panel, fit = world(case)
-    assert fit.cells.scores is not None
-    scores = fit.cells.scores.at(np.eye(len(fit.cells.effect)))
-    assert scores.shape == (len(panel.clusters), len(fit.cells.effect))
-    np.testing.assert_allclose(scores.sum(axis=0), 0, atol=EXACT)
-    assert (np.abs(scores).max(axis=0) > 1e-3).all()
-
-
-def distance(case: Configured, target: Target, copies: int) -> float:
-    """Largest difference between a unit's score and what its deletion does, relative to the largest score."""
-    table = frame(copies=copies)
-    panel = panel_of(table, case, cluster=False)
-    full = evaluate(case.estimator, panel, target)
-    assert isinstance(full, Found) and full.effects.scores is not None
-    rng = np.random.default_rng(0)
-    size = len(panel.units)
-    some = rng.choice(size, 27, replace=False)
-    away = []
-    for unit in some:
-        rest = evaluate(case.estimator, panel.drop([unit]), target)
-        assert isinstance(rest, Found) and rest.effects.terms == full.effects.terms
-        away.append((size - 1) / size * (full.effects.estimate - rest.effects.estimate) - full.effects.scores[unit])
-    return float((np.abs(away).max(axis=0) / np.abs(full.effects.scores).max(axis=0)).max())
-
-
-@configured("jackknife", gives(Gives.SCORES))
-@pytest.mark.parametrize("target", [Target("event"), Target("average"), Target("cohort", "resident"), Target("calendar")], ids=str)
-def test_scores_agree_with_the_jackknife_to_first_order(case: Configured, target: Target) -> None:
-    """The relative difference is O(1/N): four times the units, about a quarter of it."""
-    near, far = distance(case, target, 12), distance(case, target, 3)
-    assert near < 0.5 * far
-    assert near < 0.1
-
-
-@configured("surface", gives(Gives.SURFACE))
-@pytest.mark.parametrize("weighting", ["unit", "area", "resident"])
-def test_surface_matches_cells(case: Configured, weighting: str) -> None:
-    panel = Target("average", weighting).prepare(world(case)[0])  # type: ignore[arg-type]
-    fit = fit_of(case, panel)
-    assert fit.untreated is not None
-    gap = panel.y - fit.untreated
-    assert np.isnan(fit.untreated[~panel.treated]).all()
-    for group, period, effect, size in zip(fit.cells.group, fit.cells.period, fit.cells.effect, fit.cells.size, strict=True):
-        members = panel.group == group
-        assert panel.weight[members] @ gap[members, period] / panel.weight[members].sum() == pytest.approx(effect, abs=EXACT)
-        assert panel.weight[members].sum() == pytest.approx(size)
-
-
-@configured("weights", gives(Gives.WEIGHTS))
-@pytest.mark.parametrize("grouped", ["cohort", "area"])
-def test_weights_reproduce_the_effect(case: Configured, grouped: str) -> None:
-    panel = world(case)[0]
-    panel = panel.by_area() if grouped == "area" else panel
-    fit = fit_of(case, panel)
-    found = fit.weights
-    assert found is not None
-    np.testing.assert_allclose(found.unit.sum(axis=1), 1, atol=EXACT)
-    assert (found.unit >= 0).all() and (found.time >= 0).all()
-    assert (found.unit[:, ~panel.never] == 0).all()
-    for group, period, effect in zip(fit.cells.group, fit.cells.period, fit.cells.effect, strict=True):
-        row = found.groups.index(panel.group_names[group])
-        assert found.time[row].sum() == pytest.approx(1) or not found.time[row].any()
-        assert not found.time[row, int(panel.groups[group]) :].any()
-        members = panel.group == group
-        gap = panel.weight[members] @ panel.y[members] / panel.weight[members].sum() - found.unit[row] @ panel.y
-        assert gap[period] - found.time[row] @ gap == pytest.approx(effect, abs=EXACT)
-
-
-@configured("hold", gives(Gives.WEIGHTS))
-def test_held_weights_are_those_that_are_used(case: Configured) -> None:
-    panel, fit = world(case)
-    close(cells_by_name(fit, panel), cells_by_name(fit_of(case, panel, hold=fit.weights), panel))
-    # Other outcomes before the start: learned weights would move.
-    other = panel.with_outcome(panel.y + np.random.default_rng(5).normal(size=panel.y.shape))
-    held = fit_of(case, other, hold=fit.weights)
-    assert held.weights is not None and fit.weights is not None
-    np.testing.assert_allclose(held.weights.unit, fit.weights.unit, atol=EXACT)
-    np.testing.assert_allclose(held.weights.time, fit.weights.time, atol=EXACT)
-
-
-def solves(case: Configured) -> bool:
-    return bool(world(case)[1].trace)
-
-
-@configured("certificate", solves)
-def test_solver_certificate(case: Configured) -> None:
-    for trace in world(case)[1].trace:
-        assert trace.status == "optimal"
-        assert 0 <= trace.gap <= GAP
-
-
-@configured("objective", solves)
-def test_objective_not_worse_than_a_general_solver(case: Configured) -> None:
-    """The programs as the papers write them, given to clarabel; grouped by area, so that a trace is a program."""
-    panel = world(case)[0].by_area()
-    fit = fit_of(case, panel)
-    donors = panel.y[panel.never]
-    each = len(fit.trace) // len(panel.groups)
-    assert each in (1, 2)
-    for group in range(len(panel.groups)):
-        start, members = int(panel.groups[group]), panel.group == group
-        treated = panel.weight[members] @ panel.y[members, :start] / panel.weight[members].sum()
-        if each == 1:
-            programs = [(donors[:, :start].T, treated, 0.0)]
-        else:
-            before, after = donors[:, :start], donors[:, start:]
-            noise = np.diff(before, axis=1).std(ddof=1)
-            programs = [
-                (centred(before.T), centred(treated), start * (members.sum() * after.shape[1]) ** 0.5 * noise**2),
-                (centred(before), centred(after.mean(axis=1)), len(donors) * (1e-6 * noise) ** 2),
-            ]
-        for trace, (a, b, ridge) in zip(fit.trace[each * group : each * (group + 1)], programs, strict=True):
-            reference = general(a, b, ridge)
-            assert trace.objective <= reference * (1 + 1e-9) + 1e-12
-
-
-def centred(values: np.ndarray) -> np.ndarray:
-    return values - values.mean(axis=0)
-
-
-def general(a: np.ndarray, b: np.ndarray, ridge: float) -> float:
-    """Least value of |a w - b|^2 + ridge |w|^2 over the simplex, at the (feasible) point that clarabel gives."""
-    import clarabel
-    from scipy import sparse
-
-    count = a.shape[1]
-    quadratic = sparse.triu(sparse.csc_matrix(2 * (a.T @ a + ridge * np.eye(count))), format="csc")
-    constraints = sparse.csc_matrix(np.vstack([np.ones((1, count)), -np.eye(count)]))
-    settings = clarabel.DefaultSettings()
-    settings.verbose = False
-    cones = [clarabel.ZeroConeT(1), clarabel.NonnegativeConeT(count)]
-    answer = clarabel.DefaultSolver(quadratic, -2 * a.T @ b, constraints, np.r_[1.0, np.zeros(count)], cones, settings).solve()
-    w = np.maximum(np.array(answer.x), 0)
-    w /= w.sum()
-    return float(((a @ w - b) ** 2).sum() + ridge * w @ w)

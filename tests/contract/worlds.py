@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import pickle
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -47,20 +49,22 @@ def _options() -> Mapping[str, list[Configured]]:
             *(Configured(f"group-time, {m}", GroupTime(method=m, control="not-yet"), x) for m in ("dr", "ipw", "reg")),
         ],
         "synthetic-control": [Configured("synthetic-control", SyntheticControl())],
-        "synthetic-did": [Configured("synthetic-did", SyntheticDiD()), Configured("synthetic-did, fw", SyntheticDiD(solver="fw"))],
+        "synthetic-did": [
+            Configured("synthetic-did", SyntheticDiD()),
+            Configured("synthetic-did, fw", SyntheticDiD(solver="fw")),
+        ],
     }
 
 
 # A newly registered estimator joins with its defaults, without a line here.
 CONFIGURED: tuple[Configured, ...] = tuple(
-    configured
-    for name in ESTIMATORS
-    for configured in _options().get(name, [])
-    or [Configured(name, resolve(name)())]
+    configured for name in ESTIMATORS for configured in _options().get(name, []) or [Configured(name, resolve(name)())]
 )
 
 
-def frame(seed: int = 1, *, controls: int = 16, copies: int = 1, noise: float = 1.0, effect: float = 2.0) -> pd.DataFrame:
+def frame(
+    seed: int = 1, *, controls: int = 16, copies: int = 1, noise: float = 1.0, effect: float = 2.0
+) -> pd.DataFrame:
     """A long table: 8 areas of 1 or 2 units in 7 gemeenten, starting in 2004 and 2007; control units two to a gemeente;
     one unit that starts after the last period. `copies` repeats the design for panels of any size."""
     rng = np.random.default_rng(seed)
@@ -70,14 +74,25 @@ def frame(seed: int = 1, *, controls: int = 16, copies: int = 1, noise: float = 
         units = []
         for area in range(8):
             gemeente = f"T{max(area - 1, 0)}-{copy}"
-            units += [(f"a{area}{letter}-{copy}", f"area{area}-{copy}", gemeente, STARTS[area % 2]) for letter in "mn"[: 1 + area % 3 // 2]]
+            units += [
+                (f"a{area}{letter}-{copy}", f"area{area}-{copy}", gemeente, STARTS[area % 2])
+                for letter in "mn"[: 1 + area % 3 // 2]
+            ]
         units += [(f"c{number:02}-{copy}", None, f"C{number // 2}-{copy}", None) for number in range(controls)]
         units.append((f"late-{copy}", f"late-{copy}", f"L-{copy}", PERIODS + 3))
         for unit, area_name, gemeente, start in units:
             level, x, z = rng.normal(size=3)
             path = 2 * level + shock + 0.3 * x * np.arange(PERIODS) + noise * rng.normal(size=PERIODS)
-            fixed = {"unit": unit, "area": area_name, "gemeente": gemeente, "x": x, "z": z, "start": None if start is None else 2000 + start,
-                     "weight": rng.uniform(0.5, 2), "residents": rng.integers(500, 9000)}
+            fixed = {
+                "unit": unit,
+                "area": area_name,
+                "gemeente": gemeente,
+                "x": x,
+                "z": z,
+                "start": None if start is None else 2000 + start,
+                "weight": rng.uniform(0.5, 2),
+                "residents": rng.integers(500, 9000),
+            }
             for t in range(PERIODS):
                 treated = start is not None and t >= start
                 rows.append({**fixed, "year": 2000 + t, "y": path[t] + (effect if treated else 0.0)})
@@ -86,8 +101,16 @@ def frame(seed: int = 1, *, controls: int = 16, copies: int = 1, noise: float = 
 
 def panel_of(table: pd.DataFrame, configured: Configured | None = None, *, cluster: bool = True) -> Panel:
     return Panel.from_frame(
-        table, unit="unit", time="year", outcome="y", first_treated="start", area="area", weight="weight", residents="residents",
-        cluster="gemeente" if cluster else None, covariates=() if configured is None else configured.covariates,
+        table,
+        unit="unit",
+        time="year",
+        outcome="y",
+        first_treated="start",
+        area="area",
+        weight="weight",
+        residents="residents",
+        cluster="gemeente" if cluster else None,
+        covariates=() if configured is None else configured.covariates,
     )
 
 
@@ -100,13 +123,43 @@ def fit_of(configured: Configured, panel: Panel, **how: Any) -> Fit:
 def cells_by_name(fit: Fit, panel: Panel) -> dict[tuple[str, str], float]:
     """Effects by name of the group and label of the period."""
     names = panel.group_names
-    return {(names[group], panel.periods[period]): float(effect)
-            for group, period, effect in zip(fit.cells.group, fit.cells.period, fit.cells.effect, strict=True)}
+    return {
+        (names[group], panel.periods[period]): float(effect)
+        for group, period, effect in zip(fit.cells.group, fit.cells.period, fit.cells.effect, strict=True)
+    }
 
 
-def close(first: dict[tuple[str, str], float], second: dict[tuple[str, str], float], *, atol: float = 1e-9,
-          move: Callable[[str, str], float] = lambda group, period: 0.0, times: float = 1.0) -> None:
+def close(
+    first: dict[tuple[str, str], float],
+    second: dict[tuple[str, str], float],
+    *,
+    atol: float = 1e-9,
+    move: Callable[[str, str], float] = lambda group, period: 0.0,
+    times: float = 1.0,
+) -> None:
     """`second` has the same cells as `first`, each times `times` plus what `move` says."""
     assert first.keys() == second.keys()
     expected = [times * first[key] + move(*key) for key in first]
     np.testing.assert_allclose([second[key] for key in first], expected, atol=atol, rtol=0)
+
+
+@cache
+def world(case: Configured) -> tuple[Panel, Fit]:
+    panel = panel_of(frame(), case)
+    return panel, fit_of(case, panel)
+
+
+def rows_of(panel: Panel, prefix: str) -> np.ndarray:
+    return np.array([row for row, name in enumerate(panel.units) if name.startswith(prefix)])
+
+
+def contents(panel: Panel) -> bytes:
+    return pickle.dumps([getattr(panel, name) for name in panel.__slots__])
+
+
+def matched(panel: Panel) -> Panel:
+    """Every area compared with its own uneven mix of controls, half of the areas with those that rise more."""
+    mix = np.random.default_rng(0).uniform(size=(len(panel.areas), len(panel.units))) * panel.never
+    rise = panel.y[:, -1] - panel.y[:, 3]
+    mix[::2] *= rise > np.median(rise[panel.never])
+    return panel.with_pairs(mix)

@@ -53,8 +53,15 @@ def table(name: str) -> pd.DataFrame:
 
 
 def counties(data: str = "mpdta.csv", covariate: str = "none", **columns: str) -> Panel:
-    return Panel.from_frame(table(data), unit="countyreal", time="year", outcome="lemp", first_treated="first.treat",
-                            covariates=[] if covariate == "none" else [covariate], **columns)
+    return Panel.from_frame(
+        table(data),
+        unit="countyreal",
+        time="year",
+        outcome="lemp",
+        first_treated="first.treat",
+        covariates=[] if covariate == "none" else [covariate],
+        **columns,
+    )
 
 
 def found(estimator: GroupTime, panel: Panel, target: Target) -> tuple[Found, Uncertainty]:
@@ -80,8 +87,10 @@ def assert_all_as_in_r(panel: Panel, estimator: GroupTime, results: dict[str, An
 def assert_cells(answer: Found, expected: dict[str, Any], near: float) -> None:
     """Every ATT(g, t), its error, and the covariance of all of them; R's base cells have neither error nor content."""
     panel, cells = answer.panel, answer.fit.cells
-    place = {(int(panel.periods[int(cohort)]), int(panel.periods[period])): number
-             for number, (cohort, period) in enumerate(zip(cells.cohort, cells.period, strict=True))}
+    place = {
+        (int(panel.periods[int(cohort)]), int(panel.periods[period])): number
+        for number, (cohort, period) in enumerate(zip(cells.cohort, cells.period, strict=True))
+    }
     real = [number for number, error in enumerate(expected["se"]) if error is not None]
     order = [place.pop((expected["group"][number], expected["time"][number])) for number in real]
     assert place == {}, "cells that R does not have"
@@ -129,10 +138,13 @@ def test_errors_clustered_by_state(covariate: str) -> None:
     assert_all_as_in_r(panel, GroupTime(), results, EXACT if covariate == "none" else ITERATED)
 
 
-@pytest.mark.parametrize(("name", "covariate", "estimator", "near"), [
-    ("dr_nevertreated_lpop", "lpop", GroupTime(), ITERATED),
-    ("ipw_notyet_none", "none", GroupTime(control="not-yet", method="ipw"), EXACT),
-])
+@pytest.mark.parametrize(
+    ("name", "covariate", "estimator", "near"),
+    [
+        ("dr_nevertreated_lpop", "lpop", GroupTime(), ITERATED),
+        ("ipw_notyet_none", "none", GroupTime(control="not-yet", method="ipw"), EXACT),
+    ],
+)
 def test_sampling_weights(name: str, covariate: str, estimator: GroupTime, near: float) -> None:
     results = golden(f"did_mpdta_weights_{name}")["results"]
     assert_all_as_in_r(counties("mpdta_cluster.csv", covariate, weight="w"), estimator, results, near)
@@ -145,7 +157,9 @@ def test_every_influence_function() -> None:
     rows = [answer.panel.units.index(name) for name in results["inffunc"]["rownames"]]
     assert len(rows) == len(answer.panel.units) == 500
     # R keeps 15 digits of numbers up to 25: the same relative closeness as for the effects.
-    np.testing.assert_allclose(500 * cell_scores(answer)[rows], results["inffunc"]["matrix"], atol=25 * ITERATED, rtol=0)
+    np.testing.assert_allclose(
+        500 * cell_scores(answer)[rows], results["inffunc"]["matrix"], atol=25 * ITERATED, rtol=0
+    )
 
 
 def test_the_event_window_is_that_of_min_e_and_max_e() -> None:
@@ -155,7 +169,8 @@ def test_the_event_window_is_that_of_min_e_and_max_e() -> None:
 
 @pytest.mark.parametrize(("most", "first"), [(0, "-3"), (1, "-2")])
 def test_balanced_event_times_are_a_window_over_the_cohorts_that_reach_it(most: int, first: str) -> None:
-    """R's ``balance_e`` keeps the cohorts seen for `most` periods after the first; the errors do not know who else was there."""
+    """R's ``balance_e`` keeps the cohorts seen for `most` periods after the first; the errors do not know who else
+    was there."""
     panel = counties()
     short = panel.treated & (len(panel.periods) - 1 - panel.first < most)
     expected = golden("did_mpdta_aggte_options")["results"][f"balance_e{most}"]
@@ -163,14 +178,22 @@ def test_balanced_event_times_are_a_window_over_the_cohorts_that_reach_it(most: 
     assert_terms(*answer, expected, "mean", EXACT)
 
 
-@pytest.mark.parametrize(("method", "key"), [("reg", "reg_panel"), ("ipw", "ipw_hajek_panel"), ("dr", "drdid_trad_panel")])
+@pytest.mark.parametrize(
+    ("method", "key"), [("reg", "reg_panel"), ("ipw", "ipw_hajek_panel"), ("dr", "drdid_trad_panel")]
+)
 def test_two_periods_of_nsw(method: Any, key: str) -> None:
     """DRDID itself, seven covariates on very different scales: 425 experimental controls against 15,992 of the CPS."""
     expected = golden("drdid_nsw")["results"][key]
     frame = table("nsw_long_eval.csv.gz")
     frame = frame.assign(first=np.where(frame["experimental"] == 1, 1978, 0))
-    panel = Panel.from_frame(frame, unit="id", time="year", outcome="re", first_treated="first",
-                             covariates=["age", "educ", "black", "married", "nodegree", "hisp", "re74"])
+    panel = Panel.from_frame(
+        frame,
+        unit="id",
+        time="year",
+        outcome="re",
+        first_treated="first",
+        covariates=["age", "educ", "black", "married", "nodegree", "hisp", "re74"],
+    )
     answer, uncertainty = found(GroupTime(method=method), panel, Target("average"))
     # Dollars: relative closeness.
     assert answer.effects.estimate[0] == pytest.approx(expected["ATT"], rel=ITERATED)

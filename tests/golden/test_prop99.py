@@ -114,11 +114,21 @@ def test_synthetic_did_solved(panel: Panel, name: str) -> None:
     assert all(trace.status == "optimal" and trace.gap <= GAP for trace in fit.trace)
     donors, treated, before = split(panel)
     a, b = donors[:, :before].T, treated[:before]
-    omega = held_to(a - a.mean(axis=0), b - b.mean(), before * zetas["zeta_omega"] ** 2, unit_weights(fit),
-                    np.array(expected["omega"]))
+    omega = held_to(
+        a - a.mean(axis=0),
+        b - b.mean(),
+        before * zetas["zeta_omega"] ** 2,
+        unit_weights(fit),
+        np.array(expected["omega"]),
+    )
     a, b = donors[:, :before], donors[:, before:].mean(axis=1)
-    lam = held_to(a - a.mean(axis=0), b - b.mean(), len(b) * zetas["zeta_lambda"] ** 2, time_weights(fit, before),
-                  np.array(expected["lambda"]))
+    lam = held_to(
+        a - a.mean(axis=0),
+        b - b.mean(),
+        len(b) * zetas["zeta_lambda"] ** 2,
+        time_weights(fit, before),
+        np.array(expected["lambda"]),
+    )
     assert average(fit, panel) == pytest.approx(expected["estimate"], abs=omega + lam)
 
 

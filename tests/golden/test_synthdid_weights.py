@@ -45,8 +45,12 @@ def prop99() -> Prop99:
     reference = golden("synthdid_prop99")["results"]
     with shared("reference/data/california_prop99.csv").open(encoding="utf-8", newline="") as file:
         packs = {(row["State"], row["Year"]): float(row["PacksPerCapita"]) for row in csv.DictReader(file)}
-    y = np.array([[packs[state, year] for year in reference["times"]]
-                  for state in [*reference["controls"], reference["treated"]]])
+    y = np.array(
+        [
+            [packs[state, year] for year in reference["times"]]
+            for state in [*reference["controls"], reference["treated"]]
+        ]
+    )
     controls, before = reference["N0"], reference["T0"]
     return Prop99(y, controls, before, float(np.std(np.diff(y[:controls, :before], axis=1), ddof=1)))
 

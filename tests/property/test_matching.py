@@ -20,8 +20,10 @@ from tests.shared import golden, shared
 def made(seed: int, areas: int, units: int, width: int) -> dict[str, Any]:
     draw = np.random.default_rng(seed)
     return {
-        "areas_x": draw.normal(size=(areas, width)) + 0.5, "units_x": draw.normal(size=(units, width)),
-        "areas": [f"a{i}" for i in range(areas)], "units": [f"u{i:02d}" for i in range(units)],
+        "areas_x": draw.normal(size=(areas, width)) + 0.5,
+        "units_x": draw.normal(size=(units, width)),
+        "areas": [f"a{i}" for i in range(areas)],
+        "units": [f"u{i:02d}" for i in range(units)],
         "names": [f"x{i}" for i in range(width)],
     }
 
@@ -37,8 +39,14 @@ def matched(**asked: Any) -> Match:
 
 def test_one_covariate_by_hand() -> None:
     # Squares within the areas 10, 14: 8; within the donors 8, 10, 13, 20 (mean 12.75): 82.75; variance 90.75 / (6 - 2).
-    found = matched(areas_x=[[10.0], [14.0]], units_x=[[8.0], [10.0], [13.0], [20.0]], areas=["p", "q"],
-                    units=["a", "b", "c", "d"], names=["x"], ratio=2)
+    found = matched(
+        areas_x=[[10.0], [14.0]],
+        units_x=[[8.0], [10.0], [13.0], [20.0]],
+        areas=["p", "q"],
+        units=["a", "b", "c", "d"],
+        names=["x"],
+        ratio=2,
+    )
     assert found.scale == pytest.approx([np.sqrt(90.75 / 4)])
     np.testing.assert_array_equal(found.pairs, [[0.5, 0.5, 0, 0], [0, 0.5, 0.5, 0]])
     np.testing.assert_allclose(found.distance * found.scale, [[2, 0, 3, 10], [6, 4, 1, 6]])
@@ -67,16 +75,30 @@ def test_ties_go_by_name_and_the_caliper_is_in_standard_deviations() -> None:
 
 
 def test_exact_characteristics_and_areas_that_get_fewer() -> None:
-    found = matched(areas_x=[[0.0], [1.0]], units_x=[[0.1], [0.2], [5.0]], areas=["p", "q"], units=["a", "b", "c"],
-                    names=["x"], ratio=2, exact=(["stad", "dorp"], ["stad", "stad", "dorp"]))
+    found = matched(
+        areas_x=[[0.0], [1.0]],
+        units_x=[[0.1], [0.2], [5.0]],
+        areas=["p", "q"],
+        units=["a", "b", "c"],
+        names=["x"],
+        ratio=2,
+        exact=(["stad", "dorp"], ["stad", "stad", "dorp"]),
+    )
     np.testing.assert_array_equal(found.pairs, [[0.5, 0.5, 0], [0, 0, 1]])
     assert found.short == (("q", 1),)
 
 
 def test_without_replacement_first_places_come_before_second_ones() -> None:
     # Two donors for four places: nobody may stay empty while another has two, and p-a, q-b is the shorter way.
-    found = matched(areas_x=[[0.0], [2.0]], units_x=[[0.0], [0.1]], areas=["p", "q"], units=["a", "b"], names=["x"],
-                    ratio=2, replace=False)
+    found = matched(
+        areas_x=[[0.0], [2.0]],
+        units_x=[[0.0], [0.1]],
+        areas=["p", "q"],
+        units=["a", "b"],
+        names=["x"],
+        ratio=2,
+        replace=False,
+    )
     np.testing.assert_array_equal(found.pairs, [[1, 0], [0, 1]])
     assert found.short == (("p", 1), ("q", 1))
 
@@ -130,8 +152,14 @@ def test_the_order_of_rows_and_the_units_of_measurement_change_nothing(seed: int
         return
     draw = np.random.default_rng(seed + 1)
     rows, columns = draw.permutation(3), draw.permutation(12)
-    two = matched(areas_x=x["areas_x"][rows], units_x=x["units_x"][columns], areas=[x["areas"][i] for i in rows],
-                  units=[x["units"][i] for i in columns], names=x["names"], **asked)
+    two = matched(
+        areas_x=x["areas_x"][rows],
+        units_x=x["units_x"][columns],
+        areas=[x["areas"][i] for i in rows],
+        units=[x["units"][i] for i in columns],
+        names=x["names"],
+        **asked,
+    )
     np.testing.assert_array_equal(two.pairs, one.pairs[np.ix_(rows, columns)])
     three = matched(**x | {"areas_x": x["areas_x"] * [8.0, 0.25], "units_x": x["units_x"] * [8.0, 0.25]}, **asked)
     np.testing.assert_array_equal(three.pairs, one.pairs)
@@ -189,17 +217,17 @@ def test_area_means_are_weighted_by_size() -> None:
 
 def test_balance_by_hand() -> None:
     # Treated 4, 8: mean 6, variance 8. Pool 1, 3, 5, 7: mean 4, variance 20/3. Yardstick sqrt((8 + 20/3) / 2).
-    row, = balance([[4.0], [8.0]], [[1.0], [3.0], [5.0], [7.0]], [0, 0, 1, 1], ["x"])
+    (row,) = balance([[4.0], [8.0]], [[1.0], [3.0], [5.0], [7.0]], [0, 0, 1, 1], ["x"])
     yardstick = np.sqrt((8 + 20 / 3) / 2)
     assert (row.treated, row.pool, row.matched) == (6.0, 4.0, 6.0)
     assert row.smd_pool == pytest.approx(2 / yardstick)
     assert row.smd_matched == 0.0
     assert row.ratio_pool == pytest.approx(8 / (20 / 3))
     assert row.ratio_matched == pytest.approx(8 / 2)
-    single, = balance([[6.0]], [[1.0], [3.0], [5.0], [7.0]], [1, 0, 0, 0], ["x"])
+    (single,) = balance([[6.0]], [[1.0], [3.0], [5.0], [7.0]], [1, 0, 0, 0], ["x"])
     assert single.smd_matched == pytest.approx(5 / np.sqrt(20 / 3))
     assert single.ratio_pool is single.ratio_matched is None
-    flat, = balance([[6.0], [6.0]], [[1.0], [1.0]], [1, 1], ["x"])
+    (flat,) = balance([[6.0], [6.0]], [[1.0], [1.0]], [1, 1], ["x"])
     assert flat.smd_pool is None
     with pytest.raises(ValueError, match="not all 0"):
         balance([[6.0]], [[1.0]], [0.0], ["x"])
@@ -207,8 +235,16 @@ def test_balance_by_hand() -> None:
 
 # Against R ----------------------------------------------------------------------------------------------------------
 
-COLUMNS = {"age": "age", "educ": "educ", "raceblack": "black", "racehispan": "hispan", "married": "married",
-           "nodegree": "nodegree", "re74": "re74", "re75": "re75"}  # one race left out: the three sum to 1
+COLUMNS = {
+    "age": "age",
+    "educ": "educ",
+    "raceblack": "black",
+    "racehispan": "hispan",
+    "married": "married",
+    "nodegree": "nodegree",
+    "re74": "re74",
+    "re75": "re75",
+}  # one race left out: the three sum to 1
 
 
 def lalonde() -> dict[str, Any]:
@@ -221,8 +257,13 @@ def lalonde() -> dict[str, Any]:
     def table(some: list[dict[str, str]]) -> Any:
         return np.array([[float(row[name]) for name in COLUMNS.values()] for row in some])
 
-    return {"areas_x": table(treated), "units_x": table(control), "areas": [row["id"] for row in treated],
-            "units": [row["id"] for row in control], "names": list(COLUMNS)}
+    return {
+        "areas_x": table(treated),
+        "units_x": table(control),
+        "areas": [row["id"] for row in treated],
+        "units": [row["id"] for row in control],
+        "names": list(COLUMNS),
+    }
 
 
 def reference(name: str, x: dict[str, Any]) -> tuple[dict[str, Any], Any]:
@@ -263,8 +304,10 @@ def test_balance_agrees_with_matchit_and_cobalt() -> None:
     table = results["balance"]["table"]
     spreads = zip(table["SD.1.Un"], table["SD.0.Un"], strict=True)
     spread = dict(zip(results["balance"]["rownames"], spreads, strict=True))
-    for state, mean, smd, ratio in (("summary_all", "pool", "smd_pool", "ratio_pool"),
-                                    ("summary_matched", "matched", "smd_matched", "ratio_matched")):
+    for state, mean, smd, ratio in (
+        ("summary_all", "pool", "smd_pool", "ratio_pool"),
+        ("summary_matched", "matched", "smd_matched", "ratio_matched"),
+    ):
         for name, values in zip(results[state]["rows"], results[state]["values"], strict=True):
             if name not in rows:
                 continue

@@ -21,8 +21,14 @@ from impact.parallel import Parallel
 from impact.streams import Streams
 from impact.targets import Target
 
-ESTIMATORS = [DiD(), DiD(anticipation=1), GroupTime(), GroupTime(control="not-yet"), GroupTime(base="universal", anticipation=1),
-              GroupTime(control="not-yet", base="universal")]
+ESTIMATORS = [
+    DiD(),
+    DiD(anticipation=1),
+    GroupTime(),
+    GroupTime(control="not-yet"),
+    GroupTime(base="universal", anticipation=1),
+    GroupTime(control="not-yet", base="universal"),
+]
 NEAR = 1e-9  # outcomes up to 1e3 in size, and a subtraction
 
 
@@ -47,13 +53,27 @@ def panels(draw: st.DrawFn) -> Panel:
     weight[rng.uniform(size=count) < 0.1] = 0.0
     weight[[0, -1, -2]] = 1.0
     names = tuple(f"u{row}" for row in range(count))
-    y = rng.normal(size=(count, 1)) + rng.normal(size=(count, length)).cumsum(axis=1) + draw(st.sampled_from([0.0, 1e3]))
-    base = Panel(
-        y=y, first=np.full(count, NEVER), units=names, periods=tuple(f"t{t}" for t in range(length)), cluster=cluster,
-        clusters=tuple(f"g{number}" for number in range(clusters)), area=np.full(count, -1), areas=(), weight=weight,
-        group=np.full(count, -1), residents=rng.uniform(100, 9000, count),
+    y = (
+        rng.normal(size=(count, 1))
+        + rng.normal(size=(count, length)).cumsum(axis=1)
+        + draw(st.sampled_from([0.0, 1e3]))
     )
-    panel = base.assign(first, np.concatenate([area, np.full(controls, -1)]), tuple(f"A{number}" for number in range(areas)))
+    base = Panel(
+        y=y,
+        first=np.full(count, NEVER),
+        units=names,
+        periods=tuple(f"t{t}" for t in range(length)),
+        cluster=cluster,
+        clusters=tuple(f"g{number}" for number in range(clusters)),
+        area=np.full(count, -1),
+        areas=(),
+        weight=weight,
+        group=np.full(count, -1),
+        residents=rng.uniform(100, 9000, count),
+    )
+    panel = base.assign(
+        first, np.concatenate([area, np.full(controls, -1)]), tuple(f"A{number}" for number in range(areas))
+    )
     return panel.take(rng.permutation(count))
 
 
@@ -63,8 +83,10 @@ def cells(estimator: Any, panel: Panel) -> dict[tuple[str, str], float] | None:
 
 
 def named(found: Any, panel: Panel) -> dict[tuple[str, str], float]:
-    return {(panel.group_names[group], panel.periods[period]): effect
-            for group, period, effect in zip(found.group, found.period, found.effect, strict=True)}
+    return {
+        (panel.group_names[group], panel.periods[period]): effect
+        for group, period, effect in zip(found.group, found.period, found.effect, strict=True)
+    }
 
 
 @pytest.mark.parametrize("estimator", ESTIMATORS, ids=str)
@@ -97,7 +119,9 @@ def test_sums_by_hand_and_parts_that_add_up(panel: Panel, weighting: Any) -> Non
         assert moments.count[stratum] == (panel.weight[rows] > 0).sum()
         assert moments.weight[stratum] == pytest.approx(panel.weight[rows].sum())
         if moments.count[stratum]:
-            np.testing.assert_allclose(moments.mean[stratum], np.average(panel.y[rows], axis=0, weights=panel.weight[rows]), rtol=1e-9)
+            np.testing.assert_allclose(
+                moments.mean[stratum], np.average(panel.y[rows], axis=0, weights=panel.weight[rows]), rtol=1e-9
+            )
     assert moments.part_count.sum() == moments.count.sum()
     np.testing.assert_allclose(moments.part_total.sum(axis=0), moments.total.sum(axis=0), atol=NEAR)
     np.testing.assert_allclose(moments.part_weight.sum(), moments.weight.sum())
@@ -153,7 +177,14 @@ def area_over_two() -> Panel:
     first = np.where(area >= 0, 2.0 + area % 2, NEVER)
     names = tuple(f"u{row:02}" for row in range(count))
     return Panel(
-        y=rng.normal(size=(count, 5)), first=first, units=names, periods=("1", "2", "3", "4", "5"), cluster=cluster,
-        clusters=tuple(f"g{number}" for number in range(12)), area=area, areas=tuple("ABCDEF"), weight=rng.uniform(1, 2, count),
+        y=rng.normal(size=(count, 5)),
+        first=first,
+        units=names,
+        periods=("1", "2", "3", "4", "5"),
+        cluster=cluster,
+        clusters=tuple(f"g{number}" for number in range(12)),
+        area=area,
+        areas=tuple("ABCDEF"),
+        weight=rng.uniform(1, 2, count),
         group=np.where(area >= 0, area % 2, -1),
     )

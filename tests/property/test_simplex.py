@@ -46,9 +46,14 @@ def build(seed: int, shape: str, periods: int, donors: int, ridge: float, price:
 
 
 problems = st.builds(
-    build, st.integers(0, 2**32 - 1), st.sampled_from(SHAPES), st.sampled_from([1, 2, 3, 8, 25]),
-    st.sampled_from([1, 2, 3, 8, 40]), st.sampled_from([0.0, 0.0, 1e-12, 1e-8, 1e-4, 0.1, 10.0, 1e4]),
-    st.sampled_from([0.0, 0.0, 0.1, 10.0]))
+    build,
+    st.integers(0, 2**32 - 1),
+    st.sampled_from(SHAPES),
+    st.sampled_from([1, 2, 3, 8, 25]),
+    st.sampled_from([1, 2, 3, 8, 40]),
+    st.sampled_from([0.0, 0.0, 1e-12, 1e-8, 1e-4, 0.1, 10.0, 1e4]),
+    st.sampled_from([0.0, 0.0, 0.1, 10.0]),
+)
 plain = settings(max_examples=250, deadline=None, derandomize=True)
 
 
@@ -92,8 +97,9 @@ def least_norm_by_clarabel(a: Float2, b: Float1) -> Float1:
     options.verbose = False
     options.tol_gap_abs = options.tol_gap_rel = options.tol_feas = 1e-12
     cones = [clarabel.ZeroConeT(periods + 1), clarabel.NonnegativeConeT(donors)]
-    found = clarabel.DefaultSolver(sparse.csc_array(np.eye(donors)), np.zeros(donors), rows,
-                                   np.r_[b, 1.0, np.zeros(donors)], cones, options)
+    found = clarabel.DefaultSolver(
+        sparse.csc_array(np.eye(donors)), np.zeros(donors), rows, np.r_[b, 1.0, np.zeros(donors)], cones, options
+    )
     return np.asarray(found.solve().x, dtype=np.float64)
 
 
@@ -134,9 +140,17 @@ def test_certified_and_never_worse_than_clarabel(problem: Problem) -> None:
 
 
 @settings(max_examples=80, deadline=None, derandomize=True)
-@given(st.builds(build, st.integers(0, 2**32 - 1), st.sampled_from(["normal", "integer", "inside", "equal"]),
-                 st.sampled_from([1, 2, 3, 5]), st.sampled_from([1, 2, 3, 4]), st.sampled_from([0.0, 0.1, 10.0]),
-                 st.sampled_from([0.0, 1.0])))
+@given(
+    st.builds(
+        build,
+        st.integers(0, 2**32 - 1),
+        st.sampled_from(["normal", "integer", "inside", "equal"]),
+        st.sampled_from([1, 2, 3, 5]),
+        st.sampled_from([1, 2, 3, 4]),
+        st.sampled_from([0.0, 0.1, 10.0]),
+        st.sampled_from([0.0, 1.0]),
+    )
+)
 def test_equals_the_best_of_all_faces(problem: Problem) -> None:
     assert run(problem).objective == pytest.approx(by_enumeration(problem), abs=1e-9 * size(problem))
 
@@ -243,12 +257,20 @@ def test_frank_wolfe_comes_near_and_says_how_near() -> None:
     assert near.weights.sum() == pytest.approx(1.0)
 
 
-@pytest.mark.parametrize(("change", "says"), [
-    ({"b": [1.0]}, "b has shape"), ({"linear": [1.0]}, "linear has shape"), ({"a": np.ones((2, 0))}, "no column"),
-    ({"a": np.ones((0, 2)), "b": []}, "no row"),
-    ({"ridge": -1.0}, "ridge is"), ({"ridge": np.nan}, "ridge is"), ({"a": [[1.0, np.nan], [0.0, 1.0]]}, "finite"),
-    ({"start": [-1.0, 2.0]}, "start must be"), ({"start": [1.0]}, "start has shape"),
-])
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ({"b": [1.0]}, "b has shape"),
+        ({"linear": [1.0]}, "linear has shape"),
+        ({"a": np.ones((2, 0))}, "no column"),
+        ({"a": np.ones((0, 2)), "b": []}, "no row"),
+        ({"ridge": -1.0}, "ridge is"),
+        ({"ridge": np.nan}, "ridge is"),
+        ({"a": [[1.0, np.nan], [0.0, 1.0]]}, "finite"),
+        ({"start": [-1.0, 2.0]}, "start must be"),
+        ({"start": [1.0]}, "start has shape"),
+    ],
+)
 def test_bad_input_is_named(change: dict[str, object], says: str) -> None:
     given_ = {"a": np.eye(2), "b": np.ones(2), **change}
     with pytest.raises(ValueError, match=says):
