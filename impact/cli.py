@@ -86,9 +86,13 @@ def run(
 
     with Bar() as progress:
         bundle = run_study(read_study(study), data=data or [], out=out, workers=workers, progress=progress)
-    for file in sorted(bundle.path.glob("*")):
-        if file.is_file():
-            typer.echo(file)
+    for name in (
+        *sorted(file.name for file in bundle.path.glob("report*.html")),
+        "results.json",
+        "tidy.csv",
+        "manifest.json",
+    ):
+        typer.echo(bundle.path / name)
     typer.echo(_verdict(bundle.outcomes), err=True)
     return FINDINGS if bundle.findings else COMPLETED
 
