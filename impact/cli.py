@@ -221,7 +221,9 @@ def estimate(
         typer.echo(str(result), err=True)
         return NO_NUMBER
     typer.echo(_records(result.tidy()) if as_json else result.summary())
-    refused = isinstance(result.uncertainty, Refused) or any(result.uncertainty.refused)
+    refused = isinstance(result.uncertainty, Refused) or any(
+        reason is not None for reason in result.uncertainty.refused
+    )
     return FINDINGS if refused else COMPLETED
 
 

@@ -232,9 +232,9 @@ def _panel(spec: Specification, loaded: Loaded, series: Series, inside: dict[str
     clusters = tuple(sorted(set(labels)))
     number = {name: place for place, name in enumerate(clusters)}
     residents = loaded.units.number(spec.data.units.columns.residents if spec.data.units else None, units)
-    unknown = [unit for unit, count in zip(units, residents, strict=True) if unit in inside and not count > 0]
+    unknown = [unit for unit, count in zip(units, residents, strict=True) if unit in inside and not np.isfinite(count)]
     if unknown and spec.target.every == "resident":
-        message = f"the residents of {', '.join(unknown[:8])} are unknown or none."
+        message = f"the residents of {', '.join(unknown[:8])} are unknown."
         hint = "Complete the column of residents in the units table, or count every area or unit once."
         raise DataError(Problem("DATA-133", message, hint, spec.data.units.file if spec.data.units else ""))
     panel = Panel(
