@@ -12,7 +12,6 @@ from impact.estimators.registry import resolve as resolve_estimator
 from impact.evidence.result import Result
 from impact.inference.protocol import Inference, evaluate
 from impact.inference.registry import resolve as resolve_inference
-from impact.inference.support import support
 from impact.panel import Panel, Weighting
 from impact.parallel import Parallel, one_thread
 from impact.streams import Streams
@@ -82,7 +81,6 @@ def estimate(
         uncertainty,
         chosen.name,
         how.name,
-        support(chosen.name, how.name),
         seed,
     )
 

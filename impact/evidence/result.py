@@ -10,6 +10,7 @@ import numpy as np
 from impact.cells import Fit
 from impact.errors import Refused
 from impact.inference.protocol import Uncertainty
+from impact.inference.support import status
 from impact.panel import Panel
 from impact.targets import Effects, Target
 
@@ -57,8 +58,6 @@ class Result:
         A refusal leaves the estimates standing, without interval or p-value.
     method, inference : str
         Names of the estimator and the inference.
-    support : str
-        Whether this pair is known to hold its level: sized, conservative or unsized.
     seed : int
     """
 
@@ -69,7 +68,6 @@ class Result:
     uncertainty: Uncertainty | Refused
     method: str
     inference: str
-    support: str
     seed: int
 
     def tidy(self) -> pd.DataFrame:
@@ -113,9 +111,7 @@ class Result:
     def status(self, term: int) -> str:
         """ "ok", "unsized", or why the term has no interval."""
         refused = self.uncertainty if isinstance(self.uncertainty, Refused) else self.uncertainty.refused[term]
-        if refused is not None:
-            return f"refused: {refused.because}"
-        return "ok" if self.support in ("sized", "conservative") else self.support
+        return status(self.method, self.inference, refused)
 
     def weights(self) -> pd.DataFrame:
         """Unit weights in long form: group, unit, weight; empty without weights. Weights of 0 are left out."""

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from impact.evidence.comparison import balance, columns, count, course, design, fact_table
 from impact.evidence.document import Block, Cell, Code, Foreign, Paragraph, Points, Section, Table
 from impact.evidence.front import check_title
-from impact.evidence.language import Texts, number, p_value, significant
+from impact.evidence.language import Texts, listed, number, p_value, significant
 from impact.evidence.reading import interval, opening, printed, reason, value, with_unit
 from impact.evidence.record import Evidence, Second, Variant
 from impact.inference.support import support
@@ -134,10 +134,21 @@ def _others(evidence: Evidence, say: Texts) -> list[Block]:
                 say("alternative.caption", unit=evidence.unit),
                 columns("alternative", "name why same value interval areas", "value areas", say),
                 rows,
-                say("alternative.note"),
+                " ".join([say("alternative.note"), *_unsized(evidence, say)]),
             )
         )
     return blocks
+
+
+def _unsized(evidence: Evidence, say: Texts) -> list[str]:
+    """A warning that names the alternatives whose interval may not hold its level."""
+    names = [
+        variant.name
+        for variant in evidence.alternatives
+        if variant.estimate.low is not None
+        and support(variant.estimate.method, variant.estimate.inference) not in ("sized", "conservative")
+    ]
+    return [say("alternative.unsized", names=listed(names, say.language))] if names else []
 
 
 def _weighting(variant: Variant, evidence: Evidence, say: Texts) -> tuple[Cell, ...]:

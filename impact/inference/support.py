@@ -9,7 +9,9 @@ from __future__ import annotations
 
 from typing import Literal
 
-__all__ = ["Support", "support"]
+from impact.errors import Refused
+
+__all__ = ["Support", "status", "support"]
 
 Support = Literal["sized", "conservative", "unsized", "refused"]
 
@@ -24,3 +26,11 @@ _TABLE: dict[tuple[str, str], Support] = {
 def support(estimator: str, inference: str) -> Support:
     """What is known of the pair."""
     return _TABLE.get((estimator, inference), "unsized")
+
+
+def status(estimator: str, inference: str, refused: Refused | None) -> str:
+    """ "ok", "unsized", or why there is no interval: the word that stands beside every number."""
+    if refused is not None:
+        return f"refused: {refused.because}"
+    known = support(estimator, inference)
+    return "ok" if known in ("sized", "conservative") else known

@@ -13,6 +13,7 @@ from impact.errors import DataError, Problem, WriteError
 from impact.evidence.record import Estimate, Evidence
 from impact.evidence.result import COLUMNS
 from impact.files import folder, sha256, write
+from impact.inference.support import status
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -92,7 +93,7 @@ def _row(evidence: Evidence, role: str, name: str, same: bool, estimate: Estimat
         "clusters": estimate.clusters,
         "method": estimate.method,
         "unit": evidence.unit,
-        "status": "ok" if estimate.refused is None else f"refused: {estimate.refused.because}",
+        "status": status(estimate.method, estimate.inference, estimate.refused),
         "inference": estimate.inference,
     }
 
