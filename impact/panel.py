@@ -137,7 +137,7 @@ class Panel:
         _, heads = np.unique(self.group[inside], return_index=True)
         return tuple(self.areas[self.area[inside[head]]] for head in heads)
 
-    def observed_after_start(self) -> Bool2:
+    def treated_cells(self) -> Bool2:
         """(N, T) the cells in which a unit is treated; nothing about Y(0) may be learned there."""
         return np.asarray(np.arange(len(self.periods))[None, :] >= self.first[:, None])
 

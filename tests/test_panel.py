@@ -143,7 +143,7 @@ def test_a_unit_treated_after_the_last_period_is_neither_treated_nor_never_treat
     np.testing.assert_array_equal(panel.treated, [True, False, False, False])
     np.testing.assert_array_equal(panel.never, [False, False, True, True])
     np.testing.assert_array_equal(panel.group, [0, -1, -1, -1])
-    assert not panel.observed_after_start()[1].any()
+    assert not panel.treated_cells()[1].any()
 
 
 @pytest.mark.parametrize("kind", [int, float, bool, "boolean", str])

@@ -58,7 +58,8 @@ def focus_areas(spec: Specification, loaded: Loaded) -> tuple[FocusArea, ...]:
     numbers = np.logical_or.reduce([np.isfinite(series.raw).any(axis=1) for series in loaded.series])
     with_number = {region for region, has in zip(loaded.regions, numbers, strict=True) if has}
     found = []
-    for area, strict in _declared(spec, loaded):
+    declared = list(_declared(spec, loaded))
+    for area, strict in declared:
         absent = [code for code in area.units if code not in known]
         if strict and absent:
             hint = "Check the codes and their year; a code can have been withdrawn or re-used."
@@ -100,7 +101,7 @@ def focus_areas(spec: Specification, loaded: Loaded) -> tuple[FocusArea, ...]:
             )
         early = "already-treated|" + start if start <= loaded.periods[0] else ""
         found.append(replace(area, units=present, start=start, left_out=early))
-    problems += _outside(spec, loaded, {unit for area in found for unit in area.units})
+    problems += _outside(spec, loaded, {unit for area, _ in declared for unit in area.units})
     raise_all(problems, DataError)
     if all(area.left_out for area in found):
         raise DataError(

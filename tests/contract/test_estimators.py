@@ -104,7 +104,7 @@ def test_unit_level_shift(case: Configured) -> None:
 @configured("constant effect")
 def test_constant_effect_added(case: Configured) -> None:
     panel, fit = world(case)
-    more = panel.with_outcome(panel.y + 5.0 * panel.observed_after_start())
+    more = panel.with_outcome(panel.y + 5.0 * panel.treated_cells())
     close(
         cells_by_name(fit, panel),
         cells_by_name(fit_of(case, more), more),
@@ -120,7 +120,7 @@ def test_noise_free_parallel_trends(case: Configured) -> None:
     level = np.random.default_rng(6).uniform(-1, 1, size=(len(panel.units), 1))
     level[panel.never, 0] = np.linspace(-3, 3, panel.never.sum())
     course = np.sin(np.arange(PERIODS))
-    exact = panel.with_outcome(level + course + 2.0 * panel.observed_after_start())
+    exact = panel.with_outcome(level + course + 2.0 * panel.treated_cells())
     fit = fit_of(case, exact)
     np.testing.assert_allclose(fit.cells.effect, np.where(fit.cells.post, 2.0, 0.0), atol=1e-8)
 
@@ -187,7 +187,7 @@ def test_learn_mask_honoured(case: Configured, which: str) -> None:
     panel, _ = world(case)
     learn = masks(panel)[which]
     fit = fit_of(case, panel, learn=learn)
-    wild = panel.with_outcome(np.where(learn | panel.observed_after_start(), panel.y, 1e3 + panel.y**2))
+    wild = panel.with_outcome(np.where(learn | panel.treated_cells(), panel.y, 1e3 + panel.y**2))
     assert (wild.y != panel.y).any()
     again = fit_of(case, wild, learn=learn)
     close(cells_by_name(fit, panel), cells_by_name(again, wild), atol=1e-8)
@@ -203,7 +203,7 @@ def test_learn_mask_honoured_on_a_matched_panel(case: Configured) -> None:
     panel = matched(world(case)[0])
     learn = masks(panel)["controls"]
     fit = fit_of(case, panel, learn=learn)
-    wild = panel.with_outcome(np.where(learn | panel.observed_after_start(), panel.y, 1e3 + panel.y**2))
+    wild = panel.with_outcome(np.where(learn | panel.treated_cells(), panel.y, 1e3 + panel.y**2))
     close(cells_by_name(fit, panel), cells_by_name(fit_of(case, wild, learn=learn), wild), atol=1e-8)
 
 
@@ -213,7 +213,7 @@ def test_treated_outcomes_are_never_learned_from(case: Configured) -> None:
     panel, fit = world(case)
     own = panel.first == STARTS[0]
     push = np.where(
-        own[:, None] & panel.observed_after_start(), np.random.default_rng(4).normal(scale=9, size=panel.y.shape), 0
+        own[:, None] & panel.treated_cells(), np.random.default_rng(4).normal(scale=9, size=panel.y.shape), 0
     )
     other = panel.with_outcome(panel.y + push)
     mean = (panel.weight[own] @ push[own]) / panel.weight[own].sum()
@@ -228,7 +228,7 @@ def test_treated_outcomes_are_never_learned_from(case: Configured) -> None:
 @configured("own outcomes")
 def test_a_unit_s_untreated_outcome_does_not_use_its_treated_outcomes(case: Configured) -> None:
     panel, fit = world(case)
-    push = np.where(panel.observed_after_start(), np.random.default_rng(4).normal(scale=9, size=panel.y.shape), 0)
+    push = np.where(panel.treated_cells(), np.random.default_rng(4).normal(scale=9, size=panel.y.shape), 0)
     again = fit_of(case, panel.with_outcome(panel.y + push))
     assert fit.untreated is not None and again.untreated is not None
     np.testing.assert_allclose(again.untreated, fit.untreated, atol=EXACT, rtol=0)

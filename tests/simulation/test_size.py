@@ -118,7 +118,7 @@ def rates(estimator: Any, weighting: Any, world: World, worlds: int) -> Rates:
             rejected[name].append(bool(given.p_value[0] <= 0.05))
             found[name] = given
         estimates.append(full.effects.estimate[0])
-        with_effect = panel.with_outcome(y + EFFECT * panel.observed_after_start())
+        with_effect = panel.with_outcome(y + EFFECT * panel.treated_cells())
         interval = ClusterJackknife().run(estimator, with_effect, target, streams=Streams(number), parallel=Parallel())
         assert isinstance(interval, Uncertainty)
         covered.append(bool(interval.low[0] <= EFFECT <= interval.high[0]))
