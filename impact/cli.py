@@ -24,6 +24,13 @@ __all__ = ["app", "main"]
 
 COMPLETED, FINDINGS, BAD_INPUT, NO_NUMBER, NOT_WRITTEN, INTERRUPTED = 0, 1, 2, 3, 4, 130
 
+_OWN = ("estimator", "target", "weighting", "inference", "level", "seed", "workers")  # options, so not for --set
+_KINDS: dict[type, tuple[Callable[[str], Any], str]] = {
+    int: (int, "a whole number"),
+    float: (float, "a number"),
+    str: (str, "a word"),
+}
+
 app = typer.Typer(
     add_completion=False,
     no_args_is_help=True,
@@ -191,7 +198,7 @@ def estimate(
     from impact.panel import Panel
     from impact.parallel import Bar, Parallel
 
-    frame = _long_table(file, {outcome, *([se] if se else []), *_split(covariates)})
+    frame = _long_table(file, {outcome, *filter(None, (se, residents, weight)), *_split(covariates)})
     panel = Panel.from_frame(
         frame,
         unit=unit,
@@ -215,7 +222,7 @@ def estimate(
             level=level,
             seed=seed,
             parallel=Parallel(workers, progress),
-            **_options(options or []),
+            **_options(options or [], estimator, inference),
         )
     if isinstance(result, Refused):
         typer.echo(str(result), err=True)
@@ -243,28 +250,43 @@ def _split(names: str) -> tuple[str, ...]:
     return tuple(name.strip() for name in names.split(",") if name.strip())
 
 
-def _options(given: list[str]) -> dict[str, Any]:
-    """``key=value`` pairs; a value is a whole number, a number, or text."""
+def _options(given: list[str], estimator: str, inference: str) -> dict[str, Any]:
+    """``key=value`` pairs; a value is read as the kind its parameter has; unknown keys are left to the facade."""
+    from dataclasses import fields
+
     from impact.errors import Problem, UsageError, raise_all
+    from impact.estimators.registry import resolve as resolve_estimator
+    from impact.inference.registry import resolve as resolve_inference
 
-    raise_all(
-        [
-            Problem("USAGE-007", f"--set {item!r} is not key=value", "such as --set control=not-yet")
-            for item in given
-            if "=" not in item
-        ],
-        UsageError,
-    )
-    return {key.strip(): _scalar(value.strip()) for key, _, value in (item.partition("=") for item in given)}
+    makers: tuple[Any, ...] = (resolve_estimator(estimator), resolve_inference(inference))
+    standard = {field.name: field.default for maker in makers for field in fields(maker)}
+    read: dict[str, Any] = {}
+    problems = []
+    for item in given:
+        key, sign, text = (part.strip() for part in item.partition("="))
+        if not sign:
+            why = "is not key=value"
+        elif key in _OWN:
+            why = f"has an option of its own: --{key}"
+        elif key in read:
+            why = "is given for the second time"
+        else:
+            why, read[key] = _read(text, standard.get(key, ""))
+        if why:
+            problems.append(Problem("USAGE-007", f"--set {item!r} {why}", "such as --set control=not-yet"))
+    raise_all(problems, UsageError)
+    return read
 
 
-def _scalar(text: str) -> int | float | str:
-    for kind in (int, float):
-        try:
-            return kind(text)
-        except ValueError:
-            continue
-    return text
+def _read(text: str, standard: object) -> tuple[str, Any]:
+    """Why a text cannot be a value of the kind of `standard` ("" when it can), and the value."""
+    if type(standard) not in _KINDS:
+        return "can only be given in Python", None
+    read, kind = _KINDS[type(standard)]
+    try:
+        return "", read(text)
+    except ValueError:
+        return f"must be {kind}; standard is {standard}", None
 
 
 def _long_table(file: Path, numbers: set[str]) -> pd.DataFrame:
@@ -276,7 +298,8 @@ def _long_table(file: Path, numbers: set[str]) -> pd.DataFrame:
     table = read_table(file, file=str(file))
     if not isinstance(table, Table):
         raise DataError(table)
-    frame = table.frame.copy()
+    # Row numbers as a spreadsheet counts them, for the messages.
+    frame = table.frame.set_axis(table.rows, axis=0)
     problems: list[Problem] = []
     for name in sorted(numbers & set(frame.columns)):
         read = read_values(frame[name])
@@ -312,10 +335,12 @@ def _verdict(outcomes: Sequence[Evidence]) -> str:
 
 
 def _records(table: pd.DataFrame) -> str:
-    """JSON records with every digit; null for not-a-number."""
+    """JSON records with every digit; null for what is no finite number."""
     import json
+    import math
 
     rows = [
-        {name: None if value != value else value for name, value in row.items()} for row in table.to_dict("records")
+        {name: None if isinstance(value, float) and not math.isfinite(value) else value for name, value in row.items()}
+        for row in table.to_dict("records")
     ]
     return json.dumps(rows, ensure_ascii=False, indent=1, allow_nan=False)

@@ -148,7 +148,9 @@ def test_a_panel_that_turns_out_to_have_one_period(project: Project) -> None:
     assert "The table has 2022" in said
 
 
-@pytest.mark.parametrize("content", [b"", b"\x00\x01\x02" * 1000, b"\x89PNG\r\n" * 100, b"region;period;vsv;deelnemers\n"])
+@pytest.mark.parametrize(
+    "content", [b"", b"\x00\x01\x02" * 1000, b"\x89PNG\r\n" * 100, b"region;period;vsv;deelnemers\n"]
+)
 def test_no_table_at_all(project: Project, content: bytes) -> None:
     project.outcomes.write_bytes(content)
     ended = project.run()
@@ -230,7 +232,9 @@ def test_a_caliper_that_leaves_an_area_alone(project: Project) -> None:
 
 def test_residents_that_must_weigh_but_are_unknown(project: Project) -> None:
     project.change(project.study, ("size: [inwoners]", "size: [adres_dichtheid]"), ("every: area", "every: resident"))
-    project.change(project.units, ("wijk 01;GM9001;leeuwarden-oost;2022;11154", "wijk 01;GM9001;leeuwarden-oost;2022;x"))
+    project.change(
+        project.units, ("wijk 01;GM9001;leeuwarden-oost;2022;11154", "wijk 01;GM9001;leeuwarden-oost;2022;x")
+    )
     assert "WK900101" in refused(project, "DATA-133")
 
 
@@ -246,7 +250,9 @@ def test_an_alternative_that_cannot_be_stops_the_run_before_anything_is_estimate
 # --- the command ------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("arguments", [["run", "S", "--otu", "x"], ["rnu", "S"], ["run"], ["run", "S", "--workers", "0"]])
+@pytest.mark.parametrize(
+    "arguments", [["run", "S", "--otu", "x"], ["rnu", "S"], ["run"], ["run", "S", "--workers", "0"]]
+)
 def test_a_command_that_cannot_be_understood(project: Project, arguments: list[str]) -> None:
     ended = impact(*(str(project.study) if word == "S" else word for word in arguments))
     assert (ended.code, ended.out) == (2, "")

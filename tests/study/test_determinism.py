@@ -79,7 +79,9 @@ def write_again(old: Bundle, rendered: tuple[dict[str, str], dict[str, str]]) ->
 
 
 @contextmanager
-def failing(monkeypatch: pytest.MonkeyPatch, owner: Any, name: str, at: int, error: BaseException) -> Iterator[list[int]]:
+def failing(
+    monkeypatch: pytest.MonkeyPatch, owner: Any, name: str, at: int, error: BaseException
+) -> Iterator[list[int]]:
     """The call number `at` of a function fails; gives the number of calls so far."""
     real, calls = getattr(owner, name), [0]
 
@@ -142,11 +144,10 @@ def test_a_failure_at_any_operation_leaves_the_old_or_the_new_bundle(
 def test_an_interrupt_just_after_a_rename_leaves_a_whole_bundle(
     old: Bundle, rendered: tuple[dict[str, str], dict[str, str]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    before, real = tree(old.path), Path.replace
+    before, real, folders, stop = tree(old.path), Path.replace, 0, 0
     write_again(old, rendered)
     after = tree(old.path)
     write_bundle(old.path, old.outcomes, {"report.html": "old"}, {"old.svg": "<svg/>"}, {})
-    folders = 0
 
     def late(path: Path, target: Path) -> Path:
         nonlocal folders
@@ -157,8 +158,9 @@ def test_an_interrupt_just_after_a_rename_leaves_a_whole_bundle(
             raise KeyboardInterrupt
         return target
 
-    for stop, expected in ((1, before), (2, after)):  # the old one put aside; the new one in its place
-        folders = 0
+    # First the old one was put aside, then the new one in its place.
+    for place, expected in enumerate((before, after), start=1):
+        stop, folders = place, 0
         with monkeypatch.context() as patch:
             patch.setattr(Path, "replace", late)
             with pytest.raises(KeyboardInterrupt):
@@ -213,6 +215,7 @@ def test_ctrl_c_ends_with_130_and_leaves_the_last_good_bundle(
     )
     assert process.stdout is not None
     assert process.stdout.readline() == "now\n"
+    time.sleep(1.5 if workers == "2" else 0.0)  # so that the other processes are at work
     os.killpg(process.pid, signal.SIGINT)  # as a terminal does: to every process of the command
     out, err = process.communicate(timeout=60)
     assert process.returncode == 130, err
