@@ -72,5 +72,8 @@ LATER_VALUES: dict[str, dict[str, str]] = {
     "comparison.match.method": dict.fromkeys(
         ("optimal", "full", "entropy", "inverse-probability", "overlap", "stable"), _DESIGN
     ),
-    "target.kind": {"cumulative": _INFERENCE, "relative": _INFERENCE},
+    "target.kind": {
+        **dict.fromkeys(("event", "cohort", "calendar", "unit"), _REPORT),
+        **dict.fromkeys(("cumulative", "relative"), _INFERENCE),
+    },
 }

@@ -253,11 +253,9 @@ class Outcome(Part):
 
 
 class TargetSpec(Part):
-    """What is estimated. `window`: first and last year, or first and last year since the start for `event`."""
+    """What is estimated, as one number; effects by event time stand in every report. `window`: first and last year."""
 
-    kind: Literal["average", "event", "cohort", "calendar", "unit"] = Field(
-        description="average, event, cohort, calendar or unit"
-    )
+    kind: Literal["average"] = Field(description="average: the effects of all years in the window as one number")
     window: tuple[Label, Label] | None = None
     every: Literal["area", "resident", "unit"] = Field(
         description="who counts once. area: each focus area, however large; resident: each resident, so that large "

@@ -40,7 +40,6 @@ def evidence(
     """The record of one outcome, with its texts in Dutch."""
     spec, outcome, comparison, say = study.model, case.series.outcome, case.comparison, texts("nl")
     areas = _areas(spec, comparison, say)
-    window = spec.target.window if spec.target.window and spec.target.kind != "event" else None
     refusals = (*found.refusals, *(variant.estimate.refused for variant in alternatives))
     smallest = outcome.smallest_difference_that_matters
     serving = comparison.panel.never & (comparison.panel.control_weight(comparison.panel.treated) > 0)
@@ -62,7 +61,8 @@ def evidence(
         areas_total=len(areas),
         areas=areas,
         periods=case.loaded.periods,
-        window=window or (min(area.start for area in comparison.areas if not area.left_out), case.loaded.periods[-1]),
+        window=spec.target.window
+        or (min(area.start for area in comparison.areas if not area.left_out), case.loaded.periods[-1]),
         anticipation=spec.treatment.anticipation,
         pool=int(comparison.pool.keep.sum()),
         compared=int(serving.sum()),

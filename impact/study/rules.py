@@ -205,12 +205,6 @@ def _target(spec: Specification) -> Iterator[Fault]:
         return
     low, high = target.window
     loc: Loc = ("target", "window")
-    if target.kind == "event":
-        if not all(text.removeprefix("-").isdigit() for text in (low, high)) or int(low) > int(high):
-            yield Fault(
-                loc, f"a window of event times is two whole numbers, the first not above the second; not {low}, {high}"
-            )
-        return
     outside = [year for year in (low, high) if year not in spec.periods.labels]
     first = min(spec.starts(), default=None)
     if outside:
