@@ -105,7 +105,8 @@ def _second(second: Second, say: Texts) -> str:
     written = written if written.startswith("<") else f"= {written}"
     if second.name != "placebo-space":
         return say("result.second", name=say.known(f"inferences.{second.name}.title", second.name), p=written)
-    percent = number(100 * p, say.language, 0) if p >= 0.01 else say("format.under", bound="1")
+    # From the p-value as it is printed, so that the two agree.
+    percent = number(100 * float(f"{p:.2f}"), say.language, 0) if p >= 0.01 else say("format.under", bound="1")
     return say("result.placebo", p=written, percent=percent)
 
 
