@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import gzip
-import hashlib
 import io
 import zlib
 from dataclasses import dataclass
@@ -16,9 +15,10 @@ import pandas as pd
 
 from impact.arrays import Int1, frozen
 from impact.errors import Problem
+from impact.files import sha256 as file_sha256
 from impact.sources.contract import listed
 
-__all__ = ["MAX_BYTES", "SEPARATORS", "Note", "Table", "digest", "read_table"]
+__all__ = ["MAX_BYTES", "SEPARATORS", "Note", "Table", "read_table"]
 
 SEPARATORS = (";", "\t", "|", ",")
 """Separators that are recognised, the first preferred: a comma inside numbers is common, a semicolon is not."""
@@ -63,12 +63,6 @@ class Table:
     notes: tuple[Note, ...] = ()
 
 
-def digest(path: Path) -> str:
-    """Sha256 of a file, as hexadecimal text."""
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
-
-
 def read_table(
     path: Path, *, file: str = "", separator: str | None = None, header_row: int = 1, max_bytes: int = MAX_BYTES
 ) -> Table | tuple[Problem, ...]:
@@ -96,7 +90,7 @@ def read_table(
     try:
         if path.stat().st_size > max_bytes:
             return (_too_large(file, max_bytes),)
-        sha256 = digest(path)
+        sha256 = file_sha256(path)
         if path.suffix == ".parquet":
             frame = pd.read_parquet(path).reset_index(drop=True)
             named = frame.set_axis([str(name) for name in frame.columns], axis=1)
