@@ -73,9 +73,9 @@ Workers = Annotated[int, typer.Option("--workers", min=1, help="Processes; resul
 def check(study: Annotated[Path, typer.Argument(help="study.yaml")], data: Data = None) -> int:
     """Read the specification and the data, and say what would be compared; outcomes after the start stay closed."""
     from impact.study.read import read_study
-    from impact.study.run import explain
+    from impact.study.run import outline
 
-    typer.echo(explain(read_study(study), data or []))
+    typer.echo(outline(read_study(study), data or []))
     return COMPLETED
 
 
@@ -97,6 +97,7 @@ def run(
         *sorted(file.name for file in bundle.path.glob("report*.html")),
         "results.json",
         "tidy.csv",
+        "tables.xlsx",
         "manifest.json",
     ):
         typer.echo(bundle.path / name)
@@ -116,7 +117,7 @@ def show(
     found = read_bundle(bundle)
     table = found.tidy()
     if table.empty:
-        typer.echo("no estimate: a check of the design that seals the outcomes was not met", err=True)
+        typer.echo("no estimate: not measurable, or a check that seals the outcomes was not met", err=True)
     elif address:
         chosen = table[(table["role"] == address) | (table["name"] == address) | (table["outcome"] == address)]
         if chosen.empty:
@@ -324,14 +325,20 @@ def _long_table(file: Path, numbers: set[str]) -> pd.DataFrame:
 
 def _verdict(outcomes: Sequence[Evidence]) -> str:
     """How a run ended, in words."""
+    from impact.study.tidy import counted
+
+    said = [f"{evidence.indicator}: {counted(evidence)}" for evidence in outcomes]
+    blind = sum(bool(evidence.not_measurable) for evidence in outcomes)
     failed = sum(check.verdict == "fail" for evidence in outcomes for check in evidence.checks)
     refused = sum(len(evidence.refusals) for evidence in outcomes)
     parts = ["run completed"]
+    if blind:
+        parts.append(f"{blind} outcome{'s' if blind > 1 else ''} not measurable with these data")
     if failed:
         parts.append(f"{failed} check{'s' if failed > 1 else ''} not met")
     if refused:
         parts.append(f"{refused} answer{'s' if refused > 1 else ''} refused")
-    return "; ".join([*parts, "exploratory: the design was not locked beforehand"])
+    return "\n".join([*said, "; ".join([*parts, "exploratory: the design was not locked beforehand"])])
 
 
 def _records(table: pd.DataFrame) -> str:

@@ -45,7 +45,8 @@ def workbook(sheets: Sequence[Sheet]) -> bytes:
 
     content = io.BytesIO()
     book = Workbook(
-        content, {"in_memory": True, "strings_to_numbers": False, "strings_to_formulas": False, "strings_to_urls": False}
+        content,
+        {"in_memory": True, "strings_to_numbers": False, "strings_to_formulas": False, "strings_to_urls": False},
     )
     book.set_properties({"created": datetime(2000, 1, 1)})
     head = book.add_format({"bold": True})

@@ -4,7 +4,25 @@ from __future__ import annotations
 
 from impact.checks.protocol import Check
 
-__all__ = ["balance", "controls", "largest_share", "suppressed", "treated_clusters"]
+__all__ = [
+    "balance",
+    "controls",
+    "largest_share",
+    "pre_periods",
+    "respondents",
+    "suppressed",
+    "treated_clusters",
+]
+
+
+def pre_periods(count: int, threshold: float) -> Check:
+    """At least `threshold` comparable measurements lie before the start; a gate: with fewer nothing is measurable."""
+    return _at_least("pre-periods", count, threshold, gates=True)
+
+
+def respondents(fewest: float, threshold: float) -> Check:
+    """At least `threshold` respondents stand behind every figure of a treated unit."""
+    return _at_least("respondents", fewest, threshold, gates=False)
 
 
 def treated_clusters(count: int, threshold: float) -> Check:

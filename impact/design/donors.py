@@ -37,7 +37,8 @@ class Rule:
     Attributes
     ----------
     code : str
-        ``focus-area``, ``same-gemeente``, ``adjacent``, ``listed``, ``no-outcome`` or ``small-baseline``.
+        ``focus-area``, ``same-gemeente``, ``adjacent``, ``listed``, ``no-outcome``, ``small-baseline`` or
+        another key of the texts of a report.
     why : str
         The reason in the words of the study.
     applies : (N,) bool

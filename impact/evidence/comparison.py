@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from impact.evidence.document import Block, Cell, Column, Figure, Paragraph, Table
 from impact.evidence.language import Texts, listed, number, significant
-from impact.evidence.reading import in_language, included, interval, printed, slug, value, window, with_unit
+from impact.evidence.reading import in_language, interval, printed, slug, value, window, with_unit
 from impact.evidence.record import Evidence
 
 __all__ = ["balance", "columns", "count", "course", "design", "fact_table"]
@@ -103,7 +103,7 @@ def _areas(evidence: Evidence, say: Texts) -> Table:
 def _matched(evidence: Evidence, say: Texts) -> Table:
     rows: list[tuple[Cell, ...]] = [
         (area.name, "; ".join(f"{unit} ({number(weight, say.language, 2)})" for unit, weight in area.matched))
-        for area in included(evidence)
+        for area in evidence.included
         if area.matched
     ]
     return Table(say("matched.caption"), columns("matched", "area units", "", say), tuple(rows), folded=True)

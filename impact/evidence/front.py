@@ -28,7 +28,8 @@ __all__ = ["check_title", "front", "result"]
 
 def result(evidence: Evidence, say: Texts) -> Section:
     """What was found, in words; `evidence` is the visible one."""
-    title = say("result.sealed_title") if evidence.sealed else say("result.title")
+    key = "not_measurable_title" if evidence.not_measurable else "sealed_title" if evidence.sealed else "title"
+    title = say(f"result.{key}")
     return Section("resultaat", title, tuple(Paragraph((piece,)) for piece in _sentences(evidence, say)))
 
 
@@ -60,6 +61,10 @@ def _sentences(evidence: Evidence, say: Texts) -> Iterator[Cell]:
         "period": window(evidence),
     }
     shown = printed(evidence.primary)
+    if evidence.not_measurable:
+        reasons = listed(evidence.not_measurable, say.language)
+        yield say("result.not_measurable", outcome=common["outcome"], reason=reasons)
+        return
     if evidence.sealed:
         yield say("result.sealed", checks=_gates(evidence, say), **common)
         return
@@ -216,15 +221,21 @@ def _basis(evidence: Evidence, say: Texts) -> Section:
 
 def _left_out(evidence: Evidence, say: Texts) -> Section:
     reasons: dict[str, list[str]] = {}
-    for area in evidence.areas:
-        if area.left_out:
-            reasons.setdefault(area.left_out, []).append(area.name)
+    for area in evidence.others:
+        reasons.setdefault(area.left_out, []).append(area.name)
     items: list[Cell] = [
         say("left_out.area", name=listed(names, say.language), reason=reason) for reason, names in reasons.items()
     ]
     others = evidence.areas_total - len(evidence.areas)
     if others > 0:
         items.append(say("left_out.others" if others > 1 else "left_out.other", count=number(others, say.language, 0)))
+    periods: dict[str, list[str]] = {}
+    for period in evidence.periods_left_out:
+        periods.setdefault(period.reason, []).append(period.unit)
+    items += [
+        say("left_out.periods", periods=listed(labels, say.language), reason=reason)
+        for reason, labels in periods.items()
+    ]
     if evidence.excluded:
         items.append(say("left_out.units", count=number(len(evidence.excluded), say.language, 0)))
     blocks = (Points(tuple(items)),) if items else (Paragraph((say("left_out.none"),)),)

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+import re
+from bisect import bisect_left
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from impact.errors import Refused
 from impact.evidence.document import Cell, Foreign
 from impact.evidence.language import Texts, decimals, number
-from impact.evidence.record import AreaRow, Estimate, Evidence, Text
+from impact.evidence.record import Estimate, Evidence, Text
 
 __all__ = [
     "Periods",
     "Printed",
     "in_language",
-    "included",
     "interval",
     "opening",
     "periods",
@@ -104,17 +105,12 @@ class Periods:
 def periods(evidence: Evidence) -> Periods | None:
     """Counts over the areas in the estimate; None where their starts or the window are not periods of the panel."""
     labels = list(evidence.periods)
-    starts = [labels.index(area.first_treated) for area in included(evidence) if area.first_treated in labels]
+    starts = [bisect_left(labels, area.first_treated) for area in evidence.included if area.first_treated]
     ends = [labels.index(label) for label in evidence.window if label in labels]
     if not starts or len(ends) < 2:
         return None
-    start = min(starts)
+    start = min(starts)  # a start between two measurements counts from the next one
     return Periods(max(start - evidence.anticipation, 0), ends[1] - max(ends[0], start) + 1)
-
-
-def included(evidence: Evidence) -> tuple[AreaRow, ...]:
-    """The areas that are in the estimate."""
-    return tuple(area for area in evidence.areas if not area.left_out)
 
 
 def window(evidence: Evidence) -> str:
@@ -182,6 +178,14 @@ def interval(estimate: Estimate, say: Texts, missing: str = "words.not_given") -
 
 def reason(refused: Refused, evidence: Evidence, say: Texts) -> tuple[Cell, Cell, Cell]:
     """What was refused, why, and what can be done instead; in the words of the code where the catalogue has none."""
+    gate = re.fullmatch(r"an estimate \((.+)\)", refused.what)
+    if gate is not None:
+        check = say.known(f"checks.{gate[1]}.title", gate[1])
+        return (
+            say("refused.gate.what"),
+            say("refused.gate.because", check=check),
+            say("refused.gate.instead"),
+        )
     for estimate in _estimates(evidence):
         if estimate.refused == refused and refused.what == "an interval" and estimate.treated_clusters < _FEWEST:
             count = number(estimate.treated_clusters, say.language, 0)

@@ -126,7 +126,7 @@ class FlowStep:
 
 @dataclass(frozen=True, slots=True)
 class Excluded:
-    """A unit that is not compared, with its reason."""
+    """A unit that is not compared, or a period that does not count, with its reason."""
 
     unit: str
     reason: str
@@ -172,6 +172,10 @@ class Evidence:
         How far the design was fixed beforehand; locking comes with the life of a study.
     areas_total : int
         Areas of the programme (20), or of the study's own list when it does not use the register.
+    not_measurable : tuple of str
+        Why the outcome cannot be measured with these data, in the language of the study; then nothing was computed.
+    periods_left_out : tuple of Excluded
+        Periods that do not count, each with the reason.
     siblings : tuple of (name, file)
         The study's other outcomes, and the pages about them.
     event : tuple of Estimate
@@ -214,16 +218,29 @@ class Evidence:
     refusals: tuple[Refused, ...] = ()
     data: tuple[DataFile, ...] = ()
     notes: tuple[str, ...] = ()
+    not_measurable: tuple[str, ...] = ()
+    periods_left_out: tuple[Excluded, ...] = ()
     siblings: tuple[tuple[str, str], ...] = ()
     versions: dict[str, str] = field(default_factory=dict)
     schema: int = 1
 
     @property
     def sealed(self) -> bool:
-        """Whether a gate failed or was not evaluated: then no number of the effect may be shown anywhere."""
-        return any(check.gates and check.verdict != "pass" for check in self.checks)
+        """Whether nothing is measurable, or a gate failed or was not evaluated: then no effect is shown anywhere."""
+        return bool(self.not_measurable) or any(check.gates and check.verdict != "pass" for check in self.checks)
 
     @property
     def findings(self) -> int:
-        """Checks not met plus refusals; more than 0 gives exit code 1."""
-        return sum(check.verdict == "fail" for check in self.checks) + len(self.refusals)
+        """Checks not met plus refusals, and an outcome that is not measurable; more than 0 gives exit code 1."""
+        failed = sum(check.verdict == "fail" for check in self.checks)
+        return failed + len(self.refusals) + bool(self.not_measurable)
+
+    @property
+    def included(self) -> tuple[AreaRow, ...]:
+        """The areas that are in the estimate."""
+        return tuple(area for area in self.areas if not area.left_out)
+
+    @property
+    def others(self) -> tuple[AreaRow, ...]:
+        """The areas that are not, each with the reason."""
+        return tuple(area for area in self.areas if area.left_out)

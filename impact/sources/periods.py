@@ -9,7 +9,7 @@ import pandas as pd
 
 from impact.sources.values import BadText, Labels, read_each
 
-__all__ = ["read_periods"]
+__all__ = ["read_period", "read_periods"]
 
 _PERIODS = (
     (re.compile(r"(\d{4})(?:JJ00|\.0)?"), "{0}"),
@@ -20,7 +20,8 @@ _PERIODS = (
 )
 
 
-def _period(text: str) -> tuple[str, str]:
+def read_period(text: str) -> tuple[str, str]:
+    """One period in one spelling, and why it is none ('' when it is)."""
     for pattern, label in _PERIODS:
         found = pattern.fullmatch(text)
         if found is None:
@@ -37,4 +38,4 @@ def _period(text: str) -> tuple[str, str]:
 
 def read_periods(series: pd.Series[Any]) -> Labels | tuple[BadText, ...]:
     """Periods in one spelling that sorts in time: ``2017``, ``2018/'19`` (school year), ``2017-03``, ``2017-K1``."""
-    return read_each(series, _period)
+    return read_each(series, read_period)

@@ -12,7 +12,7 @@ from impact.study.validate import validate
 
 __all__ = ["Variation", "alternatives"]
 
-_CHANGEABLE = ("periods", "treatment", "target", "comparison", "estimator", "inference")
+_CHANGEABLE = ("periods", "leave_out", "breaks", "treatment", "target", "comparison", "estimator", "inference")
 # A change of these asks another question, whatever the study says.
 _ANOTHER_QUESTION = (("target",), ("treatment", "areas"), ("treatment", "start"))
 _METHODS = ("estimator", "inference")

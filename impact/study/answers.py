@@ -24,7 +24,7 @@ from impact.study.compare import Comparison
 from impact.study.model import Method, Specification
 from impact.targets import Target
 
-__all__ = ["Answers", "alternative", "answers", "gates"]
+__all__ = ["Answers", "alternative", "answers", "gates", "target"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -61,34 +61,47 @@ def gates(spec: Specification, comparison: Comparison) -> tuple[Check, ...]:
     share = np.bincount(panel.cluster[panel.treated], weights=weighted.weight[panel.treated])
     serving = panel.never & (panel.control_weight(panel.treated) > 0)
     differences = {row.name: row.smd_matched for row in comparison.balance if row.matched_on}
+    before = max(len(spec.before(area.start, panel.periods)) for area in comparison.areas if not area.left_out)
     return (
+        check.pre_periods(before, limit["pre-periods"]),
         check.treated_clusters(int((share > 0).sum()), limit["treated-clusters"]),
         check.controls(int(serving.sum()), limit["controls"]),
         check.balance(differences, limit["balance"]),
         check.largest_share(float(share.max() / share.sum()), limit["largest-share"]),
         check.suppressed(comparison.without, limit["suppressed"]),
+        *(
+            [check.respondents(comparison.fewest, limit["respondents"])]
+            if comparison.fewest is not None and "respondents" in limit
+            else []
+        ),
     )
+
+
+def target(spec: Specification, comparison: Comparison, every: Weighting) -> Target:
+    """What is estimated: the mean effect over the periods of the window that were measured."""
+    labels = comparison.panel.periods
+    return Target(spec.target.kind, every, spec.window(labels, comparison.first_start))
 
 
 def answers(spec: Specification, comparison: Comparison, parallel: Parallel, *, sealed: bool) -> Answers:
     """Every number of the study itself, for one outcome; none when a gate failed."""
-    target = Target(spec.target.kind, spec.target.every, spec.target.window)
+    asked = target(spec, comparison, spec.target.every)
     match = spec.comparison.match
     used = match is not None and bool(match.outcomes_in)
     if sealed:
         reason = Refused(
             "the estimate", "a gate of the design was not passed", "Change the design before outcomes are used."
         )
-        empty = _blank(spec, target, reason)
+        empty = _blank(spec, asked, reason)
         return Answers(empty, None, (), (), pretrend((), np.zeros(0), spec.thresholds["pre-trend"], used=used))
-    result = _result(spec, comparison, target, parallel)
-    beside = tuple(_second(spec, comparison, target, method, parallel) for method in spec.inference.beside)
-    primary = _estimates(spec, result, target, beside)[-1]
+    result = _result(spec, comparison, asked, parallel)
+    beside = tuple(_second(spec, comparison, asked, method, parallel) for method in spec.inference.beside)
+    primary = _estimates(spec, result, asked, beside)[-1]
     others = [every for every in get_args(Weighting) if every != spec.target.every and _weighable(comparison, every)]
     weightings = tuple(
         Variant(every, "", False, _estimates(spec, _result(spec, comparison, again, parallel), again, ())[-1])
         for every in others
-        for again in [Target(spec.target.kind, every, spec.target.window)]
+        for again in [target(spec, comparison, every)]
     )
     over_time = Target("event", spec.target.every)
     events = _result(spec, comparison, over_time, parallel)
@@ -99,9 +112,18 @@ def answers(spec: Specification, comparison: Comparison, parallel: Parallel, *, 
 
 
 def alternative(spec: Specification, comparison: Comparison, parallel: Parallel) -> Estimate:
-    """The estimate of a declared alternative."""
-    target = Target(spec.target.kind, spec.target.every, spec.target.window)
-    return _estimates(spec, _result(spec, comparison, target, parallel), target, ())[-1]
+    """The estimate of a declared alternative; refused when a gate of its own design is not passed."""
+    asked = target(spec, comparison, spec.target.every)
+    for gate in gates(spec, comparison):
+        if gate.gates and gate.verdict != "pass":
+            return _blank(spec, asked, closed(gate))
+    return _estimates(spec, _result(spec, comparison, asked, parallel), asked, ())[-1]
+
+
+def closed(gate: Check) -> Refused:
+    """Why there is no number behind a gate that was not passed."""
+    why = f"its check '{gate.name}' has {gate.statistic or 0:g} where {gate.threshold or 0:g} is needed"
+    return Refused(f"an estimate ({gate.name})", why, "Change the design before outcomes are used.")
 
 
 def _result(spec: Specification, comparison: Comparison, target: Target, parallel: Parallel) -> Result | Refused:

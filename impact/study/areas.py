@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
@@ -11,12 +10,12 @@ import numpy as np
 from impact.errors import DataError, Problem, raise_all
 from impact.register.areas import areas as register_areas
 from impact.sources.contract import listed
+from impact.sources.periods import read_period
 from impact.study.load import Loaded
 from impact.study.model import Specification
 
 __all__ = ["FocusArea", "focus_areas"]
 
-_YEAR = re.compile("(19|20)[0-9]{2}")
 _NEVER = {"", "0", "inf"}
 
 
@@ -30,9 +29,11 @@ class FocusArea:
     units : tuple of str
         Regions of the data that lie in it.
     start : str
-        First treated period.
+        First treated period, whether or not anything was measured in it.
     left_out : str
         Why it is not in the estimate: a key of the text catalogue, with what it speaks of behind a bar; "" when it is.
+    partial : tuple of str
+        Regions of which only a part, or an unknown part, lies in it: neither treated nor control.
     """
 
     slug: str
@@ -40,6 +41,7 @@ class FocusArea:
     units: tuple[str, ...]
     start: str
     left_out: str = ""
+    partial: tuple[str, ...] = ()
 
 
 def focus_areas(spec: Specification, loaded: Loaded) -> tuple[FocusArea, ...]:
@@ -73,17 +75,19 @@ def focus_areas(spec: Specification, loaded: Loaded) -> tuple[FocusArea, ...]:
             )
             continue
         present = tuple(code for code in area.units if code in known)
-        if area.left_out or not present:
-            found.append(replace(area, units=present, left_out=area.left_out or "no-data|"))
+        aside = "earlier-programme|" if area.slug in spec.treatment.already_treated else ""
+        if area.left_out or not present or aside:
+            found.append(replace(area, units=present, left_out=area.left_out or aside or "no-data|"))
             continue
         starts = _starts(spec, loaded, area.slug, present)
         start = starts[0]
-        if len(starts) > 1 or not _YEAR.fullmatch(start):
+        if len(starts) > 1 or read_period(start)[1] or ("/" in start) != ("/" in loaded.periods[0]):
             said = listed(repr(text) for text in starts) if any(starts) else "none"
+            what = "school year" if "/" in loaded.periods[0] else "year"
             problems.append(
                 Problem(
                     "DATA-121",
-                    f"{area.name} must have one year as its first treated period; it has {said}.",
+                    f"{area.name} must have one {what} as its first treated period; it has {said}.",
                     "State it under treatment.start, or in every row of the area in its column.",
                     file,
                     path=area.slug,
@@ -99,7 +103,7 @@ def focus_areas(spec: Specification, loaded: Loaded) -> tuple[FocusArea, ...]:
                     path=area.slug,
                 )
             )
-        early = "already-treated|" + start if start <= loaded.periods[0] else ""
+        early = "" if spec.before(start, loaded.periods) else f"already-treated|{start}"
         found.append(replace(area, units=present, start=start, left_out=early))
     problems += _outside(spec, loaded, {unit for area, _ in declared for unit in area.units})
     raise_all(problems, DataError)
@@ -112,25 +116,41 @@ def focus_areas(spec: Specification, loaded: Loaded) -> tuple[FocusArea, ...]:
                 file,
             )
         )
-    return tuple(found)
+    return _measured_before(spec, loaded, found)
+
+
+def _measured_before(spec: Specification, loaded: Loaded, found: list[FocusArea]) -> tuple[FocusArea, ...]:
+    """The areas, those with too few measurements before their start set aside while others have enough."""
+    least = spec.thresholds["pre-periods"]
+    counts = [0 if area.left_out else len(spec.before(area.start, loaded.periods)) for area in found]
+    if max(counts) < least:
+        return tuple(found)  # then nothing is measurable, and the check of that name says so
+    return tuple(
+        replace(area, left_out=f"too-few-before|{count}") if 0 < count < least else area
+        for area, count in zip(found, counts, strict=True)
+    )
 
 
 def _declared(spec: Specification, loaded: Loaded) -> Iterator[tuple[FocusArea, bool]]:
     """The areas as the study declares them, and whether every code must be in the data."""
-    areas = spec.treatment.areas
+    areas, whole = spec.treatment.areas, spec.treatment.only is None
     names = {area.slug: area.name for area in register_areas()}
     if areas.listed is not None:
         for slug, given in areas.listed.items():
-            yield FocusArea(slug, given.name or names.get(slug, slug), tuple(given.members), ""), True
+            yield FocusArea(slug, given.name or names.get(slug, slug), tuple(given.members), ""), whole
     elif areas.column is not None:
         labels = loaded.units.label(areas.column, loaded.regions)
         for slug in sorted(set(labels) - {""}):
             units = tuple(region for region, label in zip(loaded.regions, labels, strict=True) if label == slug)
-            yield FocusArea(slug, names.get(slug, slug), units, ""), True
+            yield FocusArea(slug, names.get(slug, slug), units, ""), whole
     else:
         for area in register_areas():
-            codes = area.codes()
-            yield FocusArea(area.slug, area.name, codes, "", "" if codes else "no-codes|"), False
+            own = loaded.members.get(area.slug)
+            area = area if own is None else replace(area, members=own)
+            codes, part = area.codes(), tuple(member.code for member in area.partial() if member.code)
+            reason = "" if codes else "only-parts|" if part else "no-codes|"
+            # What the user's own file names must be there; of the register only the codes of some areas are known.
+            yield FocusArea(area.slug, area.name, codes, "", reason, part), whole and own is not None
 
 
 def _starts(spec: Specification, loaded: Loaded, slug: str, units: tuple[str, ...]) -> tuple[str, ...]:
@@ -140,7 +160,7 @@ def _starts(spec: Specification, loaded: Loaded, slug: str, units: tuple[str, ..
         return (start.first_treated,)
     if start.by_area is not None:
         return (start.by_area.get(slug, ""),)
-    return tuple(sorted(set(loaded.units.label(start.column, units))))
+    return tuple(sorted({read_period(label)[0] or label for label in loaded.units.label(start.column, units)}))
 
 
 def _outside(spec: Specification, loaded: Loaded, inside: set[str]) -> list[Problem]:

@@ -10,15 +10,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from impact.errors import DataError, Problem, WriteError
-from impact.evidence.record import Estimate, Evidence
-from impact.evidence.result import COLUMNS
+from impact.evidence.record import Evidence
 from impact.files import folder, sha256, write
-from impact.inference.support import status
+from impact.study.tidy import tables, tidy
+from impact.workbook import workbook
 
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["Bundle", "check_place", "read_bundle", "tidy", "write_bundle"]
+__all__ = ["Bundle", "check_place", "read_bundle", "write_bundle"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,58 +44,6 @@ class Bundle:
     def tidy(self) -> pd.DataFrame:
         """Every estimate of the study as one row."""
         return tidy(self.outcomes)
-
-
-def tidy(outcomes: Sequence[Evidence]) -> pd.DataFrame:
-    """Every estimate as one row: what it is, then the columns of ``Result.tidy``; a sealed outcome has none."""
-    import pandas as pd
-
-    rows = []
-    for evidence in outcomes:
-        if evidence.sealed:
-            continue
-        named: list[tuple[str, str, bool, Estimate]] = [("primary", "", True, evidence.primary)]
-        named += [
-            ("weighting", variant.name, variant.same_estimand, variant.estimate) for variant in evidence.weightings
-        ]
-        named += [
-            ("alternative", variant.name, variant.same_estimand, variant.estimate) for variant in evidence.alternatives
-        ]
-        named += [("event", "", True, estimate) for estimate in evidence.event]
-        rows += [_row(evidence, *entry) for entry in named]
-    first = ["study", "outcome", "role", "name", "same_estimand", "exploratory"]
-    return pd.DataFrame(rows, columns=[*first, *COLUMNS, "inference"])
-
-
-def _row(evidence: Evidence, role: str, name: str, same: bool, estimate: Estimate) -> dict[str, Any]:
-    statistic = None if estimate.value is None or not estimate.std_error else estimate.value / estimate.std_error
-    return {
-        "study": evidence.study,
-        "outcome": evidence.indicator,
-        "role": role,
-        "name": name,
-        "same_estimand": same,
-        "exploratory": evidence.status == "exploratory",
-        "target": "event" if role == "event" else "average",
-        "term": estimate.term,
-        "weighting": estimate.weighting,
-        "estimate": estimate.value,
-        "std_error": estimate.std_error,
-        "df": estimate.df,
-        "statistic": statistic,
-        "p_value": estimate.p_value,
-        "ci_low": estimate.low,
-        "ci_high": estimate.high,
-        "band_low": None,
-        "band_high": None,
-        "n": estimate.units,
-        "areas": estimate.areas,
-        "clusters": estimate.clusters,
-        "method": estimate.method,
-        "unit": evidence.unit,
-        "status": status(estimate.method, estimate.inference, estimate.refused),
-        "inference": estimate.inference,
-    }
 
 
 def check_place(path: Path) -> None:
@@ -165,6 +113,7 @@ def write_bundle(
         ),
         "tidy.csv": table.to_csv(index=False, lineterminator="\n").encode("utf-8"),
         "tidy.parquet": parquet.getvalue(),
+        "tables.xlsx": workbook(tables(outcomes)),
     }
     files |= {
         name: text.encode("utf-8")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -26,8 +27,9 @@ from impact.evidence.record import BalanceRow
 from impact.panel import Panel
 from impact.register.areas import areas as register_areas
 from impact.study.areas import FocusArea
-from impact.study.load import Loaded, Series
+from impact.study.load import Loaded
 from impact.study.model import LeaveOut, Match, Specification
+from impact.study.series import Series
 
 __all__ = ["Comparison", "Matcher", "compare"]
 
@@ -97,6 +99,8 @@ class Comparison:
     matcher : Matcher or None
     without : float
         Share of the outcome cells of treated units and candidates that has no number.
+    fewest : float or None
+        Respondents behind the figure of a treated unit that has the fewest.
     """
 
     panel: Panel
@@ -106,6 +110,12 @@ class Comparison:
     balance: tuple[BalanceRow, ...]
     matcher: Matcher | None
     without: float
+    fewest: float | None = None
+
+    @property
+    def first_start(self) -> str:
+        """The earliest start of the areas in the panel."""
+        return min(area.start for area in self.areas if not area.left_out)
 
 
 def compare(spec: Specification, loaded: Loaded, series: Series, areas: tuple[FocusArea, ...]) -> Comparison:
@@ -127,7 +137,11 @@ def compare(spec: Specification, loaded: Loaded, series: Series, areas: tuple[Fo
     anywhere = np.array([region in declared for region in regions], dtype=bool)
     rules = [_rule(rule, loaded, areas, anywhere) for rule in spec.comparison.leave_out]
     aside = Rule("left-out-area", "", anywhere & ~treated, tuple("" for _ in regions))
-    pool = donor_pool(regions, treated, [*rules, aside, *lost_rules])
+    part = {unit: area.slug for area in areas for unit in area.partial}
+    partly = np.array([region in part for region in regions], dtype=bool)
+    detail = tuple(part.get(region, "") for region in regions)
+    extra = [Rule("partly-in-area", "", partly, detail)] if partly.any() else []
+    pool = donor_pool(regions, treated, [*rules, aside, *extra, *lost_rules])
     if isinstance(pool, Refused):
         raise DataError(Problem("DATA-130", f"{pool.because}.", pool.instead, spec.data.outcomes.file))
     panel = _panel(spec, loaded, series, inside, treated | pool.keep)
@@ -141,7 +155,14 @@ def compare(spec: Specification, loaded: Loaded, series: Series, areas: tuple[Fo
         panel = matched
     cells = series.raw[treated | pool.keep | (unfit & ~anywhere)]
     return Comparison(
-        panel, areas, pool, lost, _balance(spec, loaded, panel, matcher), matcher, float(np.isnan(cells).mean())
+        panel,
+        areas,
+        pool,
+        lost,
+        _balance(spec, loaded, panel, matcher),
+        matcher,
+        float(np.isnan(cells).mean()),
+        None if series.respondents is None else float(series.respondents[treated].min()),
     )
 
 
@@ -201,7 +222,12 @@ def _rule(rule: LeaveOut, loaded: Loaded, areas: tuple[FocusArea, ...], anywhere
         return focus_area([lies.get(region, "") for region in loaded.regions], rule.why)
     if rule.rule == "same-gemeente":
         return same_gemeente(loaded.gemeente, anywhere, rule.why)
-    named = dict.fromkeys(rule.regions, "")
+    if rule.column is not None:
+        # Blank where the rule does not hold; what is filled in is the detail.
+        filled = zip(loaded.regions, loaded.units.label(rule.column, loaded.regions), strict=True)
+        named = {region: label for region, label in filled if label not in ("", "0")}
+    else:
+        named = dict.fromkeys(rule.regions, "")
     return (adjacent if rule.rule == "adjacent" else listed)(loaded.regions, named, rule.why)
 
 
@@ -209,7 +235,8 @@ def _panel(spec: Specification, loaded: Loaded, series: Series, inside: dict[str
     rows = np.flatnonzero(used)
     units = tuple(loaded.regions[row] for row in rows)
     slugs = tuple(dict.fromkeys(area.slug for area in inside.values()))
-    start = {area.slug: float(loaded.periods.index(area.start)) for area in inside.values()}
+    # A start in a period that was not measured counts from the next one that was.
+    start = {area.slug: float(bisect_left(loaded.periods, area.start)) for area in inside.values()}
     slug = [inside[unit].slug if unit in inside else "" for unit in units]
     first = np.array([start.get(name, np.inf) for name in slug])
     area = np.array([slugs.index(name) if name else -1 for name in slug], dtype=np.intp)
@@ -249,6 +276,7 @@ def _panel(spec: Specification, loaded: Loaded, series: Series, inside: dict[str
         weight=np.ones(len(units)),
         group=np.full(len(units), -1),
         residents=residents if np.isfinite(residents).any() else None,
+        se=None if series.se is None else series.se[rows],
         unit=series.outcome.measure.unit,
     )
     return panel.assign(first, area, slugs)

@@ -7,16 +7,18 @@ from typing import Annotated
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 from pydantic_core import PydanticCustomError
 
+from impact.sources.periods import read_period
+
 __all__ = [
+    "SURVEY",
     "Code",
-    "Label",
     "Part",
+    "Period",
     "Slug",
     "Spellings",
     "Text",
     "Texts",
     "Word",
-    "Year",
     "as_areas",
     "as_cluster",
     "as_named",
@@ -26,22 +28,24 @@ __all__ = [
 ]
 
 
+SURVEY: dict[str, float] = {"respondents": 50}
+"""What ``checks: survey`` adds: at least so many respondents behind every figure of a treated unit."""
+
+
 def fault(message: str, hint: str = "") -> PydanticCustomError:
     return PydanticCustomError("SPEC-007", "{message}", {"message": message, "hint": hint})
 
 
-def as_year(value: object) -> object:
+def as_period(value: object) -> object:
+    """A year or a school year in one spelling; the months and quarters of a table are no periods of a study."""
     if isinstance(value, int) and not isinstance(value, bool):
         value = str(value)
-    if isinstance(value, str):
-        if value.isascii() and value.isdigit() and 1900 <= int(value) <= 2100 and len(value) == 4:
-            return value
-        if any(mark in value for mark in "/'"):
-            raise fault(
-                "school years come with a later version (reading what evaluators have)", "Use years such as 2021."
-            )
-        raise fault("is not a year", "Write four digits, such as 2021.")
-    return value
+    if not isinstance(value, str):
+        return value
+    label, why = read_period(value.strip())
+    if why or not (label.isdigit() or "/" in label):
+        raise fault("is not a year or a school year", 'Write four digits, such as 2021, or "2021/\'22".')
+    return label
 
 
 def as_text(value: object) -> object:
@@ -81,23 +85,20 @@ def as_standard(value: object) -> object:
     if value == "standard":
         return {}
     if value == "survey":
-        raise fault(
-            "the standard thresholds for surveys come with a later version", "Write standard, or thresholds by name."
-        )
+        return dict(SURVEY)
     if isinstance(value, str):
         raise fault(
-            f"checks are 'standard' or thresholds by name, not '{value}'",
-            "Write standard, or for instance {balance: 0.1}.",
+            f"checks are 'standard', 'survey' or thresholds by name, not '{value}'",
+            "Write standard, survey, or for instance {balance: 0.1}.",
         )
     return value
 
 
 Word = Annotated[str, Field(min_length=1)]
 Slug = Annotated[str, Field(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$", max_length=80)]
-Year = Annotated[str, BeforeValidator(as_year)]
-Label = Annotated[str, BeforeValidator(as_text)]
+Period = Annotated[str, BeforeValidator(as_period)]
 Code = Annotated[str, BeforeValidator(as_text), Field(min_length=1)]
-Spellings = Annotated[tuple[Label, ...], BeforeValidator(as_texts)]
+Spellings = Annotated[tuple[Annotated[str, BeforeValidator(as_text)], ...], BeforeValidator(as_texts)]
 
 
 class Part(BaseModel):

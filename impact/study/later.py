@@ -4,7 +4,6 @@ from __future__ import annotations
 
 __all__ = ["INSTEAD", "LATER", "LATER_VALUES"]
 
-_READING = "reading what evaluators have"
 _DESIGN = "the part on who is compared with whom"
 _INFERENCE = "the part on inference and checks"
 _LIFE = "the part on the life of a study: plan, lock, look, verify, cite"
@@ -12,24 +11,8 @@ _REPORT = "the part on statements, collections and reports"
 
 # Dotted path (without list positions) to the part of the project it comes with.
 LATER: dict[str, str] = {
-    "breaks": _READING,
-    "leave_out": _READING,
-    "periods.are": _READING,
-    "periods.provisional": _READING,
-    "data.outcomes.sheet": _READING,
-    "data.units.sheet": _READING,
-    "data.outcomes.rounded_to": _READING,
-    "data.outcomes.columns.n": _READING,
-    "data.outcomes.columns.se": _READING,
-    "data.outcomes.columns.margin": _READING,
-    "data.outcomes.columns.base": _READING,
-    "outcome.kind": _READING,
-    "outcomes.kind": _READING,
-    "treatment.only": _READING,
-    "treatment.members": _READING,
-    "treatment.already_treated": _READING,
-    "treatment.start.last_before": _READING,
-    "treatment.start.first_full": _READING,
+    "breaks.check": _INFERENCE,
+    "data.outcomes.columns.base": _REPORT,
     "unit": _DESIGN,
     "data.crosswalk": _DESIGN,
     "comparison.pools": _DESIGN,
@@ -68,7 +51,6 @@ INSTEAD: dict[str, str] = {
 
 # Values that a later version knows: dotted path to value to part.
 LATER_VALUES: dict[str, dict[str, str]] = {
-    "periods.kind": {"school-year": _READING, "waves": _READING},
     "comparison.match.method": dict.fromkeys(
         ("optimal", "full", "entropy", "inverse-probability", "overlap", "stable"), _DESIGN
     ),

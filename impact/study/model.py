@@ -6,26 +6,28 @@ one key to judge is in `rules`.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
+from impact.register.indicators import Indicator, indicators
 from impact.study.fields import (
     Code,
-    Label,
     Part,
+    Period,
     Slug,
     Spellings,
     Texts,
     Word,
-    Year,
     as_areas,
     as_cluster,
     as_named,
     as_no_match,
     as_standard,
 )
+from impact.study.tables import Data
+from impact.study.timing import Break, LeftOut, Periods, segment
 
 __all__ = [
     "CHECKS",
@@ -34,31 +36,22 @@ __all__ = [
     "Areas",
     "Cluster",
     "Comparison",
-    "Data",
-    "File",
     "Inference",
     "LeaveOut",
-    "MarkTexts",
     "Match",
     "Measure",
     "Method",
     "Outcome",
-    "OutcomeColumns",
-    "OutcomeTable",
     "OwnBaseline",
-    "Part",
-    "Periods",
-    "Rows",
     "Smallest",
     "Specification",
     "Start",
     "TargetSpec",
     "Treatment",
-    "UnitColumns",
-    "UnitTable",
 ]
 
 CHECKS: dict[str, float] = {
+    "pre-periods": 2,
     "treated-clusters": 4,
     "controls": 5,
     "balance": 0.25,
@@ -66,106 +59,9 @@ CHECKS: dict[str, float] = {
     "suppressed": 0.05,
     "pre-trend": 0.05,
 }
-"""Checks of a run and their standard thresholds: at least so many treated clusters and controls; at most this
-standardised difference, share of one cluster and share of outcome cells without a number; at least this p-value."""
-
-
-class MarkTexts(Part):
-    """Spellings that stand for a status, added to those of Statistics Netherlands; see ``sources.values.Marks``."""
-
-    suppressed: Spellings = ()
-    missing: Spellings = ()
-    impossible: Spellings = ()
-    nil: Spellings = ()
-    provisional: Spellings = ()
-
-    def given(self) -> dict[str, tuple[str, ...]]:
-        """The kinds for which the study names spellings, for ``Marks.override``."""
-        return {kind: texts for kind, texts in self if texts}
-
-
-class Rows(Part):
-    """Which rows of a table count, and whether they are added up.
-
-    `where`: a row stays when every column holds one of its values. `add_up_to`: sums per region and period.
-    """
-
-    where: dict[str, Spellings] = Field(default_factory=dict)
-    add_up_to: tuple[Literal["region"], Literal["period"]] | None = None
-
-
-class File(Part):
-    """A table in a CSV or parquet file and how it is written."""
-
-    file: Word = Field(description="the file's path in the study's folder, the project or the folder given with --data")
-    separator: Annotated[str, Field(min_length=1, max_length=1)] | None = None
-    decimal: Literal["auto", ",", "."] = "auto"
-    header_row: Annotated[int, Field(ge=1)] = 1
-    level: Literal["gemeente", "wijk", "buurt"] | None = None
-    marks: MarkTexts = MarkTexts()
-    rows: Rows = Rows()
-    sha256: Annotated[str, Field(pattern="^[0-9a-f]{64}$")] | None = None
-    source: str = ""
-    vintage: Annotated[int, Field(ge=1995, le=2100)] | None = None
-
-
-class OutcomeColumns(Part):
-    """Column names: `value`, or `numerator` and `denominator`."""
-
-    region: Word = Field(description="the column with the code of the wijk, buurt or gemeente")
-    period: Word = Field(description="the column with the year")
-    value: Word | None = None
-    numerator: Word | None = None
-    denominator: Word | None = None
-
-
-class OutcomeTable(File):
-    """The table of outcomes: a row per region and period, after `rows`."""
-
-    columns: OutcomeColumns = Field(
-        description="the names of the columns: region, period, and value or numerator and denominator"
-    )
-
-
-class UnitColumns(Part):
-    """Column names of what does not change, or is averaged over `periods` when `period` is given.
-
-    `gemeente` is read from the code when it is not given. `structure` and `size` are the characteristics to match on.
-    """
-
-    region: Word = Field(description="the column with the code of the wijk, buurt or gemeente")
-    period: Word | None = None
-    gemeente: Word | None = None
-    residents: Word | None = None
-    structure: tuple[Word, ...] = ()
-    size: tuple[Word, ...] = ()
-
-
-class UnitTable(File):
-    """The table of units: a row per region, or a row per region and period of which `periods` are averaged."""
-
-    columns: UnitColumns = Field(description="the names of the columns: region, and what is matched on")
-    periods: tuple[Year, ...] = ()
-
-
-class Data(Part):
-    """Where the figures come from."""
-
-    outcomes: OutcomeTable = Field(description="the table of outcomes: file, columns, source")
-    units: UnitTable | None = None
-
-
-class Periods(Part):
-    """The periods that count; years that the table has outside them are left alone."""
-
-    kind: Literal["year"] = "year"
-    first: Year = Field(description="the first year that counts")
-    last: Year = Field(description="the last year that counts")
-
-    @property
-    def labels(self) -> tuple[str, ...]:
-        """Every year from first to last."""
-        return tuple(str(year) for year in range(int(self.first), int(self.last) + 1))
+"""Checks of a run and their standard thresholds: at least so many comparable measurements before the start (with fewer
+nothing is measurable), treated clusters and controls; at most this standardised difference, share of one cluster and
+share of outcome cells without a number; at least this p-value."""
 
 
 class AreaList(Part):
@@ -190,20 +86,35 @@ class Areas(Part):
 
 
 class Start(Part):
-    """When treatment starts: one of `first_treated`, `by_area` and `column` (of the units table)."""
+    """When treatment starts: one of `first_treated`, `by_area` and `column` (of the units table).
+
+    A start in a period that does not count, or between two waves, counts from the next one. `first_full`: until then
+    the programme was under way for a part of the period; such periods are neither base nor in the estimate.
+    `last_before`: the last measurement before the start, as the evaluator counts; if it is another, that is a fault.
+    """
 
     event: Word = Field(description="what counts as the start, in words, for instance prestatieafspraak")
-    first_treated: Year | None = None
-    by_area: dict[Slug, Year] | None = None
+    first_treated: Period | None = None
+    by_area: dict[Slug, Period] | None = None
     column: Word | None = None
+    first_full: Period | None = None
+    last_before: Period | None = None
 
 
 class Treatment(Part):
-    """Who is treated, and from when on."""
+    """Who is treated, and from when on.
+
+    `members`: a file of one's own (area, code, vintage, share, source) that goes before the register. ``only:
+    with-data``: areas without data are left out by name instead of being an error. `already_treated`: areas that had
+    the programme, or one like it, before; they are left out by name.
+    """
 
     areas: Annotated[Areas, BeforeValidator(as_areas)] = Field(
         description="register, {column: NAME}, or a mapping of each area to its members"
     )
+    members: Word | None = None
+    only: Literal["with-data"] | None = None
+    already_treated: dict[Slug, Literal["leave-out"]] = Field(default_factory=dict)
     start: Start = Field(description="when treatment starts: {event: …, first_treated: …}")
     anticipation: Annotated[int, Field(ge=0, le=20)] = 0
 
@@ -214,7 +125,9 @@ class OwnBaseline(Part):
     Regions with a mean below `minimum_mean` are left out by name.
     """
 
-    periods: Annotated[tuple[Year, ...], Field(min_length=1)] = Field(description="the years of the region's own mean")
+    periods: Annotated[tuple[Period, ...], Field(min_length=1)] = Field(
+        description="the periods of the region's own mean"
+    )
     minimum_mean: Annotated[float, Field(gt=0)] = Field(
         description="the mean under which a region is left out, by name"
     )
@@ -239,11 +152,13 @@ class Smallest(Part):
 class Outcome(Part):
     """One indicator: a slug of the register, or an own slug with a `name`.
 
-    `where` filters further than the `rows` of the table.
+    `where` filters further than the `rows` of the table. `kind`: counted, asked of a sample, or predicted by a model;
+    as the register says when left out.
     """
 
     indicator: Slug = Field(description="the slug of one of the 15 indicators, or an own slug with a `name`")
     name: Texts | None = None
+    kind: Literal["register", "survey", "modelled"] | None = None
     where: dict[str, Spellings] = Field(default_factory=dict)
     measure: Measure = Field(description="how the columns become the outcome, and its unit")
     better: Literal["lower", "higher", "neither"] = Field(
@@ -251,12 +166,25 @@ class Outcome(Part):
     )
     smallest_difference_that_matters: Smallest | None = None
 
+    @property
+    def registered(self) -> Indicator | None:
+        """What the register of the programme says of it; None for an indicator of one's own."""
+        return next((found for found in indicators() if found.slug == self.indicator), None)
+
+    @property
+    def source_kind(self) -> str:
+        """``register`` (counted), ``survey`` (asked of a sample) or ``modelled`` (predicted)."""
+        return self.kind or ("register" if self.registered is None else self.registered.kind.value)
+
 
 class TargetSpec(Part):
-    """What is estimated, as one number; effects by event time stand in every report. `window`: first and last year."""
+    """What is estimated, as one number, over the periods of the `window` (first and last).
+
+    Effects by periods since the start stand in every report.
+    """
 
     kind: Literal["average"] = Field(description="average: the effects of all years in the window as one number")
-    window: tuple[Label, Label] | None = None
+    window: tuple[Period, Period] | None = None
     every: Literal["area", "resident", "unit"] = Field(
         description="who counts once. area: each focus area, however large; resident: each resident, so that large "
         "areas count for more; unit: each wijk or buurt in the table. The answers differ, so it must be said"
@@ -267,13 +195,14 @@ class LeaveOut(Part):
     """A rule that keeps units out of the comparison.
 
     ``focus-area``: in any focus area, of the register or of this study; ``same-gemeente``: in a gemeente with a treated
-    area; ``adjacent`` and ``listed``: the named `regions`.
+    area; ``adjacent`` and ``listed``: the named `regions`, or those with something in the `column` of the units table.
     """
 
     rule: Literal["focus-area", "same-gemeente", "adjacent", "listed"] = Field(
         description="focus-area, same-gemeente, adjacent or listed"
     )
     regions: tuple[Code, ...] = ()
+    column: Word | None = None
     why: Word = Field(description="the reason, for the report")
 
 
@@ -289,8 +218,8 @@ class Match(Part):
         description="the number of comparison units for every treated unit"
     )
     on: tuple[Word, ...] = ()
-    outcomes_in: tuple[Year, ...] = ()
-    selection_waves: tuple[Year, ...] = ()
+    outcomes_in: tuple[Period, ...] = ()
+    selection_waves: tuple[Period, ...] = ()
     caliper: Annotated[float, Field(gt=0)] | None = None
 
 
@@ -352,7 +281,9 @@ class Specification(Part):
     seen_before: Texts = Field(description="what was already known of the outcomes when this was written")
     placebo: bool = False
     data: Data = Field(description="the tables")
-    periods: Periods = Field(description="the years that count: {first: …, last: …}")
+    periods: Periods = Field(description="the periods that count: {first: …, last: …}, or {kind: waves, are: […]}")
+    leave_out: tuple[LeftOut, ...] = ()
+    breaks: tuple[Break, ...] = ()
     treatment: Treatment = Field(description="who is treated from when on")
     outcome: Outcome | None = None
     outcomes: tuple[Outcome, ...] = ()
@@ -380,18 +311,40 @@ class Specification(Part):
         """Every check and its threshold, standard where the study gives none."""
         return CHECKS | self.checks
 
+    @property
+    def measured(self) -> tuple[str, ...]:
+        """The periods that count, in order."""
+        out = {period for rule in self.leave_out for period in rule.periods}
+        return tuple(label for label in self.periods.labels if label not in out)
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The periods that count and that can be compared with the ones in which the effect is measured."""
+        start = self.treatment.start
+        anchor = start.first_full or min(self.starts(), default=None) or (self.target.window or (None,))[0]
+        return self.measured if anchor is None else segment(self.measured, self.breaks, anchor)
+
     def starts(self) -> tuple[str, ...]:
-        """The first treated years that the specification itself names, in order; none when a column holds them."""
+        """The first treated periods that the specification itself names, in order; none when a column holds them."""
         start = self.treatment.start
         named: Iterable[str] = start.by_area.values() if start.by_area else filter(None, [start.first_treated])
         return tuple(sorted(set(named)))
 
-    def base_periods(self, start: str) -> tuple[str, ...]:
-        """Periods that say where an area with this start stood before it.
+    def before(self, start: str, labels: Sequence[str]) -> tuple[str, ...]:
+        """Those of `labels` in which an area with this start cannot have responded yet."""
+        earlier = [label for label in labels if label < start]
+        return tuple(earlier[: max(len(earlier) - self.treatment.anticipation, 0)])
+
+    def base_periods(self, start: str, labels: Sequence[str]) -> tuple[str, ...]:
+        """Those of `labels` that say where an area with this start stood before it.
 
         The last before the start (and anticipation) for group-time; all for estimators that average or weigh them.
         """
-        before = tuple(
-            period for period in self.periods.labels if int(period) < int(start) - self.treatment.anticipation
-        )
+        before = self.before(start, labels)
         return before[-1:] if self.estimator.name == "group-time" else before
+
+    def window(self, labels: Sequence[str], first: str) -> tuple[str, str] | None:
+        """First and last of `labels` that the estimate is about, `first` being the earliest start; None for none."""
+        low, high = self.target.window or (self.treatment.start.first_full or first, labels[-1])
+        inside = [label for label in labels if low <= label <= high]
+        return (inside[0], inside[-1]) if inside else None

@@ -114,7 +114,7 @@ def expand(study: Study) -> tuple[Variation, ...]:
 
 
 def locate(study: Study, roots: Roots) -> Mapping[str, Path]:
-    """Where the tables are: ``outcomes``, and ``units`` when the study has one.
+    """Where the tables are: ``outcomes``, and ``units`` and ``members`` when the study has them.
 
     Raises
     ------
@@ -123,14 +123,15 @@ def locate(study: Study, roots: Roots) -> Mapping[str, Path]:
     """
     found: dict[str, Path] = {}
     problems: list[Problem] = []
-    for role, table in (("outcomes", study.model.data.outcomes), ("units", study.model.data.units)):
-        if table is None:
-            continue
+    data, members = study.model.data, study.model.treatment.members
+    named: list[tuple[str, Loc, str]] = [("outcomes", ("data", "outcomes", "file"), data.outcomes.file)]
+    named += [("units", ("data", "units", "file"), data.units.file)] if data.units is not None else []
+    named += [("members", ("treatment", "members"), members)] if members is not None else []
+    for role, loc, file in named:
         try:
-            found[role] = roots.find(table.file)
+            found[role] = roots.find(file)
         except SpecError as error:
-            for problem in error.problems:
-                problems.append(study.problem(("data", role, "file"), problem.code, problem.message, problem.hint))
+            problems += [study.problem(loc, one.code, one.message, one.hint) for one in error.problems]
     raise_all(problems, SpecError)
     return found
 

@@ -12,14 +12,15 @@ from impact.evidence.language import Texts, texts
 from impact.evidence.record import AreaRow, Change, Evidence, Excluded, FlowStep, PathPoint, Text, Variant
 from impact.evidence.result import Result
 from impact.register.areas import areas as register_areas
-from impact.register.indicators import indicators
-from impact.study.answers import Answers
+from impact.study.answers import Answers, target
 from impact.study.areas import FocusArea
 from impact.study.compare import Comparison
-from impact.study.load import Loaded, Series
+from impact.study.load import Loaded
 from impact.study.model import Outcome, Specification
 from impact.study.read import Study
+from impact.study.remarks import notes, periods_left_out, unmeasurable
 from impact.study.render import page
+from impact.study.series import Series
 
 __all__ = ["Case", "evidence"]
 
@@ -39,7 +40,7 @@ def evidence(
 ) -> Evidence:
     """The record of one outcome, with its texts in Dutch."""
     spec, outcome, comparison, say = study.model, case.series.outcome, case.comparison, texts("nl")
-    areas = _areas(spec, comparison, say)
+    areas = _areas(spec, case.loaded.periods, comparison, say)
     refusals = (*found.refusals, *(variant.estimate.refused for variant in alternatives))
     smallest = outcome.smallest_difference_that_matters
     serving = comparison.panel.never & (comparison.panel.control_weight(comparison.panel.treated) > 0)
@@ -61,8 +62,7 @@ def evidence(
         areas_total=len(areas),
         areas=areas,
         periods=case.loaded.periods,
-        window=spec.target.window
-        or (min(area.start for area in comparison.areas if not area.left_out), case.loaded.periods[-1]),
+        window=target(spec, comparison, spec.target.every).window or (case.loaded.periods[-1],) * 2,
         anticipation=spec.treatment.anticipation,
         pool=int(comparison.pool.keep.sum()),
         compared=int(serving.sum()),
@@ -83,7 +83,9 @@ def evidence(
         checks=tuple(_worded(check, say) for check in (*case.checks, found.pretrend)),
         refusals=tuple(dict.fromkeys(refusal for refusal in refusals if refusal is not None)),
         data=case.loaded.files,
-        notes=_notes(case, found, say),
+        notes=notes(spec, case.loaded, case.series, case.comparison, found.result, say),
+        not_measurable=unmeasurable(spec, case.series, case.checks, say),
+        periods_left_out=periods_left_out(spec, case.loaded, say),
         siblings=tuple(
             (_name(other)["nl"], page(number, other.indicator))
             for number, other in enumerate(spec.all_outcomes)
@@ -96,11 +98,11 @@ def evidence(
 def _name(outcome: Outcome) -> Text:
     if outcome.name is not None:
         return outcome.name.languages()
-    known = next(indicator for indicator in indicators() if indicator.slug == outcome.indicator)
-    return {"nl": known.nl, "en": known.en}
+    assert outcome.registered is not None
+    return {"nl": outcome.registered.nl, "en": outcome.registered.en}
 
 
-def _areas(spec: Specification, comparison: Comparison, say: Texts) -> tuple[AreaRow, ...]:
+def _areas(spec: Specification, periods: tuple[str, ...], comparison: Comparison, say: Texts) -> tuple[AreaRow, ...]:
     """The areas of the study; when all are of the programme, also the programme's other areas by name."""
     panel, programme = comparison.panel, register_areas()
     gemeenten = {area.gemeente_code: area.gemeente for area in programme}
@@ -117,7 +119,7 @@ def _areas(spec: Specification, comparison: Comparison, say: Texts) -> tuple[Are
             weights = panel.pairs[number]
             order = sorted(np.flatnonzero(weights > 0), key=lambda unit: (-weights[unit], panel.units[unit]))
             matched = tuple((panel.units[unit], float(weights[unit])) for unit in order)
-        base = _span(spec.base_periods(area.start))
+        base = _span(spec.base_periods(area.start, periods))
         rows.append(AreaRow(area.slug, area.name, area.units, cluster, area.start, base, matched))
     named = {row.slug for row in rows}
     if named <= {area.slug for area in programme}:
@@ -149,24 +151,6 @@ def _worded(check: Check, say: Texts) -> Check:
     return check
 
 
-def _notes(case: Case, found: Answers, say: Texts) -> tuple[str, ...]:
-    notes = []
-    for note in case.loaded.notes:
-        kind, column, count, text = note.split("|", 3)
-        notes.append(say(f"run.note.{kind}", column=column, count=count, text=text))
-    notes += [say(f"run.note.{status}", count=str(count)) for status, count in case.series.without.items()]
-    if case.comparison.pool.unknown:
-        notes.append(say("run.note.unknown", text=", ".join(case.comparison.pool.unknown)))
-    if case.comparison.panel.pairs is not None:
-        notes.append(say("run.note.conditional"))
-    if not case.comparison.panel.clustered:
-        notes.append(say("run.note.unclustered"))
-    known = next((indicator for indicator in indicators() if indicator.slug == case.series.outcome.indicator), None)
-    if known is not None and known.mechanical:
-        notes.append(known.mechanical)
-    return (*notes, *(found.result.fit.notes if found.result is not None else ()))
-
-
 # --- before and after -------------------------------------------------------------------------------------------------
 
 
@@ -178,7 +162,7 @@ def _base(spec: Specification, result: Result, group: int) -> Float1:
         time = weights.of(name, panel.units)[1]
         if time.sum() > 0:
             return time
-    before = spec.base_periods(panel.periods[int(panel.groups[group])])
+    before = spec.base_periods(panel.periods[int(panel.groups[group])], panel.periods)
     row = np.isin(panel.periods, before).astype(float)
     return np.asarray(row / row.sum())
 

@@ -3,41 +3,38 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from difflib import get_close_matches
 from typing import Any
 
 from impact.register.areas import areas
 from impact.register.indicators import indicators
+from impact.study.faults import Fault
+from impact.study.fields import SURVEY
 from impact.study.later import INSTEAD, LATER
 from impact.study.model import CHECKS, Match, Method, Outcome, Specification
 from impact.study.source import Loc
+from impact.study.times import before_every_start, spoken, times
 
-__all__ = ["Fault", "faults"]
-
-
-@dataclass(frozen=True, slots=True)
-class Fault:
-    """Something wrong with the value at `loc`; `SPEC-010` unless another code says what kind it is."""
-
-    loc: Loc
-    message: str
-    hint: str = ""
-    code: str = "SPEC-010"
+__all__ = ["faults"]
 
 
 def faults(spec: Specification) -> Iterator[Fault]:
     """Everything that contradicts something else, in the order of the keys."""
     yield from _tables(spec)
-    yield from _times(spec)
+    yield from times(spec)
     yield from _treated(spec)
     for loc, outcome in _outcomes(spec):
         yield from _outcome(spec, outcome, loc)
     yield from _target(spec)
     yield from _comparison(spec)
     yield from _methods(spec)
-    for name in spec.checks.keys() - CHECKS.keys():
-        yield Fault(("checks", name), f"there is no check '{name}'", _near(name, CHECKS), "SPEC-008")
+    known = CHECKS | SURVEY
+    for name in spec.checks.keys() - known.keys():
+        yield Fault(("checks", name), f"there is no check '{name}'", _near(name, known), "SPEC-008")
+    if "respondents" in spec.checks and spec.data.outcomes.columns.n is None:
+        hint = "Name it in `data.outcomes.columns.n`."
+        yield Fault(("checks",), "the check of respondents takes a column with their number", hint)
     yield from _repeated(
         ("alternatives",), [alternative.name for alternative in spec.alternatives], "alternative", "name"
     )
@@ -74,15 +71,23 @@ def _tables(spec: Specification) -> Iterator[Fault]:
     if units is not None and units.rows.add_up_to and not units.columns.period:
         hint = "Name the column of the year in `columns.period` and the years in `periods`."
         yield Fault(("data", "units", "rows", "add_up_to"), "rows are added up per region and period", hint)
+    if columns.se is not None and columns.margin is not None:
+        yield Fault(("data", "outcomes", "columns"), "the error is `se` or `margin`, not both", "Keep one of the two.")
     for name, table in (("outcomes", spec.data.outcomes), ("units", units)):
         if table is not None and table.header_row > 1 and table.file.endswith(".parquet"):
             yield Fault(("data", name, "header_row"), "a parquet file has no header row", "Take the key out.")
+        if table is not None and table.sheet and not table.file.endswith(".xlsx"):
+            yield Fault(("data", name, "sheet"), "only a workbook (.xlsx) has sheets", "Take the key out.")
     if units is None:
         areas, start, cluster = spec.treatment.areas, spec.treatment.start, spec.inference.cluster
         for loc, column in (
             (("treatment", "areas"), areas.column),
             (("treatment", "start", "column"), start.column),
             (("inference", "cluster"), cluster.column),
+            *(
+                (("comparison", "leave_out", number, "column"), rule.column)
+                for number, rule in enumerate(spec.comparison.leave_out)
+            ),
         ):
             if column is not None:
                 yield _no_units(loc, f"the column '{column}' is looked for in the units table")
@@ -90,34 +95,6 @@ def _tables(spec: Specification) -> Iterator[Fault]:
 
 def _no_units(loc: Loc, why: str) -> Fault:
     return Fault(loc, f"{why}, and there is none", "Add `units: {file: …, columns: {region: …}}` under `data`.")
-
-
-def _times(spec: Specification) -> Iterator[Fault]:
-    periods, start = spec.periods, spec.treatment.start
-    if int(periods.last) <= int(periods.first):
-        hint = "An effect is a change between periods, so it takes two or more."
-        yield Fault(
-            ("periods", "last"), f"the last year, {periods.last}, is not after the first, {periods.first}", hint
-        )
-        return
-    given = [key for key in ("first_treated", "by_area", "column") if getattr(start, key) is not None]
-    if len(given) != 1:
-        said = f"{' and '.join(f'`{key}`' for key in given)} are given" if given else "none is given"
-        hint = "One year for all, a year per area, or a column of the units table."
-        yield Fault(("treatment", "start"), f"one of `first_treated`, `by_area` and `column` says when; {said}", hint)
-        return
-    named: dict[Loc, str] = {}
-    if start.first_treated:
-        named["treatment", "start", "first_treated"] = start.first_treated
-    named |= {("treatment", "start", "by_area", slug): year for slug, year in (start.by_area or {}).items()}
-    for loc, year in named.items():
-        if year not in periods.labels:
-            yield Fault(loc, f"the start in {year} lies outside the periods {periods.first} to {periods.last}")
-        elif not spec.base_periods(year):
-            anticipation = spec.treatment.anticipation
-            early = f" less an anticipation of {anticipation}" if anticipation else ""
-            hint = f"The first year is {periods.first}; begin earlier, so that there is a year to compare with."
-            yield Fault(loc, f"there is no period before the start in {year}{early}", hint)
 
 
 def _treated(spec: Specification) -> Iterator[Fault]:
@@ -165,6 +142,12 @@ def _outcome(spec: Specification, outcome: Outcome, loc: Loc) -> Iterator[Fault]
             (*loc, "better"), f"for {outcome.indicator} the programme calls {registered.direction} better", hint
         )
     measure, columns = outcome.measure, spec.data.outcomes.columns
+    if outcome.source_kind == "survey" and not (columns.n or columns.se or columns.margin):
+        hint = "Name the columns under `data.outcomes.columns`: `n`, `se`, or `margin: {low: …, high: …}`."
+        yield Fault((*loc, "indicator"), f"{outcome.indicator} is asked of a sample, so its error must be known", hint)
+    elif columns.n and not (columns.se or columns.margin) and (measure.rate or measure.unit != "procentpunt"):
+        hint = "Name `se` or `margin` under `data.outcomes.columns`."
+        yield Fault((*loc, "measure"), "only of a percentage (unit: procentpunt) does the error follow from `n`", hint)
     if bool(measure.rate) != bool(columns.numerator and columns.denominator):
         hint = (
             "Write `rate: numerator/denominator` with `per: 100`."
@@ -177,17 +160,7 @@ def _outcome(spec: Specification, outcome: Outcome, loc: Loc) -> Iterator[Fault]
         yield Fault((*loc, "measure"), "`rate` and `per` belong together", hint)
     for number, year in enumerate(measure.as_percent_of_own.periods if measure.as_percent_of_own else ()):
         at = (*loc, "measure", "as_percent_of_own", "periods", number)
-        yield from _before_every_start(spec, at, year, "the region's own mean")
-
-
-def _before_every_start(spec: Specification, loc: Loc, year: str, what: str) -> Iterator[Fault]:
-    if year not in spec.periods.labels:
-        yield Fault(loc, f"{year} lies outside the periods {spec.periods.first} to {spec.periods.last}")
-        return
-    first = min(spec.starts(), default=None)
-    if first is not None and int(year) >= int(first) - spec.treatment.anticipation:
-        hint = "Use years in which nothing can have responded yet."
-        yield Fault(loc, f"{what} takes {year}, which is not before the start in {first} and its anticipation", hint)
+        yield from before_every_start(spec, at, year, "the region's own mean")
 
 
 def _target(spec: Specification) -> Iterator[Fault]:
@@ -207,15 +180,18 @@ def _target(spec: Specification) -> Iterator[Fault]:
     loc: Loc = ("target", "window")
     outside = [year for year in (low, high) if year not in spec.periods.labels]
     first = min(spec.starts(), default=None)
+    full = spec.treatment.start.first_full
     if outside:
         named = " and ".join(dict.fromkeys(outside))
-        yield Fault(loc, f"{named} lies outside the periods {spec.periods.first} to {spec.periods.last}")
-    elif int(low) > int(high):
+        yield Fault(loc, f"{named} lies outside the periods {spoken(spec)}")
+    elif low > high:
         yield Fault(loc, f"the window ends in {high}, before it begins in {low}")
-    elif first is not None and int(low) < int(first):
+    elif first is not None and low < first:
         yield Fault(
             loc, f"the window begins in {low}, before the first start in {first}", "An effect comes after a start."
         )
+    elif full is not None and low < full:
+        yield Fault(loc, f"the window begins in {low}, before the first full period {full}")
 
 
 def _comparison(spec: Specification) -> Iterator[Fault]:
@@ -223,14 +199,16 @@ def _comparison(spec: Specification) -> Iterator[Fault]:
     for number, rule in enumerate(spec.comparison.leave_out):
         loc: Loc = ("comparison", "leave_out", number)
         listing = rule.rule in ("adjacent", "listed")
-        if listing and not rule.regions:
-            yield Fault(loc, f"the rule '{rule.rule}' needs the codes it leaves out", "Add `regions: [WK…, …]`.")
-        if rule.regions and not listing:
-            yield Fault(
-                (*loc, "regions"),
-                f"the rule '{rule.rule}' finds its regions by itself",
-                "Take `regions` out, or use `listed`.",
-            )
+        if listing and bool(rule.regions) == bool(rule.column):
+            hint = "Add `regions: [WK…, …]`, or `column:` of the units table, filled in where the rule holds."
+            yield Fault(loc, f"the rule '{rule.rule}' needs the codes it leaves out, in one way", hint)
+        for key in ("regions", "column"):
+            if getattr(rule, key) and not listing:
+                yield Fault(
+                    (*loc, key),
+                    f"the rule '{rule.rule}' finds its regions by itself",
+                    f"Take `{key}` out, or use `listed`.",
+                )
         if rule.rule in seen and rule.rule != "listed":
             yield Fault((*loc, "rule"), f"the rule '{rule.rule}' stands here for the second time")
         seen.append(rule.rule)
@@ -256,16 +234,16 @@ def _match(spec: Specification, match: Match) -> Iterator[Fault]:
             hint = _near(name, [*groups, *names])
             yield Fault((*loc, "on", number), f"'{name}' is not among the characteristics of the units table", hint)
     yield from _repeated((*loc, "on"), match.on, "characteristic")
-    bases = {year: start for start in spec.starts() for year in spec.base_periods(start)}
+    bases = {year: start for start in spec.starts() for year in spec.base_periods(start, spec.labels)}
     for number, year in enumerate(match.outcomes_in):
         at = (*loc, "outcomes_in", number)
-        before = list(_before_every_start(spec, at, year, "matching on outcomes"))
+        before = list(before_every_start(spec, at, year, "matching on outcomes"))
         yield from before
         if year in match.selection_waves:
             hint = "Its scores were low by chance too, and matching on them brings that chance into the comparison."
             yield Fault(at, f"{year} is a selection wave", hint)
         if year in bases and not before:
-            all_before = len(spec.base_periods(bases[year])) > 1
+            all_before = len(spec.base_periods(bases[year], spec.labels)) > 1
             hint = (
                 "Match on structure and size; group-time has one base period and leaves the others free."
                 if all_before

@@ -18,7 +18,7 @@ from impact.study.record import Case, evidence
 from impact.study.render import pages, versions
 from impact.study.roots import Roots
 
-__all__ = ["explain", "run"]
+__all__ = ["outline", "run"]
 
 
 def run(
@@ -68,7 +68,7 @@ def run(
     ]
     found: list[Evidence] = []
     for number, case in enumerate(cases):
-        sealed = any(check.gates and check.verdict != "pass" for check in case.checks)
+        sealed = _sealed(case)
         answer = answers(study.model, case.comparison, parallel, sealed=sealed)
         alternatives = tuple(
             Variant(
@@ -86,7 +86,7 @@ def run(
     return write_bundle(place, found, html, figures, versions())
 
 
-def explain(study: Study, data: Sequence[str | Path] = ()) -> str:
+def outline(study: Study, data: Sequence[str | Path] = ()) -> str:
     """What would be compared with what, in words; no outcome after the start is used.
 
     Raises
@@ -116,7 +116,7 @@ def _design(spec: Specification, comparison: Comparison) -> list[str]:
     inside = [area for area in comparison.areas if not area.left_out]
     lines = [f"  {len(inside)} of {len(comparison.areas)} areas, {int(comparison.panel.treated.sum())} units"]
     for start in sorted({area.start for area in inside}):
-        base = spec.base_periods(start)
+        base = spec.base_periods(start, comparison.panel.periods)
         shown = base[0] if len(base) == 1 else f"{base[0]} to {base[-1]}"
         names = ", ".join(area.name for area in inside if area.start == start)
         lines.append(f"  cohort {start}: base period {shown}; {names}")
@@ -138,13 +138,20 @@ def _paths(study: Study, data: Sequence[str | Path]) -> Mapping[str, Path]:
 
 def _same_tables(one: Specification, other: Specification) -> bool:
     """Whether two specifications read the same from the same files."""
-    keys = ("data", "periods", "treatment", "all_outcomes")
+    keys = ("data", "labels", "treatment", "all_outcomes")
     alike = all(getattr(one, key) == getattr(other, key) for key in keys)
     return alike and one.inference.cluster == other.inference.cluster
 
 
 def _comparison(spec: Specification, loaded: Loaded, number: int) -> Comparison:
     return compare(spec, loaded, loaded.series[number], focus_areas(spec, loaded))
+
+
+def _sealed(case: Case) -> bool:
+    """Whether nothing may be computed: no outcome, or a gate of the design was not passed."""
+    registered = case.series.outcome.registered
+    no_outcome = registered is not None and bool(registered.not_measurable)
+    return no_outcome or any(check.gates and check.verdict != "pass" for check in case.checks)
 
 
 def _case(spec: Specification, loaded: Loaded, number: int) -> Case:

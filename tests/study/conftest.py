@@ -111,6 +111,6 @@ def first(tmp_path_factory: pytest.TempPathFactory) -> Path:
     done = apart("run", f"studies/{FIRST}", "--out", out)
     assert (done.returncode, done.stdout.split()) == (
         0,
-        [str(out / name) for name in ("report.html", "results.json", "tidy.csv", "manifest.json")],
+        [str(out / name) for name in ("report.html", "results.json", "tidy.csv", "tables.xlsx", "manifest.json")],
     ), done.stderr
     return out

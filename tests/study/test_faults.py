@@ -87,7 +87,7 @@ def test_text_that_is_no_yaml_gets_the_repair_that_helps(tmp_path: Path, old: st
         ("better: lower", "better: lowr", "SPEC-007", "outcome.better", "lowr"),
         ("same_estimand: true", "same_estimand: yes", "SPEC-007", "alternatives[0].same_estimand", "true or false"),
         ("first: 2013", "first: 13", "SPEC-007", "periods.first", "not a year"),
-        ("first: 2013", "first: 2013/'14", "SPEC-007", "periods.first", "School years"),
+        ("first: 2013", "first: 2013-04", "SPEC-007", "periods.first", "not a year or a school year"),
         ("add_up_to: [region, period]", "add_up_to: [region]", "SPEC-007", "data.outcomes.rows.add_up_to", "2 items"),
         ("[WK050324, WK050325]", "[]", "SPEC-007", "treatment.areas.delft-west.members", "at least 1"),
         ("delft-west:", "Delft West:", "SPEC-007", "treatment.areas.Delft West", "small letters"),
@@ -103,7 +103,7 @@ def test_text_that_is_no_yaml_gets_the_repair_that_helps(tmp_path: Path, old: st
         # later versions
         ("seed: 7", "seed: 7\nlooks: {planned: []}", "SPEC-005", "looks", "later version"),
         ("ratio: 5", "ratio: 5, same: gemeente", "SPEC-005", "comparison.match.same", "later version"),
-        ("{first: 2013", "{kind: waves, first: 2013", "SPEC-005", "periods.kind", "waves"),
+        ("[{rule: focus-area", "[{km: 1, rule: focus-area", "SPEC-005", "comparison.leave_out[0].km", "later version"),
         # One area would pass for the headline, so a target of several numbers is not accepted yet.
         ("{kind: average,", "{kind: unit,", "SPEC-005", "target.kind", "later version"),
         ("{kind: average,", "{kind: event,", "SPEC-005", "target.kind", "later version"),
@@ -180,9 +180,9 @@ def test_text_that_is_no_yaml_gets_the_repair_that_helps(tmp_path: Path, old: st
         ),
         (
             "change: {comparison: {match: none}}",
-            "change: {breaks: []}",
+            "change: {families: []}",
             "SPEC-005",
-            "alternatives[0].change.breaks",
+            "alternatives[0].change.families",
             "later",
         ),
         (

@@ -52,11 +52,11 @@ def page(bundle: Path, name: str = "report.html") -> str:
 def test_it_ends_with_findings_and_says_so(ran: tuple[Path, Ended]) -> None:
     out, ended = ran
     assert ended.code == 1
-    assert re.search(r"run completed; \d checks not met; 2 answers refused; exploratory", ended.err)
+    assert re.search(r"run completed; \d checks not met; 3 answers refused; exploratory", ended.err)
     assert str(out / "report.html") in ended.out
     shown = impact("show", out)
     assert shown.code == 0
-    assert "2 answers refused" in shown.err
+    assert "3 answers refused" in shown.err
 
 
 def test_every_wijk_is_accounted_for_once(results: dict[str, dict[str, Any]], counts: dict[str, pd.DataFrame]) -> None:
@@ -141,7 +141,9 @@ def test_tidy_gives_no_interval_where_it_was_refused(ran: tuple[Path, Ended]) ->
     assert set(table["outcome"]) == set(OFFENCES)
     assert table[["std_error", "ci_low", "ci_high", "p_value"]].isna().all(axis=None)
     assert table["status"].str.startswith("refused: ").all()
-    assert table["estimate"].notna().all()
+    # Seven wijken resemble the areas on size and on both earlier counts, where the study asks for ten.
+    closed = (table["outcome"] == "woninginbraak") & (table["name"] == "ook-op-eerder-niveau")
+    assert closed.sum() == 1 and table["estimate"].isna().tolist() == closed.tolist()
 
 
 def test_the_reports_say_what_cannot_be_established(ran: tuple[Path, Ended]) -> None:

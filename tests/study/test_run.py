@@ -177,6 +177,7 @@ def test_the_bundle_is_whole(first: Path) -> None:
         "manifest.json",
         "report.html",
         "results.json",
+        "tables.xlsx",
         "tidy.csv",
         "tidy.parquet",
     ]

@@ -1,0 +1,104 @@
+"""What a reader must know of the data of a study, and why an outcome cannot be measured: sentences, no results."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from impact.checks.protocol import Check
+from impact.evidence.language import Texts, number
+from impact.evidence.record import Excluded
+from impact.evidence.result import Result
+from impact.sources.values import rounding_sd
+from impact.study.compare import Comparison
+from impact.study.load import Loaded
+from impact.study.model import Specification
+from impact.study.series import Series
+
+__all__ = ["notes", "periods_left_out", "unmeasurable"]
+
+
+def unmeasurable(spec: Specification, series: Series, checks: Sequence[Check], say: Texts) -> tuple[str, ...]:
+    """Why nothing can be measured: the indicator is no outcome, or too few measurements lie before the start."""
+    reasons = []
+    registered = series.outcome.registered
+    if registered is not None and registered.not_measurable:
+        reasons.append(registered.not_measurable)
+    for check in checks:
+        if check.name == "pre-periods" and check.verdict != "pass":
+            count = int(check.statistic or 0)
+            parts = [found.at for found in spec.breaks if found.treat_as == "segment"]
+            said = say(
+                "run.not_measurable.one" if count == 1 else "run.not_measurable.few",
+                count=number(count, say.language, 0),
+                least=number(check.threshold or 0, say.language, 0),
+            )
+            reasons.append(said + (say("run.not_measurable.break", at=", ".join(parts)) if parts else ""))
+    return tuple(reasons)
+
+
+def periods_left_out(spec: Specification, loaded: Loaded, say: Texts) -> tuple[Excluded, ...]:
+    """Every declared period that does not count, in order, with the reason."""
+    why = {period: rule.why for rule in spec.leave_out for period in rule.periods}
+    comparable = spec.labels
+    for period in spec.measured:
+        if period not in comparable:
+            why[period] = say("run.period.other-side")
+    why |= dict.fromkeys(loaded.provisional, say("run.period.provisional"))
+    return tuple(Excluded(period, why[period]) for period in spec.periods.labels if period in why)
+
+
+def notes(
+    spec: Specification, loaded: Loaded, series: Series, comparison: Comparison, result: Result | None, say: Texts
+) -> tuple[str, ...]:
+    """Sentences about the data and the fit, in the order of a reader's questions."""
+    found = [*_reading(loaded, say), *_measurement(spec, loaded, say), *_sampling(series, comparison, say)]
+    if spec.data.outcomes.rounded_to is not None:
+        base = spec.data.outcomes.rounded_to
+        sd = number(rounding_sd(base, "random"), say.language, 1)
+        found.append(say("run.note.rounded", base=number(base, say.language, 0), sd=sd))
+    found += [say(f"run.note.{status}", count=str(count)) for status, count in series.without.items()]
+    if comparison.pool.unknown:
+        found.append(say("run.note.unknown", text=", ".join(comparison.pool.unknown)))
+    if comparison.panel.pairs is not None:
+        found.append(say("run.note.conditional"))
+    if not comparison.panel.clustered:
+        found.append(say("run.note.unclustered"))
+    registered = series.outcome.registered
+    if registered is not None and registered.mechanical:
+        found.append(registered.mechanical)
+    return (*found, *(result.fit.notes if result is not None else ()))
+
+
+def _reading(loaded: Loaded, say: Texts) -> Iterator[str]:
+    for note in loaded.notes:
+        kind, column, count, text = note.split("|", 3)
+        yield say(f"run.note.{kind}", column=column, count=count, text=text)
+
+
+def _measurement(spec: Specification, loaded: Loaded, say: Texts) -> Iterator[str]:
+    """Breaks, partly treated periods, and measurements that do not follow each other."""
+    for found in spec.breaks:
+        used = f"{loaded.periods[0]}–{loaded.periods[-1]}"
+        yield say(f"run.note.break-{found.treat_as}", at=found.at, why=found.why, periods=used)
+    start = spec.treatment.start
+    if start.first_full and start.first_full != start.first_treated:
+        yield say("run.note.first-full", start=str(start.first_treated), full=start.first_full)
+    if spec.periods.provisional == "keep":
+        yield say("run.note.provisional-kept")
+    declared = spec.periods.labels
+    inside = declared[declared.index(loaded.periods[0]) : declared.index(loaded.periods[-1]) + 1]
+    if spec.periods.kind == "waves" or inside != loaded.periods:
+        yield say("run.note.measurements", periods=", ".join(loaded.periods))
+
+
+def _sampling(series: Series, comparison: Comparison, say: Texts) -> Iterator[str]:
+    """How large the sampling error of a survey is beside the differences between areas over time."""
+    se = comparison.panel.se
+    if se is None:
+        return
+    unit, error = series.outcome.measure.unit, float(np.median(se[np.isfinite(se)]))
+    yield say("run.note.sampling", se=number(error, say.language, 1), unit=unit)
+    if comparison.fewest is not None:
+        yield say("run.note.respondents", fewest=number(comparison.fewest, say.language, 0))

@@ -1,0 +1,151 @@
+"""One outcome of a study over regions and periods: its figures, their sampling error, and what has no number."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.stats import norm
+
+from impact.arrays import Float1, Float2, frozen
+from impact.errors import Problem
+from impact.sources.contract import listed
+from impact.sources.rows import Long
+from impact.sources.values import Status
+from impact.study.model import Outcome
+from impact.study.tables import OutcomeColumns, OutcomeTable
+
+__all__ = ["Series", "provisional", "read_series", "unfit_figures"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Series:
+    """One outcome over all regions and periods.
+
+    Attributes
+    ----------
+    outcome : Outcome
+    y : (n, T) float
+        In the unit of the measure; nan where there is no number.
+    raw : (n, T) float
+        Before it was taken relative to the region's own mean; equal to `y` otherwise.
+    baseline : (n,) float or None
+        The region's own mean.
+    without : mapping of status to int
+        Cells of the table that have no number, by what the table says of them.
+    se : (n, T) float or None
+        Sampling error of `y`, in the same unit; None when the figures are counted.
+    respondents : (n, T) float or None
+        Number of people asked.
+    """
+
+    outcome: Outcome
+    y: Float2
+    raw: Float2
+    baseline: Float1 | None
+    without: Mapping[str, int]
+    se: Float2 | None = None
+    respondents: Float2 | None = None
+
+
+def read_series(
+    outcome: Outcome, long: Long, file: OutcomeTable, regions: Sequence[str], periods: Sequence[str]
+) -> Series:
+    """The outcome that `long` holds, over `regions` (n) and `periods` (T)."""
+    row = {region: number for number, region in enumerate(regions)}
+    column = {period: number for number, period in enumerate(periods)}
+    inside = np.array([period in column for period in long.period], dtype=bool)
+    at = (
+        np.array([row[region] for region in long.region[inside]], dtype=np.intp),
+        np.array([column[period] for period in long.period[inside]], dtype=np.intp),
+    )
+
+    def grid(name: str) -> Float2:
+        out = np.full((len(regions), len(periods)), np.nan)
+        out[at] = long.values[name].number[inside]
+        return out
+
+    columns = file.columns
+    if columns.value is not None:
+        y = grid(columns.value)
+    else:
+        above, below = grid(str(columns.numerator)), grid(str(columns.denominator))
+        # A rate over nobody does not exist; it is not 0 and not infinite.
+        y = np.divide(above, below, out=np.full_like(above, np.nan), where=below > 0) * (outcome.measure.per or 1.0)
+    without: dict[str, int] = {}
+    for name in columns.figures:
+        for kind in (Status.SUPPRESSED, Status.MISSING, Status.IMPOSSIBLE):
+            if count := int(long.values[name].has(kind)[inside].sum()):
+                without[kind.value] = without.get(kind.value, 0) + count
+    respondents = None if columns.n is None else grid(columns.n)
+    se = _sampling_error(columns, y, respondents, grid)
+    own = outcome.measure.as_percent_of_own
+    if own is None:
+        return Series(outcome, frozen(y), frozen(y), None, without, se, respondents)
+    baseline = y[:, [column[period] for period in own.periods]].mean(axis=1)
+    fit = baseline >= own.minimum_mean
+    relative, error = (
+        None
+        if values is None
+        else np.divide(100 * values, baseline[:, None], out=np.full_like(values, np.nan), where=fit[:, None])
+        for values in (y, se)
+    )
+    assert relative is not None
+    return Series(outcome, frozen(relative), frozen(y), frozen(baseline), without, error, respondents)
+
+
+def _sampling_error(
+    columns: OutcomeColumns, y: Float2, respondents: Float2 | None, grid: Callable[[str], Float2]
+) -> Float2 | None:
+    """(n, T) standard error as given, from the width of the margin, or of a percentage from the respondents.
+
+    The last takes the respondents for a simple random sample; weighting makes the true error larger.
+    """
+    if columns.se is not None:
+        return grid(columns.se)
+    if columns.margin is not None:
+        width = grid(columns.margin.high) - grid(columns.margin.low)
+        return np.asarray(width / (2 * norm.ppf(0.5 + columns.margin.level / 2)))
+    if respondents is None:
+        return None
+    spread = np.clip(y, 0, 100) * np.clip(100 - y, 0, 100)
+    return np.sqrt(np.divide(spread, respondents, out=np.full_like(y, np.nan), where=respondents > 0))
+
+
+def provisional(long: Long, columns: OutcomeColumns) -> frozenset[str]:
+    """Periods of which any figure is marked as provisional."""
+    marked = np.logical_or.reduce([long.values[name].has(Status.PROVISIONAL) for name in columns.figures])
+    return frozenset(str(period) for period in np.asarray(long.period)[marked])
+
+
+def unfit_figures(long: Long, file: OutcomeTable) -> Iterator[Problem]:
+    """What the figures contradict: counts that are not rounded as stated, margins that do not hold their value."""
+    columns = file.columns
+    base = file.rounded_to or 1
+    for name in columns.figures if file.rounded_to else ():
+        number = long.values[name].number
+        odd = np.flatnonzero(np.isfinite(number) & (np.remainder(number, base) != 0))
+        if len(odd):
+            named = listed(f"{long.region[i]} {long.period[i]}: {number[i]:g}" for i in odd)
+            message = (
+                f"column '{name}' is stated to be rounded to {file.rounded_to}, and {len(odd)} cells are not: {named}."
+            )
+            yield Problem("DATA-115", message, "Correct or remove `rounded_to`.", long.file, path=name)
+    if columns.margin is not None and columns.value is not None:
+        value, low, high = (
+            long.values[name].number for name in (columns.value, columns.margin.low, columns.margin.high)
+        )
+        odd = np.flatnonzero((low > value) | (value > high) | (np.isfinite(value) & ~np.isfinite(high - low)))
+        if len(odd):
+            named = listed(f"{long.region[i]} {long.period[i]}" for i in odd)
+            message = f"the margin is absent or does not hold the value itself for {named}."
+            hint = "Check which columns hold the bounds; a value without a margin is left empty."
+            yield Problem("DATA-118", message, hint, long.file, path=columns.margin.low)
+    if columns.n is not None:
+        count = long.values[columns.n].number
+        odd = np.flatnonzero((count <= 0) | (count != np.floor(count)) & np.isfinite(count))
+        if len(odd):
+            named = listed(f"{long.region[i]} {long.period[i]}: {count[i]:g}" for i in odd)
+            message = f"column '{columns.n}' must hold numbers of respondents: {named}."
+            yield Problem("DATA-118", message, "Whole numbers above 0.", long.file, path=columns.n)

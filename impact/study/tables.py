@@ -1,0 +1,141 @@
+"""What a study says of its tables: where they are, how they are written, and what their columns hold."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from impact.study.fields import Part, Period, Spellings, Word
+
+__all__ = [
+    "Data",
+    "File",
+    "Margin",
+    "MarkTexts",
+    "OutcomeColumns",
+    "OutcomeTable",
+    "Rows",
+    "UnitColumns",
+    "UnitTable",
+]
+
+
+class MarkTexts(Part):
+    """Spellings that stand for a status, added to those of Statistics Netherlands; see ``sources.values.Marks``."""
+
+    suppressed: Spellings = ()
+    missing: Spellings = ()
+    impossible: Spellings = ()
+    nil: Spellings = ()
+    provisional: Spellings = ()
+
+    def given(self) -> dict[str, tuple[str, ...]]:
+        """The kinds for which the study names spellings, for ``Marks.override``."""
+        return {kind: texts for kind, texts in self if texts}
+
+
+class Rows(Part):
+    """Which rows of a table count, and whether they are added up.
+
+    `where`: a row stays when every column holds one of its values. `add_up_to`: sums per region and period.
+    """
+
+    where: dict[str, Spellings] = Field(default_factory=dict)
+    add_up_to: tuple[Literal["region"], Literal["period"]] | None = None
+
+
+class File(Part):
+    """A table in a workbook (xlsx), a CSV or a parquet file, and how it is written.
+
+    `layout`: ``statline`` for the export that StatLine gives in a browser, with its title, heads, units and footer.
+    """
+
+    file: Word = Field(description="the file's path in the study's folder, the project or the folder given with --data")
+    sheet: Word | None = None
+    layout: Literal["plain", "statline"] = "plain"
+    separator: Annotated[str, Field(min_length=1, max_length=1)] | None = None
+    decimal: Literal["auto", ",", "."] = "auto"
+    header_row: Annotated[int, Field(ge=1)] = 1
+    level: Literal["gemeente", "wijk", "buurt"] | None = None
+    marks: MarkTexts = MarkTexts()
+    rows: Rows = Rows()
+    sha256: Annotated[str, Field(pattern="^[0-9a-f]{64}$")] | None = None
+    source: str = ""
+    vintage: Annotated[int, Field(ge=1995, le=2100)] | None = None
+
+
+class Margin(Part):
+    """Columns with the bounds of an interval around every figure, and the level of that interval."""
+
+    low: Word = Field(description="the column with the lower bound")
+    high: Word = Field(description="the column with the upper bound")
+    level: Annotated[float, Field(gt=0.5, lt=1)] = 0.95
+
+
+class OutcomeColumns(Part):
+    """Column names: `value`, or `numerator` and `denominator`.
+
+    A figure from a sample also has the number of respondents (`n`) and its error: `se`, the `margin`, or neither when
+    it is a percentage, of which the error follows from `n`.
+    """
+
+    region: Word = Field(description="the column with the code of the wijk, buurt or gemeente")
+    period: Word = Field(description="the column with the year")
+    value: Word | None = None
+    numerator: Word | None = None
+    denominator: Word | None = None
+    n: Word | None = None
+    se: Word | None = None
+    margin: Margin | None = None
+
+    @property
+    def figures(self) -> tuple[str, ...]:
+        """The columns that the outcome is made of."""
+        return tuple(name for name in (self.value, self.numerator, self.denominator) if name is not None)
+
+    @property
+    def numbers(self) -> tuple[str, ...]:
+        """All columns of numbers."""
+        bounds = () if self.margin is None else (self.margin.low, self.margin.high)
+        return (*self.figures, *(name for name in (self.n, self.se, *bounds) if name is not None))
+
+
+class OutcomeTable(File):
+    """The table of outcomes: a row per region and period, after `rows`.
+
+    `rounded_to`: counts are published as multiples of this number.
+    """
+
+    columns: OutcomeColumns = Field(
+        description="the names of the columns: region, period, and value or numerator and denominator"
+    )
+    rounded_to: Annotated[int, Field(ge=2, le=1000)] | None = None
+
+
+class UnitColumns(Part):
+    """Column names of what does not change, or is averaged over `periods` when `period` is given.
+
+    `gemeente` is read from the code when it is not given. `structure` and `size` are the characteristics to match on.
+    """
+
+    region: Word = Field(description="the column with the code of the wijk, buurt or gemeente")
+    period: Word | None = None
+    gemeente: Word | None = None
+    residents: Word | None = None
+    structure: tuple[Word, ...] = ()
+    size: tuple[Word, ...] = ()
+
+
+class UnitTable(File):
+    """The table of units: a row per region, or a row per region and period of which `periods` are averaged."""
+
+    columns: UnitColumns = Field(description="the names of the columns: region, and what is matched on")
+    periods: tuple[Period, ...] = ()
+
+
+class Data(Part):
+    """Where the figures come from."""
+
+    outcomes: OutcomeTable = Field(description="the table of outcomes: file, columns, source")
+    units: UnitTable | None = None

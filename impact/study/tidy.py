@@ -1,0 +1,119 @@
+"""The results of a study as tables: every estimate as one row, and the sheets of a workbook for who works in one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from impact.evidence.record import Estimate, Evidence
+from impact.evidence.result import COLUMNS
+from impact.inference.support import status
+from impact.workbook import Sheet
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["counted", "tables", "tidy"]
+
+
+def tidy(outcomes: Sequence[Evidence]) -> pd.DataFrame:
+    """Every estimate as one row: what it is, then the columns of ``Result.tidy``; a sealed outcome has none."""
+    import pandas as pd
+
+    rows = []
+    for evidence in outcomes:
+        if evidence.sealed:
+            continue
+        named: list[tuple[str, str, bool, Estimate]] = [("primary", "", True, evidence.primary)]
+        named += [
+            ("weighting", variant.name, variant.same_estimand, variant.estimate) for variant in evidence.weightings
+        ]
+        named += [
+            ("alternative", variant.name, variant.same_estimand, variant.estimate) for variant in evidence.alternatives
+        ]
+        named += [("event", "", True, estimate) for estimate in evidence.event]
+        rows += [_row(evidence, *entry) for entry in named]
+    first = ["study", "outcome", "role", "name", "same_estimand", "exploratory"]
+    return pd.DataFrame(rows, columns=[*first, *COLUMNS, "inference", "areas_total", "areas_left_out"])
+
+
+def _row(evidence: Evidence, role: str, name: str, same: bool, estimate: Estimate) -> dict[str, Any]:
+    statistic = None if estimate.value is None or not estimate.std_error else estimate.value / estimate.std_error
+    return {
+        "study": evidence.study,
+        "outcome": evidence.indicator,
+        "role": role,
+        "name": name,
+        "same_estimand": same,
+        "exploratory": evidence.status == "exploratory",
+        "target": "event" if role == "event" else "average",
+        "term": estimate.term,
+        "weighting": estimate.weighting,
+        "estimate": estimate.value,
+        "std_error": estimate.std_error,
+        "df": estimate.df,
+        "statistic": statistic,
+        "p_value": estimate.p_value,
+        "ci_low": estimate.low,
+        "ci_high": estimate.high,
+        "band_low": None,
+        "band_high": None,
+        "n": estimate.units,
+        "areas": estimate.areas,
+        "clusters": estimate.clusters,
+        "method": estimate.method,
+        "unit": evidence.unit,
+        "status": status(estimate.method, estimate.inference, estimate.refused),
+        "inference": estimate.inference,
+        "areas_total": evidence.areas_total,
+        "areas_left_out": "; ".join(area.name for area in evidence.others),
+    }
+
+
+def tables(outcomes: Sequence[Evidence]) -> tuple[Sheet, ...]:
+    """Sheets of all estimates, of the areas with the reason why one is not in the estimate, and of the periods.
+
+    Codes are text. A sealed outcome has its areas and periods and no estimate.
+    """
+    frame = tidy(outcomes)
+    estimates = [
+        tuple(None if cell is None or cell != cell else cell for cell in row)
+        for row in frame.itertuples(index=False, name=None)
+    ]
+    areas = [
+        (
+            e.indicator,
+            area.slug,
+            area.name,
+            area.cluster,
+            ", ".join(area.units),
+            area.first_treated,
+            area.base,
+            area.left_out,
+        )
+        for e in outcomes
+        for area in e.areas
+    ]
+    out = {e.indicator: {row.unit: row.reason for row in e.periods_left_out} for e in outcomes}
+    periods = [
+        (e.indicator, period, out[e.indicator].get(period, ""))
+        for e in outcomes
+        for period in sorted({*e.periods, *out[e.indicator]})
+    ]
+    head = tuple(f"{e.indicator}: {counted(e)}" for e in outcomes)
+    return (
+        Sheet("estimates", tuple(frame.columns), estimates, above=head),
+        Sheet(
+            "areas",
+            ("outcome", "area", "name", "gemeente", "members", "first_treated", "base", "left_out"),
+            areas,
+            above=head,
+        ),
+        Sheet("periods", ("outcome", "period", "left_out"), periods),
+    )
+
+
+def counted(evidence: Evidence) -> str:
+    """How many areas are in the estimate, and the names of the others."""
+    inside, others = len(evidence.included), ", ".join(area.name for area in evidence.others)
+    return f"{inside} of {evidence.areas_total} areas" + (f"; without {others}" if others else "")
