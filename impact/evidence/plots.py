@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from impact.evidence.language import Texts, decimals, number, significant, texts
+from impact.evidence.language import Texts, decimals, listed, number, significant, texts
 from impact.evidence.reading import printed
 from impact.evidence.record import Evidence, PathPoint
 from impact.evidence.svg import COMPARISON, FOCUS, INK, look, number_axis, rendered, round_ticks
@@ -35,6 +35,18 @@ def figures(evidence: Evidence, language: str = "nl") -> dict[str, str]:
             "balance": _balance(evidence, say),
         }
     return {name: svg for name, svg in drawn.items() if svg is not None}
+
+
+def _signed(figure: Figure, name: str, title: str, text: str, evidence: Evidence, say: Texts) -> str:
+    """The drawing with the number of areas it is about: figures are shown without their report."""
+    counts = {
+        "areas": number(len(evidence.included), say.language, 0),
+        "total": number(evidence.areas_total, say.language, 0),
+    }
+    figure.supxlabel(say("draw.areas", **counts), x=0.01, ha="left", fontsize=8.5)
+    names = listed((area.name for area in evidence.others), say.language)
+    others = say("draw.areas_others", names=names) if names else ""
+    return rendered(figure, name, title, f"{text} {say('draw.areas_text', **counts)}{others}")
 
 
 # --- effects by periods since the start -------------------------------------------------------------------------------
@@ -65,9 +77,8 @@ def _event_study(evidence: Evidence, say: Texts) -> str | None:
     _whole_ticks(axes, min(events), max(events), say)
     axes.set_xlabel(say("draw.event_axis"))
     axes.set_title(_unit(evidence), pad=18)
-    return rendered(
-        figure, "event-study", say("draw.event_title"), _event_text(evidence, [(event, y) for event, y, _ in rows], say)
-    )
+    points = [(event, y) for event, y, _ in rows]
+    return _signed(figure, "event-study", say("draw.event_title"), _event_text(evidence, points, say), evidence, say)
 
 
 def _event_text(evidence: Evidence, points: Sequence[tuple[int, float]], say: Texts) -> str:
@@ -129,7 +140,7 @@ def _gap(evidence: Evidence, say: Texts) -> str | None:
     upper.spines["bottom"].set_visible(False)
     upper.set_title(_unit(evidence), pad=18)
     lower.set_title(say("draw.gap"), pad=9)
-    return rendered(figure, "gap", say("draw.gap_title"), _gap_text(evidence, say))
+    return _signed(figure, "gap", say("draw.gap_title"), _gap_text(evidence, say), evidence, say)
 
 
 def _line(
@@ -250,7 +261,7 @@ def _balance(evidence: Evidence, say: Texts) -> str | None:
         limit=edges,
         **largest,
     )
-    return rendered(figure, "balance", say("draw.balance_title"), text)
+    return _signed(figure, "balance", say("draw.balance_title"), text, evidence, say)
 
 
 # --- shared -----------------------------------------------------------------------------------------------------------

@@ -283,9 +283,9 @@ def _panel(spec: Specification, loaded: Loaded, series: Series, inside: dict[str
 
 
 def _columns(match: Match, spec: Specification) -> tuple[str, ...]:
-    """Columns of the units table to match on; structure and size stand for their groups."""
+    """Columns of the units table to match on; structure, size and selection stand for their groups."""
     units = spec.data.units
-    groups = {"structure": units.columns.structure, "size": units.columns.size} if units is not None else {}
+    groups = units.columns.groups if units is not None else {}
     return tuple(dict.fromkeys(column for name in match.on for column in groups.get(name, (name,))))
 
 
@@ -301,7 +301,9 @@ def _matcher(match: Match | None, spec: Specification, loaded: Loaded, series: S
 def _balance(spec: Specification, loaded: Loaded, panel: Panel, matcher: Matcher | None) -> tuple[BalanceRow, ...]:
     """Characteristics of the treated units, of the pool and of the matched controls."""
     units = spec.data.units
-    own = () if units is None else tuple(dict.fromkeys((*units.columns.structure, *units.columns.size)))
+    own = (
+        () if units is None else tuple(dict.fromkeys(name for group in units.columns.groups.values() for name in group))
+    )
     names = own if matcher is None else tuple(dict.fromkeys((*matcher.names, *own)))
     known = {} if matcher is None else dict(zip(matcher.names, matcher.x.T, strict=True))
     row = {name: number for number, name in enumerate(loaded.regions)}

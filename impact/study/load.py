@@ -102,6 +102,8 @@ def _table(file: File, path: Path, problems: list[Problem]) -> Table | None:
         file=file.file,
         separator=file.separator,
         header_row=file.header_row,
+        sheet=file.sheet,
+        layout=file.layout,
     )
     if isinstance(table, Table):
         return table

@@ -112,7 +112,7 @@ def _unfit(
         hint = "A code can stand for other ground in another year; give the members in the division of the outcomes."
         yield problem(f"the outcomes are in the division of {vintage}, these members are not", hint, odd, "vintage")
     whole: dict[str, float] = {}
-    for name, share in zip(code.tolist(), np.nan_to_num(shares).tolist(), strict=True):
+    for name, share in zip(code.tolist(), np.clip(np.nan_to_num(shares), 0, 1).tolist(), strict=True):
         whole[name] = whole.get(name, 0.0) + share
     pairs = list(zip(area.tolist(), code.tolist(), strict=True))
     odd = np.array([i for i, pair in enumerate(pairs) if pairs.count(pair) > 1 or whole[pair[1]] > 1 + 1e-9], dtype=int)

@@ -209,7 +209,7 @@ class LeaveOut(Part):
 class Match(Part):
     """Nearest neighbours: `ratio` comparison units for every treated unit.
 
-    `on` names characteristics of the units table, or the groups structure and size. `outcomes_in`: years in which the
+    `on` names characteristics of the units table, or the groups structure, size and selection. `outcomes_in`: years in which the
     outcome is matched on too (before it is taken relative to the own mean), which are neither base nor selection wave.
     """
 

@@ -224,7 +224,7 @@ def _match(spec: Specification, match: Match) -> Iterator[Fault]:
     columns = spec.data.units.columns if spec.data.units else None
     if match.on and columns is None:
         yield _no_units((*loc, "on"), "what is matched on is looked for in the units table")
-    groups = {"structure": columns.structure, "size": columns.size} if columns else {}
+    groups = columns.groups if columns else {}
     names = [name for group in groups.values() for name in group]
     for number, name in enumerate(match.on if columns else ()):
         if name in groups and not groups[name]:

@@ -116,7 +116,8 @@ class OutcomeTable(File):
 class UnitColumns(Part):
     """Column names of what does not change, or is averaged over `periods` when `period` is given.
 
-    `gemeente` is read from the code when it is not given. `structure` and `size` are the characteristics to match on.
+    `gemeente` is read from the code when it is not given. `structure` and `size` are the characteristics to match on;
+    `selection` are scores on which the areas were chosen, which bring chance with them when they are matched on.
     """
 
     region: Word = Field(description="the column with the code of the wijk, buurt or gemeente")
@@ -125,6 +126,12 @@ class UnitColumns(Part):
     residents: Word | None = None
     structure: tuple[Word, ...] = ()
     size: tuple[Word, ...] = ()
+    selection: tuple[Word, ...] = ()
+
+    @property
+    def groups(self) -> dict[str, tuple[str, ...]]:
+        """Characteristics by the name that stands for them in `match.on`."""
+        return {"structure": self.structure, "size": self.size, "selection": self.selection}
 
 
 class UnitTable(File):

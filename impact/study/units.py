@@ -60,7 +60,7 @@ def read_units(spec: Specification, table: Table | None, problems: list[Problem]
         *(rule.column for rule in spec.comparison.leave_out),
     )
     named = tuple(dict.fromkeys(name for name in texts if name))
-    numbers = tuple(dict.fromkeys(name for name in (c.residents, *c.structure, *c.size) if name))
+    numbers = tuple(dict.fromkeys(name for name in (c.residents, *c.structure, *c.size, *c.selection) if name))
     marks = CBS.override(**file.marks.given())
     region = Column(c.region, Kind.CODE, level=None if file.level is None else Level(file.level))
     values = tuple(Column(name, Kind.NUMBER, decimal=file.decimal, marks=marks) for name in numbers)
