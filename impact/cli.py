@@ -80,6 +80,22 @@ def check(study: Annotated[Path, typer.Argument(help="study.yaml")], data: Data 
 
 
 @command
+def explain(
+    study: Annotated[Path, typer.Argument(help="study.yaml")],
+    language: Annotated[str, typer.Option("--language", help="nl or en.")] = "nl",
+) -> int:
+    """Say in plain sentences what the study will do, from its specification alone; no data are opened."""
+    from impact.evidence.render import plain_text
+    from impact.study.explain import explain as explained
+    from impact.study.explain import heading
+    from impact.study.read import read_study
+
+    found = read_study(study)
+    typer.echo(f"{heading(found, language)}\n\n{plain_text(explained(found, language))}")
+    return COMPLETED
+
+
+@command
 def run(
     study: Annotated[Path, typer.Argument(help="study.yaml")],
     data: Data = None,
@@ -168,13 +184,14 @@ def report(
 
 @command
 def estimate(
-    file: Annotated[Path, typer.Argument(help="Long table: CSV or parquet.")],
+    file: Annotated[Path, typer.Argument(help="Long table: workbook (xlsx), CSV or parquet.")],
     unit: Annotated[str, typer.Option("--unit", help="Column of the unit.")],
     time: Annotated[str, typer.Option("--time", help="Column of the period.")],
     outcome: Annotated[str, typer.Option("--outcome", help="Column of the outcome.")],
     first_treated: Annotated[
         str, typer.Option("--first-treated", help="Column of the first treated period; blank or 0 is never.")
     ],
+    sheet: Annotated[str | None, typer.Option("--sheet", help="Sheet of a workbook with several.")] = None,
     cluster: Annotated[str | None, typer.Option("--cluster")] = None,
     area: Annotated[str | None, typer.Option("--area")] = None,
     residents: Annotated[str | None, typer.Option("--residents")] = None,
@@ -199,7 +216,7 @@ def estimate(
     from impact.panel import Panel
     from impact.parallel import Bar, Parallel
 
-    frame = _long_table(file, {outcome, *filter(None, (se, residents, weight)), *_split(covariates)})
+    frame = _long_table(file, sheet, {outcome, *filter(None, (se, residents, weight)), *_split(covariates)})
     panel = Panel.from_frame(
         frame,
         unit=unit,
@@ -290,13 +307,13 @@ def _read(text: str, standard: object) -> tuple[str, Any]:
         return f"must be {kind}; standard is {standard}", None
 
 
-def _long_table(file: Path, numbers: set[str]) -> pd.DataFrame:
+def _long_table(file: Path, sheet: str | None, numbers: set[str]) -> pd.DataFrame:
     """The table as text and numbers: CBS marks among the numbers are told, decimal commas are read."""
     from impact.errors import DataError, Problem, raise_all
     from impact.sources.tables import Table, read_table
     from impact.sources.values import Values, read_values
 
-    table = read_table(file, file=str(file))
+    table = read_table(file, file=str(file), sheet=sheet)
     if not isinstance(table, Table):
         raise DataError(table)
     # Row numbers as a spreadsheet counts them, for the messages.
@@ -310,7 +327,7 @@ def _long_table(file: Path, numbers: set[str]) -> pd.DataFrame:
             problems += [
                 Problem(
                     "DATA-108",
-                    f"{bad.text!r} is not a number ({bad.why})",
+                    f"{bad.text!r} is not a number ({bad.why}; {table.places.name(bad.rows, name)})",
                     "",
                     str(file),
                     int(table.rows[bad.rows[0]]),

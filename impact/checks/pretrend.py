@@ -20,7 +20,7 @@ def pretrend(terms: tuple[str, ...], p_values: Float1, threshold: float, *, used
     terms : tuple of str
         Event times; those below 0 are pre-periods.
     p_values : (m,) float
-        By the declared inference; nan where it was refused.
+        By the declared inference; nan where it was refused, and such terms do not count.
     threshold : float
         Smallest adjusted p-value that passes.
     used : bool
@@ -35,8 +35,9 @@ def pretrend(terms: tuple[str, ...], p_values: Float1, threshold: float, *, used
         return check(None, "not_evaluated", "matched-on-outcomes")
     if not before.any():
         return check(None, "not_evaluated", "no-pre-period")
-    known = p_values[before]
-    if not np.isfinite(known).all():
+    known = p_values[before & np.isfinite(p_values)]
+    if not len(known):
         return check(None, "not_evaluated", "no-interval")
-    adjusted = min(1.0, float(known.min()) * int(before.sum()))
-    return check(adjusted, "pass" if adjusted > threshold else "fail")
+    adjusted = min(1.0, float(known.min()) * len(known))
+    some = "" if len(known) == before.sum() else "some-intervals"
+    return check(adjusted, "pass" if adjusted > threshold else "fail", some)

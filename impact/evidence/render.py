@@ -1,13 +1,16 @@
-"""From a document to HTML."""
+"""From a document to HTML, and from its sections to plain text."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+from textwrap import fill
+
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from impact.evidence.document import Document
+from impact.evidence.document import Cell, Document, Paragraph, Points, Section
 from impact.evidence.language import Texts
 
-__all__ = ["html"]
+__all__ = ["html", "plain_text"]
 
 
 def html(document: Document, say: Texts) -> str:
@@ -21,3 +24,31 @@ def html(document: Document, say: Texts) -> str:
         keep_trailing_newline=True,
     )
     return environment.get_template("report.html").render(document=document, say=say)
+
+
+def plain_text(sections: Sequence[Section], width: int = 100) -> str:
+    """Sections of paragraphs and points as lines of text; a table or a figure has no such form."""
+    return "\n\n".join("\n".join([section.title, *_lines(section, width)]) for section in sections)
+
+
+def _lines(section: Section, width: int) -> Iterator[str]:
+    for number, block in enumerate(section.blocks):
+        if number:
+            yield ""
+        match block:
+            case Paragraph(pieces):
+                yield _wrapped(" ".join(_text(piece) for piece in pieces), "  ", "  ", width)
+            case Points(items):
+                yield from (_wrapped(_text(item), "  - ", "    ", width) for item in items)
+            case _:
+                raise TypeError(f"a {block.kind} has no plain text")
+
+
+def _text(cell: Cell) -> str:
+    return cell if isinstance(cell, str) else cell.text
+
+
+def _wrapped(text: str, first: str, rest: str, width: int) -> str:
+    return fill(
+        text, width, initial_indent=first, subsequent_indent=rest, break_long_words=False, break_on_hyphens=False
+    )

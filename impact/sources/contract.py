@@ -16,11 +16,16 @@ DATA-110  a period cannot be read
 DATA-111  a region occurs more than once in a period
 DATA-112  a value to filter on never occurs
 DATA-113  a sum adds up fewer or more rows than usual in its region
+DATA-116  the sheet of a workbook cannot be told, or is not there
+DATA-119  cells of a workbook that hold no value of their own
 ========  ==========================================================
+
+The gaps are problems of a study; see `impact.study`.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -32,6 +37,7 @@ import pandas as pd
 
 from impact.arrays import Int1
 from impact.errors import Problem
+from impact.sources.frame import Places, listed
 from impact.sources.periods import read_periods
 from impact.sources.regions import Level, read_codes
 from impact.sources.values import CBS, BadText, Decimal, Labels, Marks, Values, read_each, read_values
@@ -91,15 +97,11 @@ class Contract:
 
 Read: TypeAlias = Values | Labels
 _CELL = {Kind.CODE: "DATA-109", Kind.PERIOD: "DATA-110", Kind.NUMBER: "DATA-108", Kind.TEXT: "DATA-109"}
+_NAMES = (
+    "The column lists names without codes, and names repeat between gemeenten ('Centrum', 'Noord'): export the table "
+    "again with codes (in StatLine the topic 'Codering', or the raw data)."
+)
 _HOLDS = {Kind.CODE: "region codes", Kind.PERIOD: "periods", Kind.NUMBER: "numbers", Kind.TEXT: "names"}
-
-
-def listed(items: Iterable[object], most: int = 5) -> str:
-    """A list that stays short: ``3, 8, 12 and 40 more``."""
-    texts = [str(item) for item in items]
-    if len(texts) > most + 1:
-        return f"{', '.join(texts[:most])} and {len(texts) - most} more"
-    return " and ".join(part for part in (", ".join(texts[:-1]), *texts[-1:]) if part)
 
 
 def near(name: str, known: Iterable[str]) -> str:
@@ -133,7 +135,7 @@ def check_whole(frame: pd.DataFrame, contract: Contract, file: str, sha256: str 
 
 
 def read_columns(
-    frame: pd.DataFrame, contract: Contract, rows: Int1, file: str
+    frame: pd.DataFrame, contract: Contract, rows: Int1 | Places, file: str
 ) -> tuple[Mapping[str, Read], tuple[Problem, ...]]:
     """Read every column of the contract that the table has.
 
@@ -143,8 +145,8 @@ def read_columns(
         Any columns, in any order.
     contract : Contract
         What they must hold.
-    rows : (n,) int array
-        Row numbers as a spreadsheet counts them.
+    rows : Places or (n,) int array
+        Where the rows stand, as `Table.places`; row numbers as a spreadsheet counts them.
     file : str
         Name for the messages.
 
@@ -153,8 +155,9 @@ def read_columns(
     columns : mapping from column name to Values (numbers) or (n,) array of labels
         Only the columns that could be read.
     problems : tuple of Problem
-        One per column and reason, with the rows; empty when all is well.
+        One per column and reason, with the cells of a workbook or else the rows; empty when all is well.
     """
+    places = _places(rows)
     read: dict[str, Read] = {}
     problems: list[Problem] = []
     for column in contract.columns:
@@ -162,10 +165,14 @@ def read_columns(
             continue
         found = _read(frame[column.name], column)
         if isinstance(found, tuple):
-            problems += _cell_problems(found, column, rows, file)
+            problems += _cell_problems(found, column, places, file)
         else:
             read[column.name] = found
     return read, tuple(problems)
+
+
+def _places(rows: Int1 | Places) -> Places:
+    return rows if isinstance(rows, Places) else Places(rows)
 
 
 def _read(series: pd.Series[Any], column: Column) -> Read | tuple[BadText, ...]:
@@ -180,32 +187,40 @@ def _read(series: pd.Series[Any], column: Column) -> Read | tuple[BadText, ...]:
             return read_each(series, lambda text: (text, ""))
 
 
-def _cell_problems(bad: tuple[BadText, ...], column: Column, rows: Int1, file: str) -> list[Problem]:
+def _cell_problems(bad: tuple[BadText, ...], column: Column, places: Places, file: str) -> list[Problem]:
+    hint = _NAMES if column.kind is Kind.CODE and _mostly_words(bad, len(places.rows)) else ""
     by_reason: dict[str, list[BadText]] = {}
     for cell in bad:
         by_reason.setdefault(cell.why, []).append(cell)
     problems = []
     for why, cells in by_reason.items():
-        at = np.sort(rows[[row for cell in cells for row in cell.rows]])
+        at = [row for cell in cells for row in cell.rows]
         what = listed([f"'{cell.text}'" for cell in cells], 3)
-        many = "row" if len(at) == 1 else "rows"
+        where = places.name(at, column.name)
         reason = why if len(cells) == 1 else f"(each) {why}"
         problems.append(
             Problem(
                 _CELL[column.kind],
-                f"column '{column.name}' must hold {_HOLDS[column.kind]}; {what} in {many} {listed(at)} {reason}.",
-                file=file,
-                line=int(at[0]),
+                f"column '{column.name}' must hold {_HOLDS[column.kind]}; {what} in {where} {reason}.",
+                hint,
+                file,
+                int(places.of(column.name)[at].min()),
                 path=column.name,
             )
         )
     return problems
 
 
+def _mostly_words(bad: tuple[BadText, ...], n: int) -> bool:
+    """Whether more than half of the `n` cells hold a name: words without a digit."""
+    return 2 * sum(len(cell.rows) for cell in bad if re.fullmatch(r"[^\d]*[^\W\d_][^\d]*", cell.text)) > n
+
+
 def check_key(
-    frame: pd.DataFrame, contract: Contract, read: Mapping[str, Read], rows: Int1, file: str
+    frame: pd.DataFrame, contract: Contract, read: Mapping[str, Read], rows: Int1 | Places, file: str
 ) -> tuple[Problem, ...]:
     """Regions that occur more than once in a period; a key column that could not be read counts as it is spelled."""
+    places = _places(rows)
     if contract.key is None or not set(contract.key) <= set(frame.columns):
         return ()
     labels = {}
@@ -216,25 +231,24 @@ def check_key(
     twice = keys.duplicated(keep=False)
     if not twice.any():
         return ()
-    where = pd.Series(rows[twice.to_numpy()]).groupby(
-        [keys.loc[twice, name].to_numpy() for name in contract.key], sort=False
-    )
-    named = [f"{region} {period} (rows {listed(at.tolist())})" for (region, period), at in where]
     region, period = contract.key
+    at = np.flatnonzero(twice)
+    groups = pd.Series(at).groupby([keys.loc[twice, name].to_numpy() for name in contract.key], sort=False)
+    named = [f"{code} {label} ({places.name(same, region)})" for (code, label), same in groups]
     return (
         Problem(
             "DATA-111",
             f"each {region} may occur once in each {period}; more than once: {listed(named)}.",
             "Delete the surplus rows, or filter and add up with `rows:`.",
             file,
-            int(rows[twice.to_numpy()][0]),
+            int(places.of(region)[at[0]]),
             path=region,
         ),
     )
 
 
 def check_table(
-    frame: pd.DataFrame, contract: Contract, file: str, *, sha256: str = "", rows: Sequence[int] | None = None
+    frame: pd.DataFrame, contract: Contract, file: str, *, sha256: str = "", rows: Sequence[int] | Places | None = None
 ) -> tuple[Problem, ...]:
     """Every problem of a table at once; empty when it keeps the contract.
 
@@ -248,9 +262,11 @@ def check_table(
         Name for the messages.
     sha256 : str
         Digest of the file, compared with the contract's.
-    rows : (n,) sequence of int, optional
+    rows : Places or (n,) sequence of int, optional
         Row numbers as a spreadsheet counts them; by default a header in row 1 and data from row 2.
     """
-    at = np.arange(2, len(frame) + 2) if rows is None else np.asarray(rows, dtype=np.intp)
+    if rows is None:
+        rows = range(2, len(frame) + 2)
+    at = rows if isinstance(rows, Places) else Places(np.asarray(rows, dtype=np.intp))
     read, problems = read_columns(frame, contract, at, file)
     return (*check_whole(frame, contract, file, sha256), *problems, *check_key(frame, contract, read, at, file))

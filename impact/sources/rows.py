@@ -11,9 +11,10 @@ from numpy.typing import NDArray
 
 from impact.arrays import Bool1, Int1, frozen
 from impact.errors import Problem
-from impact.sources.contract import Contract, Read, check_key, check_whole, listed, near, read_columns
-from impact.sources.tables import Note, Table
-from impact.sources.values import NUMBERLESS, STATUSES, Labels, Values
+from impact.sources.contract import Contract, Read, check_key, check_whole, near, read_columns
+from impact.sources.frame import Note, Table, listed
+from impact.sources.periods import starred
+from impact.sources.values import NUMBERLESS, STATUSES, Labels, Odd, Status, Values
 
 __all__ = ["Long", "add_up", "keep", "read_long"]
 
@@ -58,7 +59,8 @@ class Long:
 def keep(table: Table, where: Mapping[str, Sequence[object]]) -> tuple[Bool1, tuple[Problem, ...]]:
     """(n,) rows of a table whose columns have one of the stated values, and the values and columns that never occur.
 
-    Values compare as text without outer spaces, and whole numbers whether or not they stand as ``11`` or ``11.0``.
+    Values compare as text without outer spaces, and whole numbers whether or not they stand as ``11`` or ``11.0``. A
+    cell that is no value is a problem, since its row would leave unseen.
     """
     kept = np.ones(len(table.frame), dtype=bool)
     problems: list[Problem] = []
@@ -79,6 +81,12 @@ def keep(table: Table, where: Mapping[str, Sequence[object]]) -> tuple[Bool1, tu
                 problems.append(
                     Problem("DATA-112", f"column '{name}' never holds '{text}'.", hint, table.file, path=name)
                 )
+        odd = {i: cell.why for i, cell in enumerate(uniques) if isinstance(cell, Odd)}
+        for why in dict.fromkeys(odd.values()):
+            at = np.flatnonzero(np.isin(codes, [i for i, reason in odd.items() if reason == why]))
+            where_at, first = table.places.name(at, name), int(table.places.of(name)[at[0]])
+            message = f"column '{name}', to filter on, has no value in {where_at}: what stands there {why}."
+            problems.append(Problem("DATA-119", message, "", table.file, first, path=name))
         texts = {_plain(value) for value in wanted}
         kept &= np.array([*(text in texts for text in known), False])[codes]
     return kept, tuple(problems)
@@ -180,12 +188,14 @@ def read_long(
     add : bool
         Add up the rows of each region and period. Then rows may repeat a region and period, but every region must have
         equally many in all its periods, since a month that is not there would pass for a fall.
+
+    Figures of a period that is itself marked as provisional (``2023*``) are provisional.
     """
     if contract.key is None:
         raise ValueError("a contract without a key does not say which columns are region and period")
     where = where or {}
     kept, problems = keep(table, where)
-    frame, at = table.frame[kept], table.rows[kept]
+    frame, at = table.frame[kept], table.places[kept]
     found = [*check_whole(table.frame, contract, table.file, table.sha256), *problems]
     if not kept.any() and len(kept) and not problems:
         found.append(Problem("DATA-105", "no row is left after the filter.", file=table.file))
@@ -198,6 +208,15 @@ def read_long(
     return _long(table, contract, frame, read, where, add)
 
 
+def _provisional(column: Values, marked: Bool1) -> Values:
+    """The column with what is final in the `marked` rows made provisional."""
+    if not marked.any():
+        return column
+    final = np.isin(column.status, [STATUSES.index(status) for status in (Status.OK, Status.MODELLED)])
+    status = np.where(marked & final, np.int8(STATUSES.index(Status.PROVISIONAL)), column.status)
+    return Values(column.number, status, column.text, column.nil)
+
+
 def _long(
     table: Table,
     contract: Contract,
@@ -208,11 +227,13 @@ def _long(
 ) -> Long | tuple[Problem, ...]:
     assert contract.key is not None
     region, period = (np.asarray(read[name]) for name in contract.key)
-    values = {name: column for name, column in read.items() if isinstance(column, Values)}
+    marked = starred(frame[contract.key[1]])
+    values = {name: _provisional(column, marked) for name, column in read.items() if isinstance(column, Values)}
     texts = {
         name: np.asarray(column) for name, column in read.items() if name not in values and name not in contract.key
     }
     notes = [*table.notes, *(Note("nil", name, column.nil) for name, column in values.items() if column.nil)]
+    notes += [Note("unit", name, text=table.units[name]) for name in values if table.units.get(name)]
     if not add:
         rows = frozen(np.ones(len(frame)), np.intp)
         return Long(region, period, values, texts, rows, table.file, table.sha256, tuple(notes))

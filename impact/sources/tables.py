@@ -1,4 +1,4 @@
-"""CSV with any separator and parquet, read without guessing: every CSV cell stays the text it is."""
+"""CSV with any separator, workbooks and parquet, read without guessing: every CSV cell stays the text it is."""
 
 from __future__ import annotations
 
@@ -6,9 +6,10 @@ import csv
 import gzip
 import io
 import zlib
-from dataclasses import dataclass
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pandas as pd
@@ -16,7 +17,8 @@ import pandas as pd
 from impact.arrays import Int1, frozen
 from impact.errors import Problem
 from impact.files import sha256 as file_sha256
-from impact.sources.contract import listed
+from impact.sources.frame import Note, Table, listed
+from impact.sources.statline import looks_like_statline, read_statline
 
 __all__ = ["MAX_BYTES", "SEPARATORS", "Note", "Table", "read_table"]
 
@@ -25,48 +27,17 @@ SEPARATORS = (";", "\t", "|", ",")
 MAX_BYTES = 2_000_000_000
 
 
-@dataclass(frozen=True, slots=True)
-class Note:
-    """What a reader of the results must know about the reading; the words for each `kind` are in the text catalogue.
-
-    Kinds: ``encoding`` (text: which, where UTF-8 was expected), ``nil`` (count of cells of `column` that are 0 by a
-    mark), ``added-up`` (count of rows behind the sums).
-    """
-
-    kind: str
-    column: str = ""
-    count: int = 0
-    text: str = ""
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Table:
-    """A table as it stands in its file.
-
-    Attributes
-    ----------
-    frame : DataFrame
-        Columns in file order; text only when it came from CSV. Not to be changed.
-    file : str
-        Name as the user wrote it.
-    sha256 : str
-        Digest of the file's bytes.
-    rows : (n,) int array
-        Row numbers as a spreadsheet counts them: the header of a plain file is row 1.
-    notes : tuple of Note
-    """
-
-    frame: pd.DataFrame
-    file: str
-    sha256: str
-    rows: Int1
-    notes: tuple[Note, ...] = ()
-
-
 def read_table(
-    path: Path, *, file: str = "", separator: str | None = None, header_row: int = 1, max_bytes: int = MAX_BYTES
+    path: Path,
+    *,
+    file: str = "",
+    separator: str | None = None,
+    header_row: int = 1,
+    max_bytes: int = MAX_BYTES,
+    sheet: str | None = None,
+    layout: Literal["plain", "statline"] = "plain",
 ) -> Table | tuple[Problem, ...]:
-    """Read a CSV (also ``.csv.gz``) or a parquet file.
+    """Read a CSV (also ``.csv.gz``), a sheet of a workbook (``.xlsx``) or a parquet file.
 
     Parameters
     ----------
@@ -78,28 +49,40 @@ def read_table(
         Between the cells of a CSV. When not given it is the one of `SEPARATORS` that cuts most of the first rows into
         as many cells as the header, more than one.
     header_row : int
-        Row in which the column names of a CSV stand, as a spreadsheet counts; rows above it are left out.
+        Row in which the column names of a CSV or a sheet stand, as a spreadsheet counts; rows above it are left out.
     max_bytes : int
         Larger files are refused, before or while unpacking.
+    sheet : str, optional
+        Name of the sheet of a workbook. When not given it is the only one with any content.
+    layout : {"plain", "statline"}
+        ``statline`` for the CSV that StatLine exports in a browser, with its title, heads, units and footer; see
+        `statline.read_statline`. It says itself where its heads are: `header_row` does not count.
 
     Returns
     -------
     Table or tuple of Problem
     """
     file = file or path.name
+    suffix = path.suffix.lower()
+    if (sheet is not None and suffix != ".xlsx") or (layout == "statline" and suffix in (".xlsx", ".parquet")):
+        return (_unfit(file, suffix, sheet),)
     try:
         if path.stat().st_size > max_bytes:
             return (_too_large(file, max_bytes),)
         sha256 = file_sha256(path)
-        if path.suffix == ".parquet":
+        if suffix == ".xlsx":
+            # Here, so that a study of CSV files does not load what reads workbooks.
+            from impact.sources.workbooks import read_workbook
+
+            return read_workbook(path, file, sha256, sheet=sheet, header_row=header_row, max_bytes=max_bytes)
+        if suffix == ".parquet":
             frame = pd.read_parquet(path).reset_index(drop=True)
             named = frame.set_axis([str(name) for name in frame.columns], axis=1)
             return Table(named, file, sha256, frozen(np.arange(2, len(frame) + 2), np.intp))
-        if path.suffix not in (".csv", ".tsv", ".txt", ".gz"):
-            return (
-                Problem("DATA-101", f"'{path.suffix}' files are not read.", "Save it as CSV (UTF-8) or parquet.", file),
-            )
-        with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as stream:
+        if suffix not in (".csv", ".tsv", ".txt", ".gz"):
+            hint = "Save it as a workbook (.xlsx), CSV (UTF-8) or parquet."
+            return (Problem("DATA-101", f"'{path.suffix}' files are not read.", hint, file),)
+        with gzip.open(path) if suffix == ".gz" else path.open("rb") as stream:
             data = stream.read(max_bytes + 1)
     except FileNotFoundError:
         return (Problem("DATA-101", "the file does not exist.", file=file),)
@@ -108,7 +91,26 @@ def read_table(
         return (Problem("DATA-101", f"the file cannot be read: {str(error).splitlines()[0]}.", file=file),)
     if len(data) > max_bytes:
         return (_too_large(file, max_bytes),)
-    return _read_csv(data, file, sha256, separator, header_row)
+    found = _text(data, file)
+    if isinstance(found, Problem):
+        return (found,)
+    text, notes = found
+    if layout == "statline":
+        return read_statline(text, file, sha256, separator or ";", notes)
+    table = _read_csv(text, file, sha256, separator, header_row, notes)
+    if not isinstance(table, Table) and looks_like_statline(text):
+        hint = "This looks like a StatLine export: state `layout: statline`."
+        return tuple(replace(one, hint=hint) if one.code in ("DATA-103", "DATA-104") else one for one in table)
+    return table
+
+
+def _unfit(file: str, suffix: str, sheet: str | None) -> Problem:
+    if sheet is not None:
+        return Problem(
+            "DATA-116", f"'{suffix}' files have no sheets.", "Remove `sheet:`, or give a workbook (.xlsx).", file
+        )
+    hint = "Export from StatLine as CSV, or state `header_row:` and leave `layout:` out."
+    return Problem("DATA-116", f"the layout `statline` is that of a CSV, not of a '{suffix}' file.", hint, file)
 
 
 def _too_large(file: str, max_bytes: int) -> Problem:
@@ -117,12 +119,11 @@ def _too_large(file: str, max_bytes: int) -> Problem:
     )
 
 
-def _read_csv(
-    data: bytes, file: str, sha256: str, separator: str | None, header_row: int
-) -> Table | tuple[Problem, ...]:
+def _text(data: bytes, file: str) -> tuple[str, tuple[Note, ...]] | Problem:
+    """The text of a file in UTF-8 or else Windows-1252, and a note of the latter."""
     if not data.strip():
-        return (Problem("DATA-105", "the file is empty.", file=file),)
-    notes: list[Note] = []
+        return Problem("DATA-105", "the file is empty.", file=file)
+    notes: tuple[Note, ...] = ()
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError:
@@ -130,13 +131,19 @@ def _read_csv(
             text = data.decode("cp1252")
         except UnicodeDecodeError:
             text = "\0"
-        notes.append(Note("encoding", text="Windows-1252"))
+        notes = (Note("encoding", text="Windows-1252"),)
     if "\0" in text:
-        return (Problem("DATA-101", "the file is not text in UTF-8 or Windows-1252.", "Save it as CSV (UTF-8).", file),)
+        return Problem("DATA-101", "the file is not text in UTF-8 or Windows-1252.", "Save it as CSV (UTF-8).", file)
+    return text, notes
+
+
+def _read_csv(
+    text: str, file: str, sha256: str, separator: str | None, header_row: int, notes: tuple[Note, ...]
+) -> Table | tuple[Problem, ...]:
     if separator is None:
         separator = _separator(text, header_row)
         if not separator:
-            hint = "State `separator:`, and `header_row:` when titles stand above the column names (a StatLine export)."
+            hint = "State `separator:`, and `header_row:` when titles stand above the column names."
             return (
                 Problem(
                     "DATA-103", "no separator cuts the first rows into equally many cells.", hint, file, header_row
@@ -156,10 +163,10 @@ def _read_csv(
         return problems
     rows = np.flatnonzero(widths) + header_row + 1
     if not len(rows):
-        return Table(pd.DataFrame(columns=header, dtype="str"), file, sha256, frozen(rows, np.intp), tuple(notes))
+        return Table(pd.DataFrame(columns=header, dtype="str"), file, sha256, frozen(rows, np.intp), notes)
     stream.seek(start)
     frame = pd.read_csv(stream, sep=separator, header=None, dtype=str, keep_default_na=False, na_filter=False)
-    return Table(frame.set_axis(header, axis=1), file, sha256, frozen(rows, np.intp), tuple(notes))
+    return Table(frame.set_axis(header, axis=1), file, sha256, frozen(rows, np.intp), notes)
 
 
 def _shape_problems(header: list[str], widths: Int1, file: str, header_row: int) -> tuple[Problem, ...]:

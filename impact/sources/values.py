@@ -28,6 +28,7 @@ __all__ = [
     "Decimal",
     "Labels",
     "Marks",
+    "Odd",
     "Status",
     "Values",
     "read_each",
@@ -64,6 +65,17 @@ class BadText:
     text: str
     why: str
     rows: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Odd:
+    """A cell of a workbook that is neither text nor number: what it shows, and why that is no value."""
+
+    text: str
+    why: str
+
+    def __str__(self) -> str:
+        return self.text
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,7 +204,8 @@ def read_values(
     Parameters
     ----------
     series : (n,) Series
-        Text, numbers, or both mixed. Where the column holds numbers nothing is re-read; nan and None are `missing`.
+        Text, numbers, or both mixed. Where the column holds numbers nothing is re-read; nan and None are `missing`,
+        `Odd` cells are reported.
     decimal : {"auto", ",", "."}
         ``auto`` decides per column and only where there is no doubt: a column whose every fraction looks like ``1.234``
         is refused, since it may hold thousands.
@@ -263,6 +276,8 @@ def _without_suffix(text: str, marks: Marks) -> tuple[str, bool]:
 
 
 def _read_number(cell: object) -> float | str:
+    if isinstance(cell, Odd):
+        return cell.why
     if isinstance(cell, (int, float, np.integer, np.floating)) and not isinstance(cell, bool) and math.isfinite(cell):
         return float(cell)
     return "is not a number"
@@ -276,13 +291,16 @@ def _bad_texts(codes: NDArray[Any], uniques: Any, bad: list[tuple[int, str]]) ->
 
 
 def read_each(series: pd.Series[Any], read: Callable[[str], tuple[str, str]]) -> Labels | tuple[BadText, ...]:
-    """Apply `read` (text → label, why not) to every different text of a column; numbers come as the shortest text."""
+    """Apply `read` (text → label, why not) to every different text of a column; numbers come as the shortest text.
+
+    Empty cells and `Odd` ones are reported.
+    """
     codes, uniques = pd.factorize(np.asarray(series.astype(object)), use_na_sentinel=True)
     labels = np.full(len(uniques), "", dtype=object)
     bad: list[tuple[int, str]] = [(-1, "is empty")] if (codes < 0).any() else []
     for i, cell in enumerate(uniques):
         text = str(int(cell)) if isinstance(cell, (float, np.floating)) and cell.is_integer() else str(cell).strip()
-        labels[i], why = read(text) if text else ("", "is empty")
+        labels[i], why = ("", cell.why) if isinstance(cell, Odd) else read(text) if text else ("", "is empty")
         bad += [(i, why)] if why else []
     return _bad_texts(codes, uniques, bad) if bad else frozen(labels[codes], np.object_)
 

@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from impact.errors import DataError, Problem, WriteError
+from impact.errors import DataError, Problem, UsageError, WriteError
 from impact.evidence.record import Evidence
 from impact.files import folder, sha256, write
 from impact.study.tidy import tables, tidy
@@ -44,6 +44,40 @@ class Bundle:
     def tidy(self) -> pd.DataFrame:
         """Every estimate of the study as one row."""
         return tidy(self.outcomes)
+
+    def sentences(self, outcome: int = 0, language: str = "nl") -> tuple[str, ...]:
+        """Status, with the number of areas, and result of an outcome, in the words of its report.
+
+        Parameters
+        ----------
+        outcome : int
+            Position in `outcomes`.
+        language : str
+            A language that has the texts of a report.
+        """
+        from impact.evidence.document import Paragraph
+        from impact.evidence.reading import plain
+        from impact.evidence.report import document
+
+        page = document(self.outcomes[outcome], {}, language)
+        said = (block.pieces for block in page.result.blocks if isinstance(block, Paragraph))
+        return (page.status, *(plain(piece) for pieces in said for piece in pieces))
+
+    def figure(self, name: str, outcome: int = 0) -> str:
+        """The SVG of a figure of an outcome as its report shows it: ``gap``, ``event-study`` or ``balance``.
+
+        Raises
+        ------
+        UsageError
+            ``BUNDLE-003`` when the bundle has no such figure: nothing to show, or a sealed outcome.
+        """
+        folder = self.path / "figures"
+        tail = f"-{self.outcomes[outcome].indicator}" if outcome else ""
+        file = folder / f"{name}{tail}.svg"
+        if not file.is_file():
+            known = ", ".join(sorted(found.stem for found in folder.glob("*.svg"))) or "none"
+            raise UsageError(Problem("BUNDLE-003", f"the bundle has no figure {name!r}", f"it has: {known}", str(file)))
+        return file.read_text(encoding="utf-8")
 
 
 def check_place(path: Path) -> None:

@@ -153,7 +153,8 @@ def compare(spec: Specification, loaded: Loaded, series: Series, areas: tuple[Fo
                 Problem("DATA-131", f"{matched.what}: {matched.because}.", matched.instead, spec.data.outcomes.file)
             )
         panel = matched
-    cells = series.raw[treated | pool.keep | (unfit & ~anywhere)]
+    absent = np.zeros(len(regions), dtype=bool) if series.there is None else ~series.there
+    cells = series.raw[treated | pool.keep | (unfit & ~anywhere & ~absent)]
     return Comparison(
         panel,
         areas,
@@ -178,6 +179,8 @@ def _data_rules(spec: Specification, loaded: Loaded, series: Series) -> list[Rul
         gaps = np.isnan(x) & ~unknown[:, None]
         detail = tuple(", ".join(names[column] for column in np.flatnonzero(row)) for row in gaps)
         rules.append(Rule("no-characteristic", "", gaps.any(axis=1), detail))
+    if series.there is not None and not series.there.all():
+        rules.append(Rule("not-in-outcomes", "", ~series.there, ("",) * count))
     rules.append(no_outcome(series.raw, np.ones(len(loaded.periods), dtype=bool), loaded.periods, ""))
     own = series.outcome.measure.as_percent_of_own
     if own is not None and series.baseline is not None:

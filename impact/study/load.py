@@ -58,7 +58,9 @@ def load(spec: Specification, paths: Mapping[str, Path]) -> Loaded:
     Raises
     ------
     DataError
-        Every problem of every file.
+        Every problem of every file: those of ``sources.contract``; ``DATA-114`` a period that never occurs;
+        ``DATA-115`` counts that are not rounded as stated; ``DATA-117`` a file of members that cannot be; ``DATA-118``
+        margins or respondents that cannot be; ``DATA-134`` too few periods left once provisional ones are out.
     """
     problems: list[Problem] = []
     tables = {}

@@ -58,7 +58,7 @@ def read_members(
         problems.extend(table)
         return None
     contract = Contract(_COLUMNS)
-    read, unreadable = read_columns(table.frame, contract, table.rows, file)
+    read, unreadable = read_columns(table.frame, contract, table.places, file)
     found = [*check_whole(table.frame, contract, file), *unreadable]
     if found:
         problems.extend(found)
@@ -92,9 +92,8 @@ def _unfit(
     """Rows that say what cannot be."""
 
     def problem(message: str, hint: str, odd: np.ndarray, column: str) -> Problem:
-        rows = table.rows[odd].tolist()
-        many = "row" if len(rows) == 1 else "rows"
-        return Problem("DATA-117", f"{message} ({many} {listed(rows)}).", hint, table.file, rows[0], path=column)
+        named, first = table.places.name(odd, column), int(table.places.of(column)[odd].min())
+        return Problem("DATA-117", f"{message} ({named}).", hint, table.file, first, path=column)
 
     for slug in dict.fromkeys(area.tolist()):
         if slug not in known:

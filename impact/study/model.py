@@ -209,8 +209,8 @@ class LeaveOut(Part):
 class Match(Part):
     """Nearest neighbours: `ratio` comparison units for every treated unit.
 
-    `on` names characteristics of the units table, or the groups structure, size and selection. `outcomes_in`: years in which the
-    outcome is matched on too (before it is taken relative to the own mean), which are neither base nor selection wave.
+    `on` names characteristics of the units table, or the groups structure, size and selection. `outcomes_in`: years in
+    which the outcome is matched on too (before it is taken relative to the own mean); neither base nor selection wave.
     """
 
     method: Literal["nearest"] = Field(description="nearest; other methods come with a later version")

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.stats import norm
 
-from impact.arrays import Float1, Float2, frozen
+from impact.arrays import Bool1, Float1, Float2, frozen
 from impact.errors import Problem
 from impact.sources.contract import listed
 from impact.sources.rows import Long
@@ -38,6 +38,8 @@ class Series:
         Sampling error of `y`, in the same unit; None when the figures are counted.
     respondents : (n, T) float or None
         Number of people asked.
+    there : (n,) bool or None
+        Regions that the table has a row for; None means all.
     """
 
     outcome: Outcome
@@ -47,6 +49,7 @@ class Series:
     without: Mapping[str, int]
     se: Float2 | None = None
     respondents: Float2 | None = None
+    there: Bool1 | None = None
 
 
 def read_series(
@@ -80,9 +83,10 @@ def read_series(
                 without[kind.value] = without.get(kind.value, 0) + count
     respondents = None if columns.n is None else grid(columns.n)
     se = _sampling_error(columns, y, respondents, grid)
+    there = np.bincount(at[0], minlength=len(regions)) > 0
     own = outcome.measure.as_percent_of_own
     if own is None:
-        return Series(outcome, frozen(y), frozen(y), None, without, se, respondents)
+        return Series(outcome, frozen(y), frozen(y), None, without, se, respondents, there)
     baseline = y[:, [column[period] for period in own.periods]].mean(axis=1)
     fit = baseline >= own.minimum_mean
     relative, error = (
@@ -92,7 +96,7 @@ def read_series(
         for values in (y, se)
     )
     assert relative is not None
-    return Series(outcome, frozen(relative), frozen(y), frozen(baseline), without, error, respondents)
+    return Series(outcome, frozen(relative), frozen(y), frozen(baseline), without, error, respondents, there)
 
 
 def _sampling_error(

@@ -115,5 +115,8 @@ def tables(outcomes: Sequence[Evidence]) -> tuple[Sheet, ...]:
 
 def counted(evidence: Evidence) -> str:
     """How many areas are in the estimate, and the names of the others."""
-    inside, others = len(evidence.included), ", ".join(area.name for area in evidence.others)
-    return f"{inside} of {evidence.areas_total} areas" + (f"; without {others}" if others else "")
+    if evidence.sealed:
+        return f"0 of {evidence.areas_total} areas assessed"
+    others = ", ".join(area.name for area in evidence.others)
+    inside = f"{len(evidence.included)} of {evidence.areas_total} areas"
+    return f"{inside}; without {others}" if others else inside

@@ -10,10 +10,10 @@ import numpy as np
 from impact.arrays import Float1
 from impact.errors import Problem
 from impact.sources.contract import Column, Contract, Kind, check_whole, listed, read_columns
+from impact.sources.frame import Places, Table
 from impact.sources.regions import Level
 from impact.sources.rows import Long, keep, read_long
-from impact.sources.tables import Table
-from impact.sources.values import CBS, Labels, Values
+from impact.sources.values import CBS, Labels, Odd, Values
 from impact.study.model import Specification
 
 __all__ = ["Units", "read_units"]
@@ -77,11 +77,11 @@ def read_units(spec: Specification, table: Table | None, problems: list[Problem]
         averaged = {name: _means(long.region[inside], long.values[name].number[inside]) for name in numbers}
         return Units(frozenset(str(code) for code in long.region), {}, averaged)
     kept, missing = keep(table, file.rows.where)
-    frame, rows = table.frame[kept], table.rows[kept]
-    read, unreadable = read_columns(frame, contract, rows, table.file)
+    frame, places = table.frame[kept], table.places[kept]
+    read, unreadable = read_columns(frame, contract, places, table.file)
     # A column of codes that could not be read counts as it is spelled.
     codes = [str(code) for code in np.asarray(read.get(c.region, frame.get(c.region, ())))]
-    found += [*missing, *unreadable, *_twice(codes, rows.tolist(), c.region, table.file)]
+    found += [*missing, *unreadable, *_twice(codes, places, c.region, table.file)]
     if found:
         problems.extend(found)
         return None
@@ -90,15 +90,15 @@ def read_units(spec: Specification, table: Table | None, problems: list[Problem]
     return Units(frozenset(codes), labels, figures)
 
 
-def _twice(codes: Sequence[str], rows: Sequence[int], column: str, file: str) -> Iterator[Problem]:
+def _twice(codes: Sequence[str], places: Places, column: str, file: str) -> Iterator[Problem]:
     """Regions with more than one row, in a table that has one for each."""
     where: dict[str, list[int]] = {}
-    for code, row in zip(codes, rows, strict=True):
-        where.setdefault(code, []).append(row)
+    for position, code in enumerate(codes):
+        where.setdefault(code, []).append(position)
     twice = {code: at for code, at in sorted(where.items()) if len(at) > 1}
     if twice:
-        named = listed(f"{code} (rows {listed(at)})" for code, at in twice.items())
-        first = min(at[0] for at in twice.values())
+        named = listed(f"{code} ({places.name(at, column)})" for code, at in twice.items())
+        first = int(places.of(column)[[at[0] for at in twice.values()]].min())
         yield Problem(
             "DATA-111", f"more than one row for {named}.", "One row per region is needed.", file, first, path=column
         )
@@ -120,4 +120,6 @@ def _plain(cell: object) -> str:
     """A cell as text; blank is ""."""
     if cell is None or cell != cell:
         return ""
+    if isinstance(cell, Odd):
+        return cell.text
     return str(int(cell)) if isinstance(cell, float) and cell.is_integer() else str(cell).strip()

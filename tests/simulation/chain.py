@@ -12,8 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.parquet as pq
+import pandas as pd
 from impact.simulate.tables import members, wijken
 
 from impact.parallel import Parallel
@@ -95,16 +94,17 @@ def spec(folder: Path, *, placebo: bool = False, match: str = "", change: Mappin
 def written(land: Country, folder: Path) -> None:
     """The three tables that the study reads."""
     series = indicator(land, SLUG)
-    count, length = len(series.regions), len(series.periods)
-    table = {
-        "region": np.repeat(series.regions, length),
-        "period": np.tile(series.periods, count),
-        "numerator": series.numerator.ravel(),
-        "denominator": series.denominator.ravel(),
+    rows, columns = np.nonzero(series.listed)
+    outcomes = {
+        "region": np.array(series.regions)[rows],
+        "period": np.array(series.periods)[columns],
+        "numerator": series.numerator[rows, columns],
+        "denominator": series.denominator[rows, columns],
     }
-    pq.write_table(pa.table(table), folder / "uitkomsten.parquet")
-    pq.write_table(wijken(land), folder / "wijken.parquet")
-    (folder / "gebieden.csv").write_bytes(members(land))
+    pd.DataFrame(outcomes).to_parquet(folder / "uitkomsten.parquet")
+    pd.DataFrame(wijken(land)).to_parquet(folder / "wijken.parquet")
+    lines = ["area;code;vintage;share;source", *(";".join(row) for row in members(land, "wijk")), ""]
+    (folder / "gebieden.csv").write_text("\n".join(lines), encoding="utf-8")
 
 
 def estimates(
@@ -128,7 +128,7 @@ def estimates(
     return [
         Found(
             name,
-            row.value or np.nan,
+            np.nan if row.value is None else row.value,
             np.nan if row.low is None else row.low,
             np.nan if row.high is None else row.high,
             np.nan if row.p_value is None else row.p_value,

@@ -1,13 +1,43 @@
-"""What a notebook does: run a study from Python and read its bundle."""
+"""What a notebook does: run a study from Python, read its bundle, and show what the report shows."""
 
 from __future__ import annotations
 
+import ast
+import html
+import json
+import re
 from pathlib import Path
+from typing import Any
 
+import html5lib  # type: ignore[import-untyped]
 import pandas as pd
+import pytest
 
 import impact
+from impact.errors import UsageError
 from tests.shared import ROOT
+from tests.study.conftest import apart
+
+NOTEBOOK = ROOT / "notebooks" / "01_eerste_studie.py"
+# In a process of its own: a kernel talks over local sockets (ipc), and a notebook is executed as a reader would.
+EXECUTE = """
+import os, sys, tempfile
+from pathlib import Path
+
+import jupytext, nbformat
+from jupyter_client.manager import AsyncKernelManager
+from nbclient import NotebookClient
+
+source, target = map(Path, sys.argv[1:])
+with tempfile.TemporaryDirectory(prefix="k") as short:
+    for name in ("IPYTHONDIR", "JUPYTER_RUNTIME_DIR", "JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR"):
+        os.environ[name] = short
+    # The path of a socket is short, so it cannot lie in the folder of a test.
+    manager = AsyncKernelManager(kernel_name="python3", transport="ipc", ip=f"{short}/s")
+    notebook = jupytext.read(source)
+    NotebookClient(notebook, km=manager, timeout=240, resources={"metadata": {"path": str(source.parent)}}).execute()
+nbformat.write(notebook, target)
+"""
 
 
 def test_an_interval_that_was_not_sized_is_marked(first: Path) -> None:
@@ -23,3 +53,196 @@ def test_from_python_the_same_numbers(first: Path, tmp_path: Path) -> None:
     bundle = impact.run(impact.read_study(ROOT / "studies" / "eerste-studie"), out=tmp_path / "b")
     assert bundle.tidy()["estimate"].tolist() == impact.read_bundle(first).tidy()["estimate"].tolist()
     assert impact.read_bundle(bundle.path).outcomes == bundle.outcomes
+
+
+def test_a_bundle_gives_the_sentences_and_figures_of_its_report(first: Path) -> None:
+    bundle, page = impact.read_bundle(first), html.unescape((first / "report.html").read_text(encoding="utf-8"))
+    assert len(bundle.sentences()) > 2 and all(sentence in page for sentence in bundle.sentences())
+    for name in ("gap", "event-study", "balance"):
+        assert bundle.figure(name) == (first / "figures" / f"{name}.svg").read_text(encoding="utf-8")
+    with pytest.raises(UsageError, match=r"BUNDLE-003.*(?s:.)*balance, event-study, gap"):
+        bundle.figure("map")
+
+
+# --- the notebook -----------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def shown(first: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[dict[str, Any]]]:
+    """What the cells of the executed notebook show, by the tag of the cell: for each output its data by kind."""
+    target = tmp_path_factory.mktemp("notebook") / "executed.ipynb"
+    done = apart(NOTEBOOK, target, code=EXECUTE, IMPACT_BUNDLE=str(first))
+    assert done.returncode == 0, done.stderr[-3000:]
+    cells = json.loads(target.read_text(encoding="utf-8"))["cells"]
+    found = {}
+    for cell in cells:
+        for tag in cell["metadata"].get("tags", ()):
+            found[tag] = [output["data"] for output in cell["outputs"]]
+    return found
+
+
+def joined(text: str | list[str]) -> str:
+    return text if isinstance(text, str) else "".join(text)
+
+
+def said(outputs: list[dict[str, Any]]) -> list[str]:
+    return [joined(data["text/markdown"]) for data in outputs]
+
+
+def rows(outputs: list[dict[str, Any]]) -> list[list[str]]:
+    """Cells of the one table of an output, without its head and its index."""
+    (data,) = outputs
+    table = html5lib.parse(joined(data["text/html"]), namespaceHTMLElements=False).find(".//table")
+    return [["".join(cell.itertext()).strip() for cell in row.findall("td")] for row in table.find("tbody")]
+
+
+@pytest.fixture(scope="module")
+def report(first: Path) -> dict[str, list[list[str]]]:
+    """Rows of every table of the report, heads of rows included, by the caption without its number."""
+    page = html5lib.parse((first / "report.html").read_text(encoding="utf-8"), namespaceHTMLElements=False)
+    tables = {}
+    for table in page.iter("table"):
+        caption = " ".join("".join(table.find("caption").itertext()).split())
+        cells = [row.findall("th") + row.findall("td") for row in table.iter("tr")]
+        tables[re.sub(r"^Tabel \d+\.? ?", "", caption)] = [
+            [" ".join("".join(cell.itertext()).split()) for cell in row] for row in cells
+        ]
+    return tables
+
+
+def named(report: dict[str, list[list[str]]], start: str) -> list[list[str]]:
+    """Rows of the table whose caption begins so, without its head."""
+    (found,) = [rows for caption, rows in report.items() if caption.startswith(start)]
+    return found[1:]
+
+
+def printed(text: str) -> tuple[float, float]:
+    """A number of the report, and half of its last digit; what the notebook shows has four decimals."""
+    (found,) = re.findall(r"[-−+]?\d[\d.]*(?:,\d+)?", text)
+    digits = len(found.partition(",")[2])
+    value = float(found.replace(".", "").replace(",", ".").replace("−", "-"))
+    return value, 0.5 * 10.0**-digits + 0.5e-4
+
+
+def same(ours: str, theirs: str) -> None:
+    value, slack = printed(theirs)
+    assert float(ours) == pytest.approx(value, abs=slack), (ours, theirs)
+
+
+def between(ours: list[str], theirs: str) -> None:
+    """Two bounds, and an interval in words: ``van −0,64 tot 0,00``."""
+    low, high = re.findall(r"[-−+]?\d[\d.]*(?:,\d+)?", theirs)
+    same(ours[0], low)
+    same(ours[1], high)
+
+
+Shown = dict[str, list[dict[str, Any]]]
+Report = dict[str, list[list[str]]]
+
+
+def test_the_sentences_are_those_of_the_report(shown: Shown, first: Path) -> None:
+    text = html.unescape((first / "report.html").read_text(encoding="utf-8"))
+    sentences = said(shown["result"])
+    assert all(sentence in text for sentence in sentences)
+    assert sentences[0].startswith("verkennend") and "19 van de 20" in sentences[0]
+    result = next(sentence for sentence in sentences if "naar schatting" in sentence)
+    assert re.search(r"\d,\d+ procentpunt lager .*95%-interval", result)
+
+
+def test_every_area_is_counted_or_named(shown: Shown, report: Report) -> None:
+    assert said(shown["areas"]) == ["19 van de 20 gebieden; de andere: Rotterdam-Zuid."]
+    ours = rows(shown["areas-table"])
+    theirs = {row[0]: row for row in named(report, "De focusgebieden, hun start")}
+    assert len(ours) == 20
+    for name, gemeente, start, base, left_out in ours:
+        _, cluster, _, first_treated, based, role = theirs[name]
+        assert [start, base or "niet gegeven"] == [first_treated, based]
+        assert gemeente == cluster
+        assert role == (f"nee: {left_out}" if left_out else "ja")
+
+
+def test_before_and_after_are_those_of_the_report(shown: Shown, report: Report) -> None:
+    before, after, _, difference = named(report, "Voortijdig schoolverlaters")
+    for ours, theirs in zip(rows(shown["change"]), (before, after), strict=True):
+        for one, other in zip(ours, theirs[1:], strict=True):
+            same(one, other)
+    ((_, estimate, low, high, *_),) = rows(shown["estimate"])
+    value, interval = difference[1].split(" (")
+    same(estimate, value)
+    between([low, high], interval)
+
+
+def test_balance_is_that_of_the_report(shown: Shown, report: Report) -> None:
+    ours, theirs = rows(shown["balance"]), named(report, "Gemiddelde kenmerken")
+    assert [row[0] for row in ours] == [row[0] for row in theirs]
+    for one, other in zip(ours, theirs, strict=True):
+        for x, y in zip(one[4:6], other[4:6], strict=True):
+            same(x, y)
+        assert {"True": "ja", "False": "nee"}[one[6]] == other[6]
+
+
+@pytest.mark.parametrize("name", ["gap", "event-study", "balance"])
+def test_figures_are_those_of_the_report(name: str, shown: Shown, first: Path) -> None:
+    (data,) = shown[f"figure-{name}"]
+    drawn, kept = joined(data["image/svg+xml"]), (first / "figures" / f"{name}.svg").read_text(encoding="utf-8")
+    assert kept.strip() in (first / "report.html").read_text(encoding="utf-8")
+    text = [re.findall(r"<text[^>]*>([^<]*)", svg) for svg in (drawn, kept)]
+    paths = [re.findall(r'\bd="([^"]*)"', svg) for svg in (drawn, kept)]
+    assert paths[0] and [" ".join(d.split()) for d in paths[0]] == [" ".join(d.split()) for d in paths[1]]
+    assert text[0] == text[1]
+
+
+def test_the_course_is_that_of_the_report(shown: Shown, report: Report) -> None:
+    ours, theirs = rows(shown["path"]), named(report, "Gemiddelde per periode")
+    assert len(ours) == 12  # 2013 to 2024
+    for one, other in zip(ours, theirs, strict=True):
+        assert one[0] == other[0]
+        same(one[1], other[1])
+        same(one[2], other[2])
+    ours, theirs = rows(shown["event"]), named(report, "Verschil met de vergelijking")
+    for one, other in zip(ours, theirs, strict=True):
+        assert int(one[0]) == int(other[0].replace("−", "-"))
+        same(one[1], other[1])
+        if one[2] != "NaN":
+            between(one[2:4], other[2])
+        assert one[4] == other[3]
+
+
+def test_other_calculations_are_those_of_the_report(shown: Shown, report: Report) -> None:
+    for tag, caption, skip in (("weightings", "Dezelfde schatting", 0), ("alternatives", "Opgegeven alternatieven", 1)):
+        ours, theirs = rows(shown[tag]), named(report, caption)
+        assert len(ours) == len(theirs) > 0
+        for one, other in zip(ours, theirs, strict=True):
+            at = 1 if tag == "weightings" else 3
+            same(one[skip + 1], other[at])
+            between(one[skip + 2 : skip + 4], other[at + 1])
+        if skip:
+            assert [row[1] for row in ours] == [row[0] for row in theirs]
+            assert [{"True": "ja", "False": "nee"}[row[0]] for row in ours] == [row[2] for row in theirs]
+    ((_, p_value, _),), (second,) = rows(shown["beside"]), named(report, "Onzekerheid op andere")
+    same(p_value, second[2])
+
+
+def test_checks_refusals_and_remarks_are_those_of_the_report(shown: Shown, report: Report, first: Path) -> None:
+    verdict = {"pass": "gehaald", "fail": "niet gehaald", "not_evaluated": "niet uitgevoerd"}
+    ours, theirs = rows(shown["checks"]), named(report, "Toetsen van opzet")
+    assert [verdict[row[1]] for row in ours] == [row[1] for row in theirs]
+    text = html.unescape((first / "report.html").read_text(encoding="utf-8"))
+    assert said(shown["refusals"]) == ["Er is niets geweigerd."] and "Er is niets geweigerd." in text
+    assert said(shown["notes"]) and all(note.removeprefix("- ") in text for note in said(shown["notes"]))
+    digests = [row[3] for row in rows(shown["data"])]
+    assert len(digests) == 2 and all(digest in text for digest in digests)
+
+
+def test_the_notebook_uses_the_public_face_and_computes_nothing() -> None:
+    tree = ast.parse(NOTEBOOK.read_text(encoding="utf-8"))
+    imported = [alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names]
+    imported += [node.module or "" for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)]
+    assert sorted(imported) == ["IPython.display", "dataclasses", "impact", "os", "pandas", "pathlib"]
+    used = {node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute)
+            and isinstance(node.value, ast.Name) and node.value.id == "impact"}  # fmt: skip
+    assert used <= set(impact.__all__)
+    sums = [node for node in ast.walk(tree) if isinstance(node, ast.BinOp) and not isinstance(node.op, ast.Div)]
+    assert sums == []
+    assert all("project" in ast.unparse(node) or "out" in ast.unparse(node)
+               for node in ast.walk(tree) if isinstance(node, ast.BinOp))  # fmt: skip

@@ -1,24 +1,21 @@
-"""Worlds with a known truth: a small generated country in which the programme does what the settings say."""
+"""A small panel with a known truth: one outcome per wijk and year, and an effect as the settings say."""
 
 from __future__ import annotations
 
-import tomllib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
-from impact import files
 from impact.arrays import Float1, Float2, Int1, frozen, require
-from impact.errors import Problem, SpecError
+from impact.errors import SpecError
 from impact.register.areas import areas
+from impact.simulate.draws import STRUCTURE, ar1, built_up, characteristics, factors, number, write_csv
+from impact.simulate.keys import arguments, flat, misfits, read_toml
 from impact.streams import Streams
 
 __all__ = ["Settings", "World", "read_settings", "world", "write"]
-
-_STRUCTURE = ("huur_pct", "uitkering_pct", "adres_dichtheid")
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +93,7 @@ class World:
             "area": (n,),
             "start": (a,),
             "residents": (n,),
-            "structure": (n, len(_STRUCTURE)),
+            "structure": (n, len(STRUCTURE)),
             "students": (n, t),
             "leavers": (n, t),
             "effect": (a, t),
@@ -120,26 +117,12 @@ def read_settings(path: Path) -> Settings:
     SpecError
         ``SIM-001`` when it is no TOML; ``SIM-002`` when keys are missing or unknown.
     """
-    try:
-        given = tomllib.loads(path.read_text(encoding="utf-8"))
-    except tomllib.TOMLDecodeError as error:
-        raise SpecError(Problem("SIM-001", f"this is not TOML: {error}", file=str(path))) from error
-    flat: dict[str, Any] = {}
-    for name, part in given.items():
-        flat |= part if isinstance(part, dict) else {name: part}
-    known = set(Settings.__dataclass_fields__)
-    if set(flat) != known:
-        raise SpecError(
-            [
-                Problem(
-                    "SIM-002", f"{key} is {'missing' if key in known else 'not a setting'}", file=str(path), path=key
-                )
-                for key in sorted(known ^ set(flat))
-            ]
-        )
-    flat["common"] = {int(year): value for year, value in flat["common"].items()}
-    values: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value for key, value in flat.items()}
-    return Settings(**values)
+    given = flat(read_toml(path))
+    problems = misfits(given, Settings.__dataclass_fields__, path)
+    if problems:
+        raise SpecError(problems)
+    given["common"] = {int(year): value for year, value in given["common"].items()}
+    return Settings(**arguments(given))
 
 
 def world(settings: Settings, streams: Streams) -> World:
@@ -206,7 +189,7 @@ def world(settings: Settings, streams: Streams) -> World:
         place.area,
         place.start,
         residents,
-        _structure(place, streams),
+        characteristics(place.need, streams.at("structure").generator().standard_normal((count, 3))),
         students,
         leavers,
         effect,
@@ -220,7 +203,7 @@ def write(made: World, folder: Path, name: str) -> tuple[Path, Path, Path]:
     Semicolons and decimal commas, as Dutch spreadsheets write them. Returns the three paths.
     """
     outcomes = [
-        (unit, str(year), made.marks.get((unit, year), _number(leavers)), _number(students))
+        (unit, str(year), made.marks.get((unit, year), number(leavers)), number(students))
         for unit, left, there in zip(made.units, made.leavers, made.students, strict=True)
         for year, leavers, students in zip(made.periods, left, there, strict=True)
     ]
@@ -231,29 +214,26 @@ def write(made: World, folder: Path, name: str) -> tuple[Path, Path, Path]:
             made.gemeente[i],
             made.areas[made.area[i]] if made.area[i] >= 0 else "",
             str(made.start[made.area[i]]) if made.area[i] >= 0 else "",
-            _number(made.residents[i]),
-            *map(_number, made.structure[i].tolist()),
+            number(made.residents[i]),
+            *map(number, made.structure[i].tolist()),
         )
         for i, unit in enumerate(made.units)
     ]
     truth = [
-        (slug, str(year), _number(made.effect[a, t]))
+        (slug, str(year), number(made.effect[a, t]))
         for a, slug in enumerate(made.areas)
         for t, year in enumerate(made.periods)
         if year >= made.start[a]
     ]
-    tables: dict[str, tuple[tuple[str, ...], Sequence[tuple[str, ...]]]] = {
-        f"{name}.csv": (("region", "period", "vsv", "deelnemers"), outcomes),
-        f"{name}-wijken.csv": (
-            ("region", "naam", "gemeente", "area", "first_treated", "inwoners", *_STRUCTURE),
+    return (
+        write_csv(folder / f"{name}.csv", ("region", "period", "vsv", "deelnemers"), outcomes),
+        write_csv(
+            folder / f"{name}-wijken.csv",
+            ("region", "naam", "gemeente", "area", "first_treated", "inwoners", *STRUCTURE),
             wijken,
         ),
-        f"{name}-truth.csv": (("area", "period", "effect"), truth),
-    }
-    for file, (header, rows) in tables.items():
-        files.write(folder / file, "".join(";".join(row) + "\n" for row in [header, *rows]))
-    first, second, third = (folder / file for file in tables)
-    return first, second, third
+        write_csv(folder / f"{name}-truth.csv", ("area", "period", "effect"), truth),
+    )
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -278,9 +258,9 @@ def _places(settings: Settings, streams: Streams) -> _Places:
     gemeente: list[str] = []
     need: list[float] = []
     member: list[int] = []
-    for number in range(settings.gemeenten):
-        code = f"GM{9001 + number}"
-        own = [a for a, one in enumerate(real) if number < len(homes) and one.gemeente_code == homes[number]]
+    for row in range(settings.gemeenten):
+        code = f"GM{9001 + row}"
+        own = [a for a, one in enumerate(real) if row < len(homes) and one.gemeente_code == homes[row]]
         low, high = settings.wijken_with_area if own else settings.wijken_other
         here = int(draw.integers(low, high + 1))
         score = draw.standard_normal() * 0.4 + draw.standard_normal(here) * 0.9
@@ -318,36 +298,19 @@ def _sizes(count: int, streams: Streams) -> tuple[Float1, Float1]:
     return residents, np.round(residents * draw.uniform(0.11, 0.15, count))
 
 
-def _structure(place: _Places, streams: Streams) -> Float2:
-    """(N, 3) what a deprived wijk looks like, rounded as published."""
-    noise = streams.at("structure").generator().standard_normal((len(place.units), 3))
-    rent = np.clip(np.round(46 + 14 * place.need + 7 * noise[:, 0], 1), 2, 98)
-    benefit = np.clip(np.round(5.5 + 2.6 * place.need + 1.2 * noise[:, 1], 1), 0.3, 30)
-    density = np.round(np.clip(1900 * np.exp(0.35 * place.need + 0.35 * noise[:, 2]), 60, 9000))
-    return np.column_stack([rent, benefit, density])
-
-
 def _effects(settings: Settings, place: _Places, periods: Iterable[int], streams: Streams) -> Float2:
     """(A, T) the build-up times a factor per area; the factors of the areas that start within the panel average 1."""
     late = np.flatnonzero(place.start >= settings.first)
     factor = np.ones(len(place.areas))
-    order = streams.at("effect").generator().permutation(len(late))
-    factor[late] = 1.0 + settings.spread * (order - (len(late) - 1) / 2)
-    since = np.array(list(periods))[None, :] - place.start[:, None]
-    built = np.array(settings.build_up)[np.clip(since, 0, len(settings.build_up) - 1)]
-    return np.where(since >= 0, np.round(factor[:, None] * built, 6), 0.0)
+    factor[late] = factors(streams.at("effect").generator(), len(late), settings.spread)
+    return built_up(np.array(list(periods))[None, :] - place.start[:, None], settings.build_up, factor)
 
 
 def _shocks(settings: Settings, place: _Places, length: int, streams: Streams) -> Float2:
     """(N, T) shocks shared by a gemeente, shared by a focus area, and of the wijk itself."""
 
     def process(name: str, count: int, sd: float) -> Float2:
-        fresh = streams.at("shocks", name).generator().standard_normal((count, length))
-        path = np.empty((count, length))
-        path[:, 0] = fresh[:, 0]
-        for t in range(1, length):
-            path[:, t] = settings.persistence * path[:, t - 1] + np.sqrt(1 - settings.persistence**2) * fresh[:, t]
-        return sd * path
+        return sd * ar1(streams.at("shocks", name).generator(), count, length, settings.persistence)
 
     codes = {code: row for row, code in enumerate(dict.fromkeys(place.gemeente))}
     rows = np.array([codes[code] for code in place.gemeente])
@@ -355,8 +318,3 @@ def _shocks(settings: Settings, place: _Places, length: int, streams: Streams) -
     inside = (place.area >= 0)[:, None]
     common = np.where(inside, process("area", len(place.areas), settings.area_sd)[place.area], 0.0)
     return np.asarray(shared + common + process("wijk", len(place.units), settings.wijk_sd))
-
-
-def _number(value: float) -> str:
-    """A number as a Dutch spreadsheet writes it: no digits that are not there, a decimal comma."""
-    return f"{round(float(value), 6):.6f}".rstrip("0").rstrip(".").replace(".", ",")

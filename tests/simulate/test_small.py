@@ -1,4 +1,4 @@
-"""The small generated country: reproducible, shaped as its settings say, and found by estimators when noise is off."""
+"""The small generated panel: reproducible, shaped as its settings say, and found by estimators when noise is off."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from impact.estimators.group_time import GroupTime
 from impact.inference.protocol import Found, evaluate
 from impact.panel import Panel
 from impact.register.areas import areas
-from impact.simulate import Settings, World, read_settings, world, write
+from impact.simulate.small import Settings, World, read_settings, world, write
 from impact.sources.regions import Level, gemeente_of, level_of
 from impact.streams import Streams
 from impact.targets import Target

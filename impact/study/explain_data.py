@@ -1,0 +1,164 @@
+"""What a specification says of its outcomes, its tables and its periods, in sentences."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from impact.evidence.reading import with_unit
+from impact.study.model import Outcome
+from impact.study.tables import File, OutcomeTable, UnitTable
+from impact.study.wording import FOLLOWS, Said, Teller, ended
+
+__all__ = ["data", "outcome", "periods"]
+
+_DIGEST = 12  # digits that tell two files apart for a reader; the run compares all of them
+_DECIMAL = {",": "comma", ".": "point"}
+
+
+def outcome(tell: Teller, found: Outcome, number: int) -> Iterator[Said]:
+    """What one outcome is, from which columns, in which unit, and which difference matters."""
+    topic, registered = f"outcome.{found.indicator}", found.registered
+    if found.name is not None:
+        name = tell.own(found.name)
+    else:
+        name = found.indicator if registered is None else registered.en if tell.language == "en" else registered.nl
+    which = "only" if len(tell.spec.all_outcomes) == 1 else "first" if number == 0 else "next"
+    known = tell.word("outcome.own" if registered is None else "outcome.indicator", slug=found.indicator)
+    yield tell(f"outcome.{which}", topic, name=name, indicator=known)
+    if registered is not None and registered.not_measurable:
+        yield tell("outcome.not-measurable", topic, why=ended(registered.not_measurable))
+    yield tell(f"outcome.kind.{found.source_kind}", topic)
+    yield from _measure(tell, found, topic)
+    yield tell("outcome.unit", topic, unit=tell.of_unit(found))
+    yield tell(f"outcome.better.{found.better}", topic)
+    smallest = found.smallest_difference_that_matters
+    if smallest is None:
+        yield tell("outcome.no-smallest", topic)
+        return
+    value = with_unit(tell.exact(smallest.value), tell.of_unit(found))
+    said = tell("outcome.smallest", topic, value=value)
+    yield Said(topic, f"{said.text}{tell.reason(smallest.why)}")
+
+
+def _measure(tell: Teller, found: Outcome, topic: str) -> Iterator[Said]:
+    columns, measure = tell.spec.data.outcomes.columns, found.measure
+    if columns.value is not None:
+        yield tell("outcome.value", topic, column=tell.column(columns.value))
+    elif columns.numerator is not None and columns.denominator is not None:
+        yield tell(
+            "outcome.rate",
+            topic,
+            numerator=tell.column(columns.numerator),
+            denominator=tell.column(columns.denominator),
+            per=tell.exact(measure.per or 1),
+        )
+    if found.where:
+        yield tell("outcome.where", topic, filter=tell.filter(found.where))
+    own = measure.as_percent_of_own
+    if own is not None:
+        yield tell("outcome.own-mean", topic, periods=tell.listed(own.periods), minimum=tell.exact(own.minimum_mean))
+
+
+# --- tables -----------------------------------------------------------------------------------------------------------
+
+
+def data(tell: Teller) -> tuple[Iterator[Said], Iterator[Said]]:
+    """What stands in the table of outcomes, and what in that of characteristics."""
+    return _outcomes(tell, tell.spec.data.outcomes), _units(tell, tell.spec.data.units)
+
+
+def _outcomes(tell: Teller, table: OutcomeTable) -> Iterator[Said]:
+    columns = table.columns
+    yield tell(
+        "data.outcomes-summed" if table.rows.add_up_to else "data.outcomes",
+        file=tell.word("quoted", text=table.file),
+        region=tell.column(columns.region),
+        period=tell.column(columns.period),
+    )
+    yield from _file(tell, table, "outcomes")
+    if columns.n is not None:
+        yield tell("data.n", column=tell.column(columns.n))
+        if columns.se is None and columns.margin is None:
+            yield tell("data.error-from-n")
+    if columns.se is not None:
+        yield tell("data.se", column=tell.column(columns.se))
+    if columns.margin is not None:
+        low, high = tell.column(columns.margin.low), tell.column(columns.margin.high)
+        yield tell("data.margin", low=low, high=high, level=tell.percent(columns.margin.level))
+    if table.rounded_to is not None:
+        yield tell("data.rounded", base=tell.count(table.rounded_to))
+
+
+def _units(tell: Teller, table: UnitTable | None) -> Iterator[Said]:
+    if table is None:
+        yield tell("data.no-units")
+        yield tell("data.gemeente-from-code")
+        return
+    columns = table.columns
+    yield tell("data.units", file=tell.word("quoted", text=table.file), region=tell.column(columns.region))
+    yield from _file(tell, table, "units")
+    if columns.period is not None:
+        yield tell("data.averaged", periods=tell.listed(table.periods), column=tell.column(columns.period))
+    if columns.gemeente is None:
+        yield tell("data.gemeente-from-code")
+    else:
+        yield tell("data.gemeente", column=tell.column(columns.gemeente))
+    if columns.residents is not None:
+        yield tell("data.residents", column=tell.column(columns.residents))
+    for name, group in columns.groups.items():
+        if group:
+            yield tell(f"data.{name}", columns=tell.listed(group))
+
+
+def _file(tell: Teller, table: File, role: str) -> Iterator[Said]:
+    """How a file is written, and which of its rows count."""
+    file = tell.word(f"table.{role}")
+
+    def said(key: str, **values: str) -> Said:
+        return tell(f"data.{key}", f"data.{role}.{key}", file=file, **values)
+
+    if table.source:
+        yield said("source", source=ended(table.source))
+    if table.vintage is not None:
+        yield said("vintage", year=str(table.vintage))
+    if table.sheet is not None:
+        yield said("sheet", sheet=table.sheet)
+    if table.layout == "statline":
+        yield said("statline")
+    if table.separator is not None:
+        yield said("separator", mark=table.separator)
+    if table.decimal != "auto":
+        yield said(f"decimal-{_DECIMAL[table.decimal]}")
+    if table.header_row > 1:
+        yield said("header", row=tell.count(table.header_row))
+    if table.level is not None:
+        yield said("level", units=tell.say(f"explain.units.{table.level}"))
+    for kind, spellings in table.marks.given().items():
+        yield said(f"marks.{kind}", marks=tell.quoted(spellings))
+    if table.rows.where:
+        yield said("where", filter=tell.filter(table.rows.where))
+    if table.rows.add_up_to is not None:
+        yield said("added-up")
+    if table.sha256 is not None:
+        yield said("sha256", digest=table.sha256[:_DIGEST])
+
+
+# --- periods ----------------------------------------------------------------------------------------------------------
+
+
+def periods(tell: Teller) -> Iterator[Said]:
+    """Which periods count, which do not, and where the measurement breaks."""
+    spec = tell.spec
+    given = spec.periods
+    if given.kind == "waves":
+        yield tell("periods.waves", "periods.kind", list=tell.listed(given.are))
+    else:
+        yield tell(f"periods.{given.kind}", "periods.kind", first=given.labels[0], last=given.labels[-1])
+    yield tell(f"periods.{given.provisional}", "periods.provisional")
+    for rule in spec.leave_out:
+        said = tell("periods.outs" if len(rule.periods) > 1 else "periods.out", list=tell.listed(rule.periods))
+        yield Said("periods.out", f"{said.text}{tell.reason(rule.why)}")
+    for found in spec.breaks:
+        yield tell(f"periods.{found.treat_as}", "periods.break", at=found.at, why=ended(found.why))
+    if spec.labels != spec.measured:
+        yield tell("periods.side", FOLLOWS, list=tell.listed(spec.labels))

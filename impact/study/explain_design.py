@@ -1,0 +1,166 @@
+"""What a specification says of who is treated from when on, and whom they are compared with, in sentences."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from impact.register.areas import Area
+from impact.register.areas import areas as register_areas
+from impact.study.model import LeaveOut, Match, Specification
+from impact.study.wording import FOLLOWS, Said, Teller
+
+__all__ = ["comparison", "features", "treated"]
+
+
+def treated(tell: Teller) -> tuple[Iterator[Said], Iterator[Said]]:
+    """Which areas are treated and which are not, and from when on."""
+    return _areas(tell), _start(tell)
+
+
+def _areas(tell: Teller) -> Iterator[Said]:
+    treatment = tell.spec.treatment
+    areas, aside = treatment.areas, treatment.already_treated
+    if areas.listed is not None:
+        yield from _listed(tell)
+    elif areas.column is not None:
+        total = tell.count(len(register_areas()))
+        yield tell("treated.column", "treated.areas", column=tell.column(areas.column), total=total)
+    else:
+        yield from _register(tell)
+    if aside:
+        names = {area.slug: area.name for area in register_areas()}
+        yield _named(tell, "already", [names.get(slug, slug) for slug in aside])
+    strict = areas.register_ is None or treatment.members is not None
+    yield tell("treated.whole" if strict and treatment.only is None else "treated.with-data", "treated.only")
+
+
+def _register(tell: Teller) -> Iterator[Said]:
+    """The areas of the register with known codes, and by name the others; a file of one's own may change that."""
+    treatment = tell.spec.treatment
+    found = [area for area in register_areas() if area.slug not in treatment.already_treated]
+    inside = [area for area in found if area.codes()]
+    own = treatment.members is not None
+    yield tell(
+        "treated.register-own" if own else "treated.register",
+        "treated.areas",
+        count=tell.count(len(inside)),
+        total=tell.count(len(register_areas())),
+        names=_names(tell, inside),
+    )
+    if treatment.members is not None:
+        yield tell("treated.members", file=tell.word("quoted", text=treatment.members))
+        return
+    parts = [area for area in found if not area.codes() and any(member.code for member in area.partial())]
+    unknown = [area for area in found if not area.codes() and area not in parts]
+    for key, areas in (("only-parts", parts), ("no-codes", unknown)):
+        if areas:
+            yield _named(tell, key, [area.name for area in areas])
+
+
+def _listed(tell: Teller) -> Iterator[Said]:
+    treatment, known = tell.spec.treatment, {area.slug: area for area in register_areas()}
+    listed = treatment.areas.listed or {}
+    name = {slug: given.name or (known[slug].name if slug in known else slug) for slug, given in listed.items()}
+    inside = [slug for slug in listed if slug in known and slug not in treatment.already_treated]
+    own = [name[slug] for slug in listed if slug not in known and slug not in treatment.already_treated]
+    others = [area for slug, area in known.items() if slug not in listed]
+    if inside:
+        names = tell.listed(name[slug] for slug in inside)
+        count, total = tell.count(len(inside)), tell.count(len(known))
+        yield tell("treated.listed", "treated.areas", count=count, total=total, names=names)
+        if others:
+            yield tell("treated.listed-others", count=tell.count(len(others)), names=_names(tell, others))
+    if own:
+        yield tell("treated.own", names=tell.listed(own))
+    for slug, given in listed.items():
+        yield tell("treated.made-of", f"treated.made-of.{slug}", name=name[slug], codes=tell.listed(given.members))
+
+
+def _named(tell: Teller, key: str, names: Sequence[str]) -> Said:
+    """Areas that do not take part, by name."""
+    return tell(f"treated.{key}{'-many' if len(names) > 1 else ''}", f"treated.{key}", names=tell.listed(names))
+
+
+def _names(tell: Teller, areas: Sequence[Area]) -> str:
+    return tell.listed(area.name for area in areas)
+
+
+def _start(tell: Teller) -> Iterator[Said]:
+    spec = tell.spec
+    start = spec.treatment.start
+    yield tell("treated.event", event=start.event.rstrip("."))
+    if start.first_treated is not None:
+        yield tell("treated.first", "treated.start", period=start.first_treated)
+    if start.by_area is not None:
+        names = {area.slug: area.name for area in register_areas()}
+        names |= {slug: given.name for slug, given in (spec.treatment.areas.listed or {}).items() if given.name}
+        for period in sorted(set(start.by_area.values())):
+            begin = [names.get(slug, slug) for slug, when in start.by_area.items() if when == period]
+            yield tell("treated.by-area", "treated.start", period=period, names=tell.listed(begin))
+    if start.column is not None:
+        yield tell("treated.start-column", "treated.start", column=tell.column(start.column))
+    if spec.periods.kind == "waves" or spec.leave_out:
+        yield tell("treated.next", FOLLOWS)
+    if start.first_full is not None:
+        yield tell("treated.full", full=start.first_full)
+    if start.last_before is not None:
+        yield tell("treated.last-before", period=start.last_before)
+    yield _anticipation(tell, spec.treatment.anticipation)
+
+
+def _anticipation(tell: Teller, count: int) -> Said:
+    key = "no-anticipation" if count == 0 else "anticipation-one" if count == 1 else "anticipation"
+    return tell(f"treated.{key}", "treated.anticipation", count=tell.count(count))
+
+
+# --- comparison -------------------------------------------------------------------------------------------------------
+
+
+def comparison(tell: Teller) -> Iterator[Said]:
+    """Who may be compared, and who of them is chosen."""
+    yield tell("comparison.intro")
+    for rule in tell.spec.comparison.leave_out:
+        said = tell(f"comparison.{rule.rule}", f"comparison.rule.{rule.rule}", which=_which(tell, rule))
+        yield Said(said.topic, f"{said.text}{tell.reason(rule.why)}")
+    match = tell.spec.comparison.match
+    if match is None:
+        yield tell("comparison.everyone", "comparison.match")
+    else:
+        yield from _match(tell, match)
+
+
+def _which(tell: Teller, rule: LeaveOut) -> str:
+    if rule.column is not None:
+        return tell.word("comparison.filled", column=tell.column(rule.column))
+    return tell.listed(rule.regions)
+
+
+def _match(tell: Teller, match: Match) -> Iterator[Said]:
+    topic = "comparison.match"
+    key = "comparison.nearest-one" if match.ratio == 1 else "comparison.nearest"
+    yield tell(key, f"{topic}.ratio", ratio=tell.count(match.ratio))
+    if match.on:
+        yield tell("comparison.features", f"{topic}.on", names=tell.listed(features(tell, match)))
+        if {"selection", *_groups(tell.spec).get("selection", ())} & set(match.on):
+            yield tell("comparison.selected", f"{topic}.selected")
+    if match.outcomes_in:
+        yield tell("comparison.outcomes", f"{topic}.outcomes", list=tell.listed(match.outcomes_in))
+    if match.selection_waves:
+        yield tell("comparison.selection", f"{topic}.selection", list=tell.listed(match.selection_waves))
+    if match.caliper is not None:
+        yield tell("comparison.caliper", f"{topic}.caliper", size=tell.exact(match.caliper))
+
+
+def features(tell: Teller, match: Match) -> Iterator[str]:
+    """What is matched on, groups with the columns they stand for."""
+    groups = _groups(tell.spec)
+    for name in match.on:
+        if name in groups:
+            yield tell.word("comparison.group", name=tell.word(f"group.{name}"), columns=", ".join(groups[name]))
+        else:
+            yield name
+
+
+def _groups(spec: Specification) -> dict[str, tuple[str, ...]]:
+    """Characteristics by the name that stands for them."""
+    return {} if spec.data.units is None else spec.data.units.columns.groups

@@ -1,0 +1,148 @@
+"""Sentences about a specification: each knows what it is about, so that two specifications can be held side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+
+from impact.evidence.document import Cell
+from impact.evidence.language import Texts, listed, number, texts
+from impact.evidence.reading import in_language, opening, plain
+from impact.register.indicators import Indicator
+from impact.study.fields import Text
+from impact.study.model import Outcome, Specification
+
+__all__ = ["FOLLOWS", "Said", "Teller", "differing", "ended"]
+
+FOLLOWS = "follows"
+"""The topic of a sentence that follows from others: when it is no longer said, that need not be told."""
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """One sentence, and what it is about: a dotted topic, of which the topics below it are parts."""
+
+    topic: str
+    text: Cell
+
+
+@dataclass(frozen=True, slots=True)
+class Teller:
+    """A specification in the words of one language.
+
+    Attributes
+    ----------
+    spec : Specification
+    say : Texts
+    """
+
+    spec: Specification
+    say: Texts
+
+    @classmethod
+    def of(cls, spec: Specification, language: str) -> Teller:
+        """Tells `spec` in `language`.
+
+        Raises
+        ------
+        UsageError
+            ``TEXT-001`` when there is no such language.
+        """
+        return cls(spec, texts(language))
+
+    def __call__(self, key: str, topic: str = "", /, **values: str) -> Said:
+        """The sentence `key`; its topic is the key unless another is given."""
+        return Said(topic or key, opening(self.word(key, **values)))
+
+    def word(self, key: str, /, **values: str) -> str:
+        """The text `key` of the part on explanations; every text knows how this study calls its regions."""
+        named = {"unit": self.unit, "units": self.units} | values
+        return self.say(f"explain.{key}", **named)
+
+    @property
+    def language(self) -> str:
+        """Code of the language."""
+        return self.say.language
+
+    @property
+    def unit(self) -> str:
+        """What the rows of the outcomes are about: a wijk, buurt or gemeente."""
+        return self.say(f"explain.unit.{self.spec.data.outcomes.level or 'any'}")
+
+    @property
+    def units(self) -> str:
+        """More than one of them."""
+        return self.say(f"explain.units.{self.spec.data.outcomes.level or 'any'}")
+
+    def exact(self, x: float) -> str:
+        """A number with every digit that the study gives it."""
+        shortest = Decimal(repr(x)).normalize()
+        return number(x, self.language, max(-int(shortest.as_tuple().exponent), 0))
+
+    def percent(self, share: float) -> str:
+        """A share as a percentage."""
+        return self.say("format.percent", number=self.exact(round(100 * share, 9)))
+
+    def count(self, x: int) -> str:
+        """A whole number."""
+        return number(x, self.language, 0)
+
+    def listed(self, items: Iterable[str]) -> str:
+        """``a, b en c``."""
+        return listed(items, self.language)
+
+    def quoted(self, items: Iterable[str]) -> str:
+        """``‘a’ en ‘b’``."""
+        return self.listed(self.word("quoted", text=item) for item in items)
+
+    def column(self, name: str) -> str:
+        """A column by name."""
+        return self.word("column", name=name)
+
+    def filter(self, where: dict[str, tuple[str, ...]]) -> str:
+        """Which rows stay, column by column."""
+        return self.listed(
+            self.word("filter", column=self.column(column), values=self._either(values))
+            for column, values in where.items()
+        )
+
+    def _either(self, values: tuple[str, ...]) -> str:
+        """``a, b of c``."""
+        head, last = values[:-1], values[-1]
+        return f"{', '.join(head)} {self.word('or')} {last}" if head else last
+
+    def reason(self, why: str) -> str:
+        """A reason as the study gives it, to stand behind a sentence."""
+        return self.word("reason", why=ended(why))
+
+    def own(self, text: Text) -> str:
+        """A text of the study in the language, or as it is written."""
+        return plain(in_language(text.languages(), self.language))
+
+    def of_unit(self, outcome: Outcome) -> str:
+        """The unit of a difference; that of the register in its own translation."""
+        known: Indicator | None = outcome.registered
+        given = outcome.measure.unit
+        return known.unit_en if known and self.language == "en" and given == known.unit else given
+
+
+def ended(text: str) -> str:
+    """A text that ends as a sentence does."""
+    text = text.strip()
+    return text if text.endswith((".", "?", "!", "…")) else f"{text}."
+
+
+def differing(one: Sequence[Said], other: Sequence[Said]) -> tuple[list[Said], list[Said]]:
+    """What `other` says and `one` does not; and what is no longer said, unless something new is said on its topic."""
+    before, after = {said.text for said in one}, {said.text for said in other}
+    added = [said for said in other if said.text not in before]
+    gone = [said for said in one if said.text not in after]
+
+    def replaced(old: Said) -> bool:
+        if old.topic == FOLLOWS or any(old.topic.startswith(f"{new.topic}.") for new in added):
+            return True
+        # Several sentences on one topic that give way to fewer: then what went is named.
+        return sum(new.topic == old.topic for new in added) >= sum(other.topic == old.topic for other in gone)
+
+    return added, [said for said in gone if not replaced(said)]

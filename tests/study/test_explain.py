@@ -1,0 +1,548 @@
+"""`impact explain`: every key of a specification that a run acts on is said, in words, without opening any data."""
+
+from __future__ import annotations
+
+import csv
+import json
+import re
+from collections.abc import Iterator
+from copy import deepcopy
+from dataclasses import fields
+from pathlib import Path
+from typing import Any, get_args, get_origin
+
+import pytest
+from pydantic import BaseModel
+from ruamel.yaml import YAML
+
+from impact.estimators import registry as estimators
+from impact.evidence.document import Figure, Section, Table
+from impact.evidence.language import differing, texts
+from impact.evidence.render import plain_text
+from impact.inference import registry as inferences
+from impact.study.explain import SEALING, explain, heading
+from impact.study.fields import SURVEY
+from impact.study.model import CHECKS, Specification
+from impact.study.read import read_study
+from tests.report.test_language import FORBIDDEN
+from tests.shared import ROOT
+from tests.study.conftest import apart, impact
+from tests.study.example import SPEC
+
+GONE = object()
+
+
+def put(tree: Any, path: str, value: Any) -> None:
+    """Set (or take out) what stands at a dotted path; mappings on the way are made, lists are replaced as a whole."""
+    *above, last = path.split(".")
+    for step in above:
+        tree = tree.setdefault(step, {})
+    if value is GONE:
+        del tree[last]
+    else:
+        tree[last] = deepcopy(value)
+
+
+def told(folder: Path, changes: dict[str, Any], language: str = "nl") -> str:
+    tree = YAML(typ="safe", pure=True).load(SPEC)
+    for path, value in changes.items():
+        put(tree, path, value)
+    file = folder / "study.yaml"
+    with file.open("w", encoding="utf-8") as stream:
+        YAML(typ="safe", pure=True).dump(tree, stream)
+    study = read_study(file)
+    lines = f"{heading(study, language)}\n{plain_text(explain(study, language))}"
+    return " ".join(lines.split())
+
+
+SURVEYED = {"outcome.indicator": "ervaren-veiligheid", "data.outcomes.columns.n": "aantal_mensen"}
+RATE = {
+    "data.outcomes.columns.value": GONE,
+    "data.outcomes.columns.numerator": "teller",
+    "data.outcomes.columns.denominator": "noemer",
+    "outcome.measure.rate": "numerator/denominator",
+    "outcome.measure.per": 100,
+}
+OWN = {"outcome.measure.as_percent_of_own": {"periods": [2014, 2015], "minimum_mean": 10}}
+MARGIN = {**SURVEYED, "data.outcomes.columns.margin": {"low": "onder", "high": "boven"}}
+AVERAGED = {"data.units.columns.period": "peiljaar", "data.units.periods": [2014, 2015]}
+REGISTER = {"treatment.areas": "register"}
+WAVES = {"periods": {"kind": "waves", "are": [2013, 2015, 2017, 2019, 2021, 2023]}, "target.window": [2023, 2023]}
+OUT = {"leave_out": [{"periods": [2020], "why": "corona"}]}
+BREAK = {"breaks": [{"at": 2016, "treat_as": "common-shift", "why": "nieuwe vragen"}]}
+LISTED = {"comparison.leave_out": [{"rule": "listed", "regions": ["WK036301"], "why": "experiment"}]}
+ALTERNATIVE = {"name": "zonder", "why": "alles", "same_estimand": True, "change": {"comparison": {"match": "none"}}}
+DIGEST = "0123456789abcdef" * 4
+
+
+def within(listed: dict[str, Any], **changed: Any) -> list[dict[str, Any]]:
+    """The one list of a change, with keys of its first mapping changed."""
+    ((first, *rest),) = listed.values()
+    return [{**first, **changed}, *rest]
+
+
+def table(role: str) -> dict[str, tuple[dict[str, Any], Any, str]]:
+    """What both tables take: path to further changes, the value, and words that must then be said."""
+    at, file = f"data.{role}", {"outcomes": "uitkomsten", "units": "kenmerken"}[role]
+    return {
+        f"{at}.file": ({}, "map/ander.csv", "‘map/ander.csv’"),
+        f"{at}.sheet": ({f"{at}.file": "boek.xlsx"}, "Blad 7", "het werkblad ‘Blad 7’"),
+        f"{at}.layout": ({}, "statline", "waarin StatLine een tabel geeft"),
+        f"{at}.separator": ({}, "|", f"De kolommen van het bestand met {file} zijn gescheiden door ‘|’."),
+        f"{at}.decimal": ({}, ",", f"Decimalen staan in het bestand met {file} achter een komma."),
+        f"{at}.header_row": ({}, 4, "staan in rij 4 van"),
+        f"{at}.level": ({}, "buurt", f"De codes in het bestand met {file} zijn die van buurten"),
+        f"{at}.marks.suppressed": ({}, ["geheim", 8], "betekent ‘geheim’ en ‘8’ dat een cijfer is onderdrukt"),
+        f"{at}.marks.missing": ({}, "nb", "betekent ‘nb’ dat een cijfer ontbreekt"),
+        f"{at}.marks.impossible": ({}, "nvt", "betekent ‘nvt’ dat een cijfer niet kan voorkomen"),
+        f"{at}.marks.nil": ({}, "geen", "betekent ‘geen’ nul"),
+        f"{at}.marks.provisional": ({}, "(v)", "betekent ‘(v)’ achter een cijfer dat het voorlopig is"),
+        f"{at}.rows.where": ({}, {"soort": ["a", "b", "c"]}, "tellen alleen rijen waarin kolom ‘soort’ a, b of c is"),
+        f"{at}.sha256": ({}, DIGEST, "begint met 0123456789ab"),
+        f"{at}.source": ({}, "het CBS", f"Bron van het bestand met {file}: het CBS."),
+        f"{at}.vintage": ({}, 2023, "horen bij de indeling van 2023"),
+        f"{at}.columns.region": ({}, "code", "kolom ‘code’"),
+    }
+
+
+# Dotted path of a key to further changes, a value that the example does not have, and words that must then be said.
+CASES: dict[str, tuple[dict[str, Any], Any, str]] = {
+    "id": ({}, "ander-voorbeeld", "(ander-voorbeeld)"),
+    "title.nl": ({}, "Nieuwe titel", "Nieuwe titel"),
+    "question.nl": ({}, "Hoe ging het?", "Hoe ging het?"),
+    "seen_before.nl": ({}, "De cijfers tot 2020", "was van de uitkomsten dit al bekend: De cijfers tot 2020."),
+    "placebo": ({}, True, "Dit is een placebostudie"),
+    **table("outcomes"),
+    **table("units"),
+    "data.outcomes.columns.period": ({"data.outcomes.rows": {}}, "tijd", "de periode in kolom ‘tijd’"),
+    "data.outcomes.columns.value": ({}, "getal", "het cijfer in kolom ‘getal’"),
+    "data.outcomes.columns.numerator": (RATE, "boven", "kolom ‘boven’ gedeeld door kolom ‘noemer’"),
+    "data.outcomes.columns.denominator": (RATE, "onder", "kolom ‘teller’ gedeeld door kolom ‘onder’"),
+    "data.outcomes.columns.n": ({**SURVEYED, "data.outcomes.columns.se": "fout"}, "mensen", "Kolom ‘mensen’ geeft het"),
+    "data.outcomes.columns.se": (SURVEYED, "fout", "Kolom ‘fout’ geeft de steekproeffout"),
+    "data.outcomes.columns.margin.low": (MARGIN, "laag", "Kolom ‘laag’ en kolom ‘boven’ geven de grenzen"),
+    "data.outcomes.columns.margin.high": (MARGIN, "hoog", "Kolom ‘onder’ en kolom ‘hoog’ geven de grenzen"),
+    "data.outcomes.columns.margin.level": (MARGIN, 0.9, "van het 90%-interval om elk cijfer"),
+    "data.outcomes.rows.add_up_to": ({"data.outcomes.rows": {}}, ["region", "period"], "worden opgeteld per gebied"),
+    "data.outcomes.rounded_to": ({}, 5, "gepubliceerd als veelvoud van 5"),
+    "data.units.rows.add_up_to": (AVERAGED, ["region", "period"], "De rijen van het bestand met kenmerken worden"),
+    "data.units.columns.period": (AVERAGED, "tijdvak", "(kolom ‘tijdvak’)"),
+    "data.units.periods": (AVERAGED, [2016, 2017], "gemiddelden over 2016 en 2017"),
+    "data.units.columns.gemeente": ({}, "gem", "Kolom ‘gem’ geeft de gemeente"),
+    "data.units.columns.residents": ({}, "bevolking", "Kolom ‘bevolking’ geeft het aantal bewoners"),
+    "data.units.columns.structure": ({}, ["leeftijd"], "Kenmerken van opbouw (structure): leeftijd."),
+    "data.units.columns.selection": ({}, ["score"], "gekozen (selection): score."),
+    "data.units.columns.size": ({}, ["banen"], "Kenmerken van omvang (size): banen."),
+    "periods.kind": (
+        {"target.window": [2022, 2023]},
+        {"kind": "waves", "are": [2019, 2021, 2022, 2023]},
+        "Wat ertussen ligt",
+    ),
+    "periods.first": ({}, 2010, "de jaren 2010 tot en met 2024"),
+    "periods.last": ({}, 2025, "de jaren 2013 tot en met 2025"),
+    "periods.are": (WAVES, [2013, 2016, 2018, 2023], "de metingen in 2013, 2016, 2018 en 2023"),
+    "periods.provisional": ({}, "keep", "voorlopige cijfers tellen wel mee"),
+    "leave_out.periods": (OUT, within(OUT, periods=[2019, 2020]), "2019 en 2020 tellen niet mee. Reden: corona."),
+    "leave_out.why": (OUT, within(OUT, why="verbouwing"), "2020 telt niet mee. Reden: verbouwing."),
+    "breaks.at": (BREAK, within(BREAK, at=2017), "Vanaf 2017 wordt anders gemeten: nieuwe vragen."),
+    "breaks.treat_as": (BREAK, within(BREAK, treat_as="segment"), "worden niet met elkaar vergeleken"),
+    "breaks.why": (BREAK, within(BREAK, why="andere bron"), "Vanaf 2016 wordt anders gemeten: andere bron."),
+    "treatment.areas.register": ({}, "register", "Niet mee doen, omdat niet bekend is"),
+    "treatment.areas.column": ({}, {"column": "gebied"}, "de focusgebieden die kolom ‘gebied’ noemt"),
+    "treatment.areas.listed.name": (
+        {},
+        {"delft-west": {"name": "Delft en om", "members": ["WK050324"]}},
+        "Delft en om",
+    ),
+    "treatment.areas.listed.members": (
+        {},
+        {"delft-west": {"members": ["WK050399"]}},
+        "Delft West bestaat uit WK050399",
+    ),
+    "treatment.members": (REGISTER, "eigen.csv", "staat in ‘eigen.csv’; dat bestand gaat voor het register"),
+    "treatment.only": ({}, "with-data", "Een gebied zonder gegevens valt af en wordt genoemd."),
+    "treatment.already_treated": (REGISTER, {"delft-west": "leave-out"}, "daar al eerder liep: Delft West."),
+    "treatment.start.event": ({}, "handtekening", "Als start geldt: handtekening."),
+    "treatment.start.first_treated": ({}, 2021, "Voor alle gebieden is 2021 de eerste periode"),
+    "treatment.start.by_area": (
+        {"treatment.start.first_treated": GONE},
+        {"delft-west": 2022, "den-haag-zuidwest": 2021},
+        "In 2021 begint: Den Haag Zuidwest. - In 2022 begint: Delft West.",
+    ),
+    "treatment.start.column": (
+        {"treatment.start.first_treated": GONE},
+        "begin",
+        "staat per wijk of buurt in kolom ‘begin’",
+    ),
+    "treatment.start.first_full": ({"target.window": GONE}, 2023, "Pas 2023 is een volle periode."),
+    "treatment.start.last_before": ({}, 2021, "De laatste meting voor de start is die van 2021."),
+    "treatment.anticipation": ({}, 2, "In de laatste 2 perioden voor de start kan er al iets veranderen"),
+    "outcome.indicator": (
+        {},
+        "energielabels",
+        "programma: energielabels)",
+    ),
+    "outcome.name.nl": ({}, {"nl": "Vroeg van school"}, "De uitkomst is: Vroeg van school ("),
+    "outcome.kind": ({}, "modelled", "voorspeld door een model"),
+    "outcome.where": ({}, {"geslacht": "v"}, "tellen alleen rijen waarin kolom ‘geslacht’ v is"),
+    "outcome.measure.rate": (
+        {
+            "data.outcomes.columns.value": GONE,
+            "data.outcomes.columns.numerator": "a",
+            "data.outcomes.columns.denominator": "b",
+        }
+        | {"outcome.measure.per": 100},
+        "numerator/denominator",
+        "een verhouding: kolom ‘a’ gedeeld door kolom ‘b’, per 100",
+    ),
+    "outcome.measure.per": (RATE, 1000, "per 1.000."),
+    "outcome.measure.as_percent_of_own.periods": (OWN, [2016, 2017], "van het eigen gemiddelde over 2016 en 2017"),
+    "outcome.measure.as_percent_of_own.minimum_mean": (OWN, 2.5, "dat gemiddelde onder 2,5 ligt"),
+    "outcome.measure.unit": ({}, "leerlingen", "Verschillen staan in leerlingen."),
+    "outcome.better": (
+        {"outcome.indicator": "eigen", "outcome.name": "Eigen"},
+        "neither",
+        "op zichzelf niet gunstig of ongunstig",
+    ),
+    "outcome.smallest_difference_that_matters.value": (
+        {},
+        1.25,
+        "Het kleinste verschil dat telt, is 1,25 procentpunt.",
+    ),
+    "outcome.smallest_difference_that_matters.why": ({}, "de raad", "Reden: de raad."),
+    "target.window": ({}, [2022, 2023], "gemiddeld over 2022 en 2023"),
+    "target.every": ({}, "resident", "Elke bewoner telt even zwaar"),
+    "comparison.leave_out.rule": (
+        LISTED,
+        within(LISTED, rule="adjacent"),
+        "naast een behandeld gebied dient niet als vergelijking (WK036301)",
+    ),
+    "comparison.leave_out.regions": (
+        LISTED,
+        within(LISTED, regions=["WK036302"]),
+        "Met naam uitgezonderd van de vergelijking: WK036302.",
+    ),
+    "comparison.leave_out.column": (
+        LISTED,
+        [{"rule": "listed", "column": "buiten", "why": "experiment"}],
+        "alle waarvoor kolom ‘buiten’ is ingevuld",
+    ),
+    "comparison.leave_out.why": (LISTED, within(LISTED, why="proeftuin"), "Reden: proeftuin."),
+    "comparison.match.ratio": ({}, 3, "komen de 3 wijken of buurten die er het meest op lijken"),
+    "comparison.match.on": ({}, ["huur"], "Gelijkenis is gemeten aan: huur."),
+    "comparison.match.outcomes_in": ({}, [2014, 2016], "ook gemeten aan de uitkomst in 2014 en 2016"),
+    "comparison.match.selection_waves": ({}, [2014], "De gebieden zijn gekozen op cijfers van 2014."),
+    "comparison.match.caliper": ({}, 0.75, "meer dan 0,75 standaardafwijkingen"),
+    "estimator.name": ({}, "did", "verschil-in-verschillen van gemiddelden (did)"),
+    "inference.name": ({}, "jackknife", "(jackknife)"),
+    "inference.cluster.by": ({}, "unit", "Elke wijk of buurt telt als een eigen groep"),
+    "inference.cluster.column": ({}, {"column": "regio"}, "met dezelfde waarde in kolom ‘regio’"),
+    "inference.level": ({}, 0.9, "een 90%-interval"),
+    "inference.beside.name": ({}, ["placebo-space"], "(placebo-space, 999 trekkingen)"),
+    "alternatives.name": ({}, [{**ALTERNATIVE, "name": "iedereen"}], "iedereen: beantwoordt dezelfde vraag."),
+    "alternatives.why": ({}, [{**ALTERNATIVE, "why": "om te zien"}], "Reden: om te zien."),
+    "alternatives.same_estimand": ({}, [{**ALTERNATIVE, "same_estimand": False}], "beantwoordt een andere vraag"),
+    "alternatives.change": ({}, [{**ALTERNATIVE, "change": {"estimator": "did"}}], "van gemiddelden (did)"),
+    "checks": ({}, {"balance": 0.1}, "meer dan 0,1 standaardafwijkingen"),
+    "seed": ({}, 20251231, "het startgetal 20251231"),
+}
+# Keys that the YAML writes in a shorter way, or inside the mappings of a list.
+WRITTEN = {
+    **{path: "treatment.areas" for path in CASES if path.startswith("treatment.areas.")},
+    **{path: "inference.cluster" for path in CASES if path.startswith("inference.cluster.")},
+    **{path: "comparison.leave_out" for path in CASES if path.startswith("comparison.leave_out.")},
+    **{path: path.split(".")[0] for path in CASES if path.startswith(("leave_out.", "breaks.", "alternatives."))},
+    "periods.kind": "periods",
+    "title.nl": "title",
+    "estimator.name": "estimator",
+    "question.nl": "question",
+    "seen_before.nl": "seen_before",
+    "outcome.name.nl": "outcome.name",
+    "inference.beside.name": "inference.beside",
+}
+# Keys without which the further changes hold together no longer: the example itself is what they are held against.
+FROM_THE_EXAMPLE = {"treatment.start.by_area", "treatment.start.column", "outcome.measure.rate", "periods.kind"}
+# Texts that stand in the other language only, and keys with one value.
+ENGLISH = {
+    "title.en": "New title",
+    "question.en": "How was it?",
+    "seen_before.en": "Figures to 2020",
+    "outcome.name.en": "Left early",
+}
+ONE_VALUE = {"schema", "target.kind", "comparison.match.method"}
+
+
+def models(annotation: Any) -> Iterator[type[BaseModel]]:
+    if isinstance(annotation, type) and get_origin(annotation) is None and issubclass(annotation, BaseModel):
+        yield annotation
+    for part in get_args(annotation):
+        yield from models(part)
+
+
+def keys(model: type[BaseModel], above: str = "") -> Iterator[str]:
+    """Dotted paths of all keys that hold a value, mappings and lists of mappings looked into."""
+    for name, field in model.model_fields.items():
+        path = f"{above}{field.alias or name}"
+        inside = list(models(field.annotation)) + [m for part in field.metadata for m in models(part)]
+        if inside:
+            yield from keys(inside[0], f"{path}.")
+        else:
+            yield path
+
+
+def test_the_table_of_cases_has_every_key() -> None:
+    known = {re.sub(r"^outcomes\.", "outcome.", path) for path in keys(Specification)}
+    assert known == {*CASES, *ENGLISH, *ONE_VALUE}
+
+
+@pytest.mark.parametrize("path", CASES)
+def test_every_key_is_said(path: str, tmp_path: Path) -> None:
+    more, value, words = CASES[path]
+    changes = {**more, WRITTEN.get(path, path): value}
+    without, said = told(tmp_path, {} if path in FROM_THE_EXAMPLE else more), told(tmp_path, changes)
+    assert words in said and words not in without
+    assert told(tmp_path, changes, "en") not in (said, told(tmp_path, {} if path in FROM_THE_EXAMPLE else more, "en"))
+
+
+NO_UNITS = {
+    "data.units": GONE,
+    "comparison.match": "none",
+    "treatment.areas": "register",
+    "alternatives": [],
+}
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"treatment.anticipation": 1}, "In de laatste periode voor de start kan er al iets veranderen"),
+        ({"comparison.match.ratio": 1}, "komt de wijk of buurt die er het meest op lijkt"),
+        ({"data.units.decimal": "."}, "Decimalen staan in het bestand met kenmerken achter een punt."),
+        ({"data.outcomes.level": "gemeente"}, "komen de 5 gemeenten die er het meest op lijken"),
+        ({"target.every": "unit"}, "Elke wijk of buurt telt even zwaar"),
+        ({"target.window": [2023, 2023]}, "dan in de vergelijking, in 2023."),
+        ({"target.window": GONE}, "gemiddeld over 2022, 2023 en 2024."),
+        (
+            {"target.window": GONE, "treatment.start": {"event": "start", "column": "begin"}},
+            "gemiddeld over de perioden van de start tot en met 2024",
+        ),
+        ({"outcome.indicator": "schooladvies", "outcome.better": "higher"}, "Hoger is gunstig."),
+        ({"outcome.smallest_difference_that_matters": GONE}, "Er is niet opgegeven welk verschil groot genoeg is"),
+        ({"inference.beside": ["jackknife", "scores"]}, "(scores)"),
+        ({"inference": {"name": "scores", "beside": ["cluster-jackknife"]}}, "(cluster-jackknife)"),
+        ({"alternatives": []}, "Er zijn geen alternatieven opgegeven."),
+        (NO_UNITS, "Er is geen tabel met kenmerken. - De gemeente volgt uit de code."),
+        ({}, "De gemeente volgt uit de code."),
+        (
+            {**REGISTER, "treatment.already_treated": dict.fromkeys(("delft-west", "breda-noord"), "leave-out")},
+            "Niet mee doen, omdat het programma of een voorganger ervan daar al eerder liep: Breda Noord en"
+            " Delft West.",
+        ),
+        ({"inference.level": 0.975}, "een 97,5%-interval"),
+        ({"checks": {"controls": 1500}}, "ten minste 1.500 wijken"),
+    ],
+)  # fmt: skip
+def test_every_form_of_a_sentence(changes: dict[str, Any], words: str, tmp_path: Path) -> None:
+    assert words in told(tmp_path, changes)
+    assert told(tmp_path, changes, "en")
+
+
+@pytest.mark.parametrize("path", ENGLISH)
+def test_english_texts_of_the_study_are_used_in_english(path: str, tmp_path: Path) -> None:
+    at, text = path.removesuffix(".en"), ENGLISH[path]
+    changes = {at: {"nl": "Nederlands", "en": text}}
+    assert text in told(tmp_path, changes, "en") and text not in told(tmp_path, changes)
+
+
+@pytest.mark.parametrize("name", [*CHECKS, *SURVEY])
+def test_every_check_has_its_threshold_in_words(name: str, tmp_path: Path) -> None:
+    spoken = {"largest-share": "37%", "suppressed": "37%"}.get(name, "0,37")
+    more = {**MARGIN} if name == "respondents" else {}
+    assert spoken in told(tmp_path, {**more, "checks": {name: 0.37}})
+    assert spoken not in told(tmp_path, more)
+
+
+OTHER = {
+    "control": "not-yet",
+    "method": "ipw",
+    "base": "universal",
+    "solver": "fw",
+    "draws": 4321,
+    "statistic": "estimate",
+}
+
+
+def parameters(registry: dict[str, str], resolve: Any, elsewhere: tuple[str, ...]) -> list[tuple[str, str]]:
+    return [
+        (name, field.name)
+        for name in registry
+        for field in fields(resolve(name))
+        if isinstance(field.default, (bool, int, float, str)) and field.name not in elsewhere
+    ]
+
+
+@pytest.mark.parametrize(("name", "key"), parameters(estimators.ESTIMATORS, estimators.resolve, ("anticipation",)))
+def test_every_parameter_of_an_estimator_is_said(name: str, key: str, tmp_path: Path) -> None:
+    plain, other = ({"estimator": {"name": name} | more} for more in ({}, {key: OTHER[key]}))
+    assert told(tmp_path, plain) != told(tmp_path, other)
+
+
+@pytest.mark.parametrize(("name", "key"), parameters(inferences.INFERENCES, inferences.resolve, ("level",)))
+@pytest.mark.parametrize("beside", [False, True])
+def test_every_parameter_of_an_inference_is_said(name: str, key: str, beside: bool, tmp_path: Path) -> None:
+    def made(more: dict[str, Any]) -> dict[str, Any]:
+        method = {"name": name} | more
+        return {"inference": {"name": "cluster-jackknife", "beside": [method]} if beside else method}
+
+    assert told(tmp_path, made({})) != told(tmp_path, made({key: OTHER[key]}))
+
+
+@pytest.mark.parametrize("name", [*estimators.ESTIMATORS, *inferences.INFERENCES])
+def test_every_method_has_its_name_in_the_text(name: str, tmp_path: Path) -> None:
+    key = "estimator" if name in estimators.ESTIMATORS else "inference"
+    for language in ("nl", "en"):
+        assert re.search(rf"\({name}[,)]", told(tmp_path, {key: name}, language))
+
+
+# --- the areas --------------------------------------------------------------------------------------------------------
+
+
+def register() -> tuple[dict[str, str], set[str]]:
+    """Names of the areas by slug and the slugs with a whole member of known code, from the files of the register."""
+    folder = ROOT / "impact" / "register"
+    with (folder / "areas.csv").open(encoding="utf-8") as stream:
+        names = {row["slug"]: row["name"] for row in csv.DictReader(stream)}
+    with (folder / "members.csv").open(encoding="utf-8") as stream:
+        whole = {row["area"] for row in csv.DictReader(stream) if row["code"] and row["share"] == "1"}
+    return names, whole
+
+
+def test_areas_of_the_register_are_counted_and_the_others_named(tmp_path: Path) -> None:
+    names, whole = register()
+    gone = sorted(whole)[0]
+    said = told(tmp_path, {"treatment.areas": "register", "treatment.already_treated": {gone: "leave-out"}})
+    assert f"De studie gaat over {len(whole) - 1} van de 20 focusgebieden van het programma" in said
+    assert len(names) == 20 and all(name in said for name in names.values())
+    taking_part = said.split("laat zien: ")[1].split(" - ")[0]
+    assert {slug for slug, name in names.items() if name in taking_part} == whole - {gone}
+
+
+def test_areas_of_the_study_are_counted_among_the_twenty(tmp_path: Path) -> None:
+    said = told(tmp_path, {})
+    assert "De studie gaat over 2 van de 20 focusgebieden van het programma: Delft West en Den Haag Zuidwest." in said
+    others = said.split("De andere 18 zitten niet in deze studie: ")[1].split(" - ")[0]
+    names, _ = register()
+    assert {slug for slug, name in names.items() if name not in others} == {"delft-west", "den-haag-zuidwest"}
+    own = told(tmp_path, {"treatment.areas": {"mijn-wijk": {"name": "Mijn Wijk", "members": ["WK012301"]}}})
+    assert "geen focusgebied zijn: Mijn Wijk." in own and "van de 20" not in own
+
+
+# --- alternatives, checks, words --------------------------------------------------------------------------------------
+
+
+def alternative(change: dict[str, Any]) -> dict[str, Any]:
+    return {"alternatives": [{**ALTERNATIVE, "same_estimand": False, "change": change}]}
+
+
+def last(said: str) -> str:
+    return said.split("zonder: beantwoordt")[1].split(" Toetsen - ")[0]
+
+
+def test_an_alternative_says_what_is_different_and_nothing_else(tmp_path: Path) -> None:
+    said = last(told(tmp_path, alternative({"comparison": {"match": {"ratio": 2}}})))
+    assert said.endswith("Reden: alles. Dan geldt: Naast elke behandelde wijk of buurt komen de 2 wijken of buurten"
+                         " die er het meest op lijken (naaste buren).")  # fmt: skip
+
+
+def test_an_alternative_says_what_falls_away(tmp_path: Path) -> None:
+    said = last(told(tmp_path, alternative({"comparison": {"leave_out": []}})))
+    assert said.endswith("Dan geldt niet meer: Een wijk of buurt in een focusgebied, van het register of van deze"
+                         " studie, dient niet als vergelijking. Reden: programma.")  # fmt: skip
+    rules = [{"rule": "listed", "regions": [code], "why": "w"} for code in ("WK036301", "WK036302")]
+    fewer = alternative({"comparison": {"leave_out": [{**rules[0], "regions": ["WK036303"]}]}})
+    said = last(told(tmp_path, {"comparison.leave_out": rules, **fewer}))
+    assert all(code in said for code in ("WK036301", "WK036302", "WK036303"))
+
+
+def test_the_checks_that_seal_are_those_of_a_run(first: Path) -> None:
+    (outcome,) = json.loads((first / "results.json").read_text(encoding="utf-8"))["outcomes"]
+    assert {check["name"] for check in outcome["checks"] if check["gates"]} == set(SEALING)
+
+
+def test_what_is_not_checked_is_said(tmp_path: Path) -> None:
+    said = told(tmp_path, {"comparison.match": "none"})
+    assert "zonder keuze wordt dat niet getoetst" in said
+    said = told(tmp_path, {"comparison.match.outcomes_in": [2014]})
+    assert "wordt niet getoetst: op eerdere uitkomsten is gekoppeld" in said
+
+
+def test_matching_on_scores_of_the_selection_is_warned_for(tmp_path: Path) -> None:
+    warning, scores = "erop koppelen brengt dat toeval in de vergelijking", {"data.units.columns.selection": ["score"]}
+    for on in (["selection"], ["score", "size"]):
+        assert warning in told(tmp_path, {**scores, "comparison.match.on": on})
+    assert warning not in told(tmp_path, scores)
+
+
+def test_an_indicator_that_is_no_outcome_is_told_so(tmp_path: Path) -> None:
+    said = told(tmp_path, {"outcome.indicator": "herstructurering", "outcome.better": "neither"})
+    assert "dit is de inzet van het programma zelf, geen uitkomst" in said
+
+
+def test_both_languages_have_the_same_texts() -> None:
+    dutch, english = (
+        {key: text for key, text in texts(language).entries.items() if key.startswith("explain.")}
+        for language in ("nl", "en")
+    )
+    assert differing(dutch, english) == () and len(english) == len(dutch) > 0
+    names = re.compile(r"{(\w+)}")
+    for key, text in dutch.items():
+        if key.split(".")[1] not in ("unit", "units", "cluster", "clusters"):
+            plain = {"unit", "units"}  # Dutch and English need these in other places
+            assert set(names.findall(text)) - plain == set(names.findall(english[key])) - plain, key
+
+
+STUDIES = sorted(path.parent.name for path in (ROOT / "studies").glob("*/study.yaml"))
+
+
+@pytest.mark.parametrize("language", ["nl", "en"])
+@pytest.mark.parametrize("name", STUDIES)
+def test_every_shipped_study_can_be_explained(name: str, language: str) -> None:
+    done = impact("explain", ROOT / "studies" / name, "--language", language)
+    assert done.code == 0
+    assert FORBIDDEN.search(done.out) is None
+    assert "{" not in done.out and max(map(len, done.out.splitlines())) <= 100
+    assert re.search(r"\b20\b", done.out), "of how many areas"
+    end = {"nl": "geen gegevens geopend", "en": "no data were opened"}[language]
+    assert end in " ".join(done.out.split("\n\n")[-1].split())
+
+
+def test_nothing_is_opened_but_the_specification(tmp_path: Path) -> None:
+    (tmp_path / "study.yaml").write_text(SPEC, encoding="utf-8")
+    code = (
+        "import sys\n"
+        "def watch(event, found):\n"
+        "    if event == 'open' and isinstance(found[0], str) and found[0].endswith(('.csv', '.xlsx', '.parquet')):\n"
+        "        assert '/register/' in found[0].replace(chr(92), '/'), found[0]\n"
+        "sys.addaudithook(watch)\n"
+        "from impact.cli import main; main()"
+    )
+    (tmp_path / "uitkomst.csv").write_text("wijk,jaar,aantal\n", encoding="utf-8")
+    done = apart("explain", tmp_path, code=code)
+    assert done.returncode == 0, done.stderr
+    assert "geen gegevens geopend" in " ".join(done.stdout.split())
+
+
+def test_an_unknown_language_and_a_wrong_study_are_said(tmp_path: Path) -> None:
+    (tmp_path / "study.yaml").write_text(SPEC, encoding="utf-8")
+    unknown = impact("explain", tmp_path, "--language", "fy")
+    assert unknown.code == 2 and "TEXT-001" in unknown.err
+    (tmp_path / "study.yaml").write_text(SPEC.replace("seed: 7\n", ""), encoding="utf-8")
+    wrong = impact("explain", tmp_path)
+    assert wrong.code == 2 and "SPEC-006" in wrong.err and not wrong.out
+
+
+def test_a_table_has_no_plain_text() -> None:
+    table = Table("t", (), ())
+    for block in (table, Figure("f", "<svg/>", table)):
+        with pytest.raises(TypeError, match="no plain text"):
+            plain_text([Section("a", "A", (block,))])
