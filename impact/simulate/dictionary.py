@@ -147,7 +147,7 @@ def resources() -> tuple[Resource, ...]:
                     "1 when the code stood for other ground before 2022",
                     rules={**_THERE, "enum": [0, 1]},
                 ),
-                _count("inwoners", "residents", required=True),
+                Field("inwoners", "integer", "residents", "persons", {**_THERE, "minimum": 0}),
                 *_structure(),
                 Field(
                     "lbm_2018", "number", "score of 2018 on which the areas were chosen; low is bad", "points", _THERE
@@ -165,7 +165,7 @@ def resources() -> tuple[Resource, ...]:
                 _code("wijk_oud", "wijk", "wijk under whose code it was counted before 2022"),
                 _code("gemeente", "gemeente", "gemeente in which it lies"),
                 _area("focusgebied", "focus area in which it lies; blank for none", empty=True),
-                _count("inwoners", "residents", required=True),
+                Field("inwoners", "integer", "residents", "persons", {**_THERE, "minimum": 0}),
             ),
             ("region",),
             {"wijk": ("land-wijken", "region"), "wijk_oud": ("land-wijken", "region")},
@@ -267,7 +267,7 @@ def _small() -> tuple[Resource, ...]:
                 _code("gemeente", "gemeente", "code of its gemeente"),
                 Field("area", "string", "focus area; blank for none"),
                 Field("first_treated", "year", "first treated year; blank for never"),
-                _count("inwoners", "residents", required=True),
+                Field("inwoners", "integer", "residents", "persons", {**_THERE, "minimum": 0}),
                 *_structure(),
             ),
             ("region",),

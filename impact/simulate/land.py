@@ -126,7 +126,7 @@ def country(settings: Settings, streams: Streams) -> Country:
         _resized(settings, land, members),
         np.array([one.since if settings.traps.staggered else settings.together for one in areas()]),
         factor,
-        np.round(4.1 - 0.1 * badness, 3),
+        np.round(4.1 - 0.05 * badness, 3),
     )
 
 

@@ -49,7 +49,7 @@ def wijken(of: Country) -> Columns:
         "start_schooljaar": ["" if year is None else f"{year}/'{(year + 1) % 100:02d}" for year in years],
         "grenst_aan": _slugs(of, of.members.neighbour),
         "heringedeeld": of.redrawn.astype(int).tolist(),
-        "inwoners": of.wijk_residents.tolist(),
+        "inwoners": of.wijk_residents.astype(int).tolist(),
         **structure,
         "lbm_2018": of.score.tolist(),
     }
@@ -66,7 +66,7 @@ def buurten(of: Country) -> Columns:
         "wijk_oud": [land.wijken[w] for w in land.old_wijk],
         "gemeente": [land.gemeenten[land.wijk_gemeente[w]] for w in land.wijk],
         "focusgebied": _slugs(of, of.members.buurt),
-        "inwoners": of.residents.tolist(),
+        "inwoners": of.residents.astype(int).tolist(),
     }
 
 

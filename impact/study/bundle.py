@@ -71,11 +71,12 @@ class Bundle:
         UsageError
             ``BUNDLE-003`` when the bundle has no such figure: nothing to show, or a sealed outcome.
         """
-        folder = self.path / "figures"
-        tail = f"-{self.outcomes[outcome].indicator}" if outcome else ""
-        file = folder / f"{name}{tail}.svg"
+        from impact.study.render import figure
+
+        place = self.path / "figures"
+        file = place / figure(outcome, self.outcomes[outcome].indicator, name)
         if not file.is_file():
-            known = ", ".join(sorted(found.stem for found in folder.glob("*.svg"))) or "none"
+            known = ", ".join(sorted(found.stem for found in place.glob("*.svg"))) or "none"
             raise UsageError(Problem("BUNDLE-003", f"the bundle has no figure {name!r}", f"it has: {known}", str(file)))
         return file.read_text(encoding="utf-8")
 

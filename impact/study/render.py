@@ -10,7 +10,7 @@ from impact.evidence.plots import figures
 from impact.evidence.record import Evidence
 from impact.evidence.report import report_html
 
-__all__ = ["page", "pages", "versions"]
+__all__ = ["figure", "page", "pages", "versions"]
 
 _PACKAGES = ("impact-nplv", "numpy", "pandas", "scipy", "statsmodels", "matplotlib", "pyarrow")
 
@@ -22,14 +22,18 @@ def pages(outcomes: Sequence[Evidence], language: str = "nl") -> tuple[dict[str,
     for number, evidence in enumerate(outcomes):
         own = figures(evidence, language)
         html[page(number, evidence.indicator)] = report_html(evidence, own, language)
-        tail = "" if number == 0 else f"-{evidence.indicator}"
-        drawn |= {f"{name}{tail}.svg": svg for name, svg in own.items()}
+        drawn |= {figure(number, evidence.indicator, name): svg for name, svg in own.items()}
     return html, drawn
 
 
 def page(number: int, indicator: str) -> str:
     """File of the page about the outcome with this number; the headline is ``report.html``."""
     return "report.html" if number == 0 else f"report-{indicator}.html"
+
+
+def figure(number: int, indicator: str, name: str) -> str:
+    """File of the figure `name` of the outcome with this number."""
+    return f"{name}.svg" if number == 0 else f"{name}-{indicator}.svg"
 
 
 def versions() -> dict[str, str]:

@@ -59,7 +59,7 @@ def test_the_alternative_texts_say_what_is_drawn(drawn: dict[str, dict[str, str]
     assert described(drawn["ordinary"]["event-study"]) == (
         "Puntdiagram met 5 punten voor en 3 na de start, in % van het eigen gemiddelde. Voor de start liggen de punten "
         "tussen −2,2 en +2,1. Na de start liggen ze tussen −10,3 en −4,9. Open punten liggen voor de start, dichte "
-        "erna."
+        "erna. Het gaat om 18 van de 20 focusgebieden. Niet meegeteld: Rotterdam-Zuid en Breda Noord."
     )
     gap = described(drawn["ordinary"]["gap"])
     assert "van 2017 tot en met 2025" in gap and "Focusgebieden: van 118,2 naar 95,2." in gap

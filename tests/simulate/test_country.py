@@ -123,7 +123,8 @@ def test_the_country_has_the_size_that_was_asked(made: Country) -> None:
     south = made.members.order[SOUTH]
     assert sorted(made.wijk_residents[south]) == pytest.approx([63000, 70000, 80000], abs=3)
     others = np.delete(made.wijk_residents, south)
-    assert 1990 < others.min() and others.max() < 12010
+    assert others.min() > 1990
+    assert others.max() < 12010
 
 
 def test_areas_hold_together_and_leave_half_of_their_gemeente(made: Country) -> None:
@@ -158,13 +159,10 @@ def test_denominators_follow_one_path(quiet: Country) -> None:
     students = indicator(quiet, VSV).denominator
     path = students / students[:, :1]
     assert path[~quiet.redrawn] == pytest.approx(np.tile(path[0], ((~quiet.redrawn).sum(), 1)), abs=1e-12)
-    assert (
-        students[:, 0]
-        == pytest.approx(
-            0.12 * np.bincount(quiet.land.old_wijk, quiet.residents, minlength=900), rel=1e-12, nan_ok=True
-        )
-        or np.isnan(students[:, 0]).sum() == 3
-    )
+    there = ~np.isnan(students[:, 0])
+    assert (~there).sum() == 3  # codes that exist since the re-division
+    residents = np.bincount(quiet.land.old_wijk, quiet.residents, minlength=900)
+    assert students[there, 0] == pytest.approx(0.12 * residents[there], rel=1e-12)
 
 
 def test_series_say_where_they_have_no_number(made: Country) -> None:

@@ -8,6 +8,7 @@ import json
 import re
 import zipfile
 from collections import Counter
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -109,8 +110,8 @@ def test_every_column_is_what_the_dictionary_says(path: str) -> None:
             given = found.dropna()
             assert field["type"] == "number" or (given % 1 == 0).all()
             assert field["type"] != "year" or given.between(1900, 2100).all()
-            assert given.min() >= rules.get("minimum", -np.inf)
-            assert given.max() <= rules.get("maximum", np.inf)
+            assert (given >= rules.get("minimum", -np.inf)).all()
+            assert (given <= rules.get("maximum", np.inf)).all()
             assert not rules.get("required") or found.notna().all()
             assert set(given) <= set(rules.get("enum", given))
         elif field["type"] == "string":
@@ -271,11 +272,11 @@ def rings() -> dict[str, list[tuple[int, int]]]:
 
 def twice_area(points: list[tuple[int, int]]) -> int:
     """Shoelace formula in whole numbers; positive when counter-clockwise."""
-    return sum(x * v - u * y for (x, y), (u, v) in zip(points, points[1:], strict=False))
+    return sum(x * v - u * y for (x, y), (u, v) in pairwise(points))
 
 
 def edges(points: list[tuple[int, int]]) -> set[frozenset[tuple[int, int]]]:
-    return {frozenset(pair) for pair in zip(points, points[1:], strict=False)}
+    return {frozenset(pair) for pair in pairwise(points)}
 
 
 def test_polygons_are_closed_rings_that_cover_the_country_once(rings: dict[str, list[tuple[int, int]]]) -> None:
@@ -291,7 +292,7 @@ def test_polygons_are_closed_rings_that_cover_the_country_once(rings: dict[str, 
     leads = {
         one: other
         for points in rings.values()
-        for one, other in zip(points, points[1:], strict=False)
+        for one, other in pairwise(points)
         if count[frozenset((one, other))] == 1
     }
     border = [min(leads)]

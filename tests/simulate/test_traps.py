@@ -55,7 +55,7 @@ def test_selection_makes_the_areas_fall_back_without_any_programme(settings: Set
         for seed in range(12):
             of = country(given, Streams(seed))
             rate = indicator(of, VSV).value
-            change = np.nanmean(rate[:, 12:15], axis=1) - rate[:, 8]
+            change = rate[:, 12:15].mean(axis=1) - rate[:, 8]  # where all four are known
             some.append(np.nanmean(change[of.whole >= 0]) - np.nanmean(change[untouched(of)]))
         size[on] = np.mean(some)
     # By hand: 0.3 (sd of the wijk) · 0.8 (loading) · 0.9 (mean factor) · (1 - mean of 0.75 ** 4, 5, 6) = 0.16.
@@ -176,7 +176,9 @@ def test_margins_hold_the_true_percentage_in_95_of_100_cases(settings: Settings)
     # By hand: 20 % of 100 respondents ± 1.96 · 4 percentage points.
     half = (asked.high - asked.low)[there] / 2
     p = asked.value[there] / 100
-    assert half == pytest.approx(196 * np.sqrt(p * (1 - p) / asked.n[there]), abs=0.11)
+    wanted = 196 * np.sqrt(p * (1 - p) / asked.n[there])
+    whole = asked.low[there] > 0  # a margin ends at 0
+    assert half[whole] == pytest.approx(wanted[whole], abs=0.11)
 
 
 def test_rounding_moves_the_share_of_counts_that_are_fives(settings: Settings) -> None:
@@ -206,12 +208,10 @@ def test_suppression_moves_the_number_of_secret_cells(settings: Settings) -> Non
 
 
 def test_breaks_move_the_jump_from_2019_to_2021(settings: Settings, made: Country) -> None:
-    jumps = [
-        np.nanmean((series.value[:, 11] - series.value[:, 9])[untouched(made)])
-        for series in pair(settings, "breaks", SAFE)
-    ]
-    assert jumps == pytest.approx([2.0 + 0.3, 0.3], abs=0.5)  # 0.15 a year comes from the trend
-    assert jumps[0] - jumps[1] == pytest.approx(2.0, abs=0.3)
+    """Without noise, in every wijk that the programme does not reach; 0.15 a year comes from the trend."""
+    for series, jump in zip(pair(replace(settings, noise=False), "breaks", SAFE), (2.3, 0.3), strict=True):
+        found = (series.value[:, 11] - series.value[:, 9])[untouched(made)]
+        assert found == pytest.approx(np.full(len(found), jump), abs=1e-9)
 
 
 def test_redivision_moves_the_residents_behind_a_code(settings: Settings, made: Country) -> None:
@@ -227,7 +227,7 @@ def test_redivision_moves_the_residents_behind_a_code(settings: Settings, made: 
     assert moved[0] >= 8
     assert moved[1] == 0
     own = made.redrawn
-    assert own.sum() == 19
+    assert own.sum() == sum(code.startswith("WK9036") for code in made.land.wijken)
     kept = made.land.wijk == made.land.old_wijk
     assert kept[~own[made.land.wijk]].all()
     assert kept[own[made.land.wijk]].mean() < 0.5
@@ -243,4 +243,4 @@ def test_levels_move_the_number_of_indicators_without_wijken(settings: Settings,
 def test_every_trap_has_a_test(settings: Settings) -> None:
     tested = {name.removeprefix("test_") for name in globals() if name.startswith("test_")}
     for trap in type(settings.traps).__dataclass_fields__:
-        assert any(name.startswith(f"{trap}_move") or name.startswith(f"{trap}_makes") for name in tested), trap
+        assert any(name.startswith((f"{trap}_move", f"{trap}_makes")) for name in tested), trap
