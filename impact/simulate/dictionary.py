@@ -11,18 +11,12 @@ from impact.simulate.package import Field, Resource
 
 __all__ = ["resources"]
 
-
 _SEMICOLON = {"delimiter": ";"}
 _THERE = {"required": True}
 
 
 def _code(name: str, level: str, description: str, **rules: Any) -> Field:
-    shape = {
-        "gemeente": "GM9[0-9]{3}",
-        "wijk": "WK9[0-9]{5}",
-        "buurt": "BU9[0-9]{7}",
-        "wijk or gemeente": "(WK9[0-9]{5}|GM9[0-9]{3})",
-    }
+    shape = {"gemeente": "GM9[0-9]{3}", "wijk": "WK9[0-9]{5}", "buurt": "BU9[0-9]{7}"}
     return Field(name, "string", description, rules={**_THERE, "pattern": shape[level], **rules})
 
 
@@ -85,8 +79,9 @@ def _long(path: str, title: str, level: str, links: Mapping[str, tuple[str, str]
 
 
 def _members(level: str) -> Resource:
+    many = {"wijk": "wijken", "buurt": "buurten"}[level]
     return Resource(
-        f"land-gebieden-{level}en.csv" if level == "wijk" else "land-gebieden-buurten.csv",
+        f"land-gebieden-{many}.csv",
         f"Members of the focus areas, {level}",
         (
             _area("area", "slug of the focus area", empty=False),
@@ -102,7 +97,7 @@ def _members(level: str) -> Resource:
             Field("source", "string", "where this comes from", rules=_THERE),
         ),
         ("area", "code"),
-        {"code": (f"land-{level}en" if level == "wijk" else "land-buurten", "region")},
+        {"code": (f"land-{many}", "region")},
         _SEMICOLON,
     )
 

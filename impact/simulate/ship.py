@@ -70,7 +70,7 @@ def write(of: Country, folder: Path) -> tuple[Path, ...]:
 
 def _parquet(described: Resource, columns: Columns) -> bytes:
     """A parquet file without anything that depends on who wrote it."""
-    import pyarrow as pa  # type: ignore[import-untyped]
+    import pyarrow as pa
     from pyarrow import parquet
 
     kinds = {"string": pa.string(), "number": pa.float64(), "integer": pa.int32()}

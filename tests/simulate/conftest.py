@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from impact.simulate import Country, Settings, country, read_settings
@@ -17,6 +18,12 @@ SETTINGS = FOLDER / "land.settings.toml"
 def without(settings: Settings, *traps: str) -> Settings:
     """The same settings with some traps switched off."""
     return replace(settings, traps=replace(settings.traps, **dict.fromkeys(traps, False)))
+
+
+def untouched(of: Country) -> np.ndarray:
+    """(W,) wijken that the programme does not reach, in gemeenten without a focus area."""
+    homes = np.unique(of.land.wijk_gemeente[of.share > 0])
+    return (of.members.neighbour < 0) & ~of.redrawn & ~np.isin(of.land.wijk_gemeente, homes)
 
 
 @pytest.fixture(scope="session")

@@ -21,15 +21,10 @@ from impact.simulate.division import lengths, shares, wijken_of
 from impact.sources.regions import Level, gemeente_of, level_of
 from impact.streams import Streams
 from impact.targets import Target
-from tests.simulate.conftest import SETTINGS, without
+from tests.simulate.conftest import SETTINGS, untouched, without
 
 VSV, WEALTH = "voortijdig-schoolverlaten", "relatieve-welvaart"
 SOUTH = 8  # rotterdam-zuid
-
-
-def untouched(of: Country) -> np.ndarray:
-    homes = np.unique(of.land.wijk_gemeente[of.share > 0])
-    return (of.members.neighbour < 0) & ~of.redrawn & ~np.isin(of.land.wijk_gemeente, homes)
 
 
 # The truth ----------------------------------------------------------------------------------------------------------

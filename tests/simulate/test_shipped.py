@@ -141,6 +141,7 @@ def test_wijken_say_who_is_treated_and_from_when() -> None:
     since = {one.slug: one.since for one in areas()}
     focus = wijken[wijken.focusgebied != ""]
     assert set(focus.focusgebied) == set(since)
+    assert (len(focus), wijken.inwoners.sum() // 100_000) == (51, 54)  # as the README says
     assert (focus.deel == 1).all()
     assert focus.start.tolist() == [str(since[slug]) for slug in focus.focusgebied]
     assert set(zip(focus.start, focus.start_schooljaar, strict=True)) == {

@@ -9,7 +9,7 @@ import pytest
 
 from impact.simulate import Country, Series, Settings, country, indicator, truth
 from impact.streams import Streams
-from tests.simulate.conftest import without
+from tests.simulate.conftest import untouched, without
 
 VSV, SAFE, WEALTH, CRIME = "voortijdig-schoolverlaten", "ervaren-veiligheid", "relatieve-welvaart", "criminaliteit"
 LATE = [a for a in range(20) if a != 8]  # all but rotterdam-zuid
@@ -25,12 +25,6 @@ def changed(settings: Settings, slug: str, **recipe: float) -> Settings:
     recipes = dict(settings.indicators)
     recipes[slug] = replace(recipes[slug], **recipe)  # type: ignore[arg-type]
     return replace(settings, indicators=recipes)
-
-
-def untouched(of: Country) -> np.ndarray:
-    """Wijken that the programme does not reach, in gemeenten without a focus area."""
-    homes = np.unique(of.land.wijk_gemeente[of.share > 0])
-    return (of.members.neighbour < 0) & ~of.redrawn & ~np.isin(of.land.wijk_gemeente, homes)
 
 
 def test_selection_moves_the_mean_of_the_common_factor_in_the_areas_in_2018(settings: Settings) -> None:
