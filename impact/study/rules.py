@@ -22,11 +22,14 @@ __all__ = ["faults"]
 def faults(spec: Specification) -> Iterator[Fault]:
     """Everything that contradicts something else, in the order of the keys."""
     yield from _tables(spec)
-    yield from times(spec)
+    timing = [*times(spec)]
+    yield from timing
     yield from _treated(spec)
     for loc, outcome in _outcomes(spec):
         yield from _outcome(spec, outcome, loc)
     yield from _target(spec)
+    if not timing:
+        yield from _window(spec)
     yield from _comparison(spec)
     yield from _methods(spec)
     known = CHECKS | SURVEY
@@ -174,9 +177,12 @@ def _target(spec: Specification) -> Iterator[Fault]:
     if target.every == "resident" and (units is None or units.columns.residents is None):
         hint = "Name the column in `data.units.columns.residents`."
         yield Fault(("target", "every"), "counting every resident once takes a column of residents", hint)
-    if target.window is None:
+
+
+def _window(spec: Specification) -> Iterator[Fault]:
+    if spec.target.window is None:
         return
-    low, high = target.window
+    low, high = spec.target.window
     loc: Loc = ("target", "window")
     outside = [year for year in (low, high) if year not in spec.periods.labels]
     first = min(spec.starts(), default=None)

@@ -32,14 +32,15 @@ def _periods(spec: Specification) -> Iterator[Fault]:
     school = periods.kind == "school-year"
     if periods.kind == "waves":
         if periods.first or periods.last:
-            yield Fault(("periods",), "waves are listed one by one", "Take `first` and `last` out, and fill in `are`.")
+            hint = "Take `first` and `last` out, and fill in `are`."
+            yield Fault(("periods",), "waves are listed one by one in `are`", hint)
         elif list(periods.are) != sorted(set(periods.are)) or len(periods.are) < 2:
             hint = "For instance `are: [2019, 2021, 2023]`."
             yield Fault(("periods", "are"), "`are` lists two or more waves, each once and in order", hint)
         school = any("/" in wave for wave in periods.are)
     elif periods.first is None or periods.last is None or periods.are:
         hint = "Write `{first: 2013, last: 2024}`; a list `are` goes with `kind: waves`."
-        yield Fault(("periods",), f"the kind {periods.kind} takes `first` and `last`", hint)
+        yield Fault(("periods",), f"the kind {periods.kind} takes `first` and `last`, and no list", hint)
         return
     elif periods.last <= periods.first:
         hint = "An effect is a change between periods, so it takes two or more."

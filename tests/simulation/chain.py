@@ -13,11 +13,11 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from impact.simulate.tables import members, wijken
 
 from impact.parallel import Parallel
 from impact.register.areas import areas
 from impact.simulate import Country, Settings, country, indicator, read_settings, truth
+from impact.simulate.tables import members, wijken
 from impact.streams import Streams
 from impact.study.answers import answers
 from impact.study.areas import focus_areas

@@ -171,16 +171,22 @@ def test_text_that_is_no_yaml_gets_the_repair_that_helps(tmp_path: Path, old: st
         ),
         # periods, waves, breaks, left-out periods, starts
         ("{first: 2013, last: 2024}", "{first: 2013}", "SPEC-010", "periods", "takes `first` and `last`"),
-        ("{first: 2013, last: 2024}", "{first: 2013, last: 2024, are: [2013]}", "SPEC-010", "periods", "kind: waves"),
+        ("{first: 2013, last: 2024}", "{first: 2013, last: 2024, are: [2013]}", "SPEC-010", "periods", "no list"),
         ("{first: 2013, last: 2024}", "{kind: waves, are: [2020, 2019, 2022]}", "SPEC-010", "periods.are", "in order"),
         (
             "{first: 2013, last: 2024}",
             "{kind: waves, first: 2013, last: 2024}",
             "SPEC-010",
             "periods",
-            "Take `first` and `last` out",
+            "one by one",
         ),
-        ("first_treated: 2022", "first_treated: 2022/2023", "SPEC-010", "treatment.start.first_treated", "school-year"),
+        (
+            "first_treated: 2022",
+            "first_treated: 2022/2023",
+            "SPEC-010",
+            "treatment.start.first_treated",
+            "does not fit",
+        ),
         (
             "periods: {",
             "breaks: [{at: 2030, treat_as: segment, why: w}]\nperiods: {",
@@ -201,13 +207,6 @@ def test_text_that_is_no_yaml_gets_the_repair_that_helps(tmp_path: Path, old: st
             "SPEC-010",
             "leave_out[0].periods[0]",
             "not among",
-        ),
-        (
-            "periods: {",
-            "leave_out: [{periods: [2022, 2023, 2024], why: w}]\nperiods: {",
-            "SPEC-010",
-            "treatment.start.first_treated",
-            "outside",
         ),
         (
             "first_treated: 2022",
@@ -256,7 +255,7 @@ def test_text_that_is_no_yaml_gets_the_repair_that_helps(tmp_path: Path, old: st
             "one way",
         ),
         ("checks: standard", "checks: survey", "SPEC-010", "checks", "respondents"),
-        ("[structure, size]", "[selection]", "SPEC-010", "comparison.match.on[0]", "no columns are named"),
+        ("[structure, size]", "[selection]", "SPEC-010", "comparison.match.on[0]", "columns are named as selection"),
         # alternatives
         ("change: {comparison: {match: none}}", "change: {}", "SPEC-011", "alternatives[0].change", "changes nothing"),
         (
@@ -363,3 +362,23 @@ def test_an_outcome_is_one_or_a_list(tmp_path: Path) -> None:
     block = SPEC[SPEC.index("outcome:\n") : SPEC.index("target:")]
     (problem,) = refused(tmp_path, (block, ""))
     assert problem.code == "SPEC-010" and "`outcomes`" in problem.message
+
+
+def test_a_study_that_leaves_out_all_that_it_asks_for(tmp_path: Path) -> None:
+    change = ("periods: {", "leave_out: [{periods: [2022, 2023, 2024], why: w}]\nperiods: {")
+    found = {(p.path, p.message) for p in refused(tmp_path, change)}
+    assert found == {
+        ("treatment.start.first_treated", "The start in 2022 lies outside the periods 2013 to 2024."),
+        ("target.window", "Every period of the window is left out."),
+    }
+
+
+def test_a_break_needs_to_know_its_side(tmp_path: Path) -> None:
+    """When a column holds the starts and there is no window, nothing says which side of the break counts."""
+    changes = [
+        ("first_treated: 2022", "column: start"),
+        (", window: [2022, 2024]", ""),
+        ("periods: {", "breaks: [{at: 2016, treat_as: segment, why: w}]\nperiods: {"),
+    ]
+    assert "which side of the break counts" in refused(tmp_path, *changes)[0].message.lower()
+    assert read(tmp_path, *changes[1:]).model.labels[0] == "2016"
