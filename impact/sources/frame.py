@@ -72,7 +72,7 @@ class Places:
 
         With `only` they stand without the word: ``C7 and C9``.
         """
-        rows = np.sort(self.of(column)[list(at)]).tolist()
+        rows = np.unique(self.of(column)[list(at)]).tolist()  # cells of one line of a wide export are one place
         letters = self.letters.get(column, "")
         word = "cell" if letters else "row"
         named = listed(f"{letters}{row}" for row in rows)

@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -212,6 +213,8 @@ def test_ctrl_c_ends_with_130_and_leaves_the_last_good_bundle(
         stderr=subprocess.PIPE,
         encoding="utf-8",
         start_new_session=True,
+        # A run of the tests in the background of a shell passes on that Ctrl-C is ignored.
+        preexec_fn=partial(signal.signal, signal.SIGINT, signal.SIG_DFL),
     )
     assert process.stdout is not None
     assert process.stdout.readline() == "now\n"

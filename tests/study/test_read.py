@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import time
 from pathlib import Path
 
@@ -26,8 +27,10 @@ def test_the_studies_of_the_project_are_read(path: Path) -> None:
     assert len(expand(study)) == len(study.model.alternatives)
 
 
-def test_there_are_three_studies() -> None:
-    assert [path.parent.name for path in STUDIES] == ["criminaliteit-haaglanden", "eerste-studie", "placebo-2016"]
+def test_the_readme_names_every_study() -> None:
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    named = readme.split("## The studies that come with it")[1].split("\n\nTheir data")[0]
+    assert {path.parent.name for path in STUDIES} == set(re.findall(r"`([a-z0-9-]+)`", named))
 
 
 def test_every_value_is_read_as_written(tmp_path: Path) -> None:
