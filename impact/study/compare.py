@@ -125,7 +125,8 @@ def compare(spec: Specification, loaded: Loaded, series: Series, areas: tuple[Fo
     ------
     DataError
         ``DATA-123`` no treated unit is left, ``DATA-130`` no donor is left, ``DATA-131`` the matching is refused,
-        ``DATA-132`` a cluster is unknown, ``DATA-133`` residents of a treated unit that must weigh are unknown.
+        ``DATA-132`` a cluster is unknown, ``DATA-133`` residents of a treated unit that must weigh are unknown,
+        ``DATA-134`` no measured period to estimate over is left.
     """
     regions = loaded.regions
     lost_rules = _data_rules(spec, loaded, series)
@@ -145,6 +146,11 @@ def compare(spec: Specification, loaded: Loaded, series: Series, areas: tuple[Fo
     if isinstance(pool, Refused):
         raise DataError(Problem("DATA-130", f"{pool.because}.", pool.instead, spec.data.outcomes.file))
     panel = _panel(spec, loaded, series, inside, treated | pool.keep)
+    first = min(area.start for area in areas if not area.left_out)
+    if spec.window(loaded.periods, first) is None:
+        message = f"no period of the estimate is left among {loaded.periods[0]} to {loaded.periods[-1]}."
+        hint = "The first full period or the window lies in periods that do not count."
+        raise DataError(Problem("DATA-134", message, hint, spec.data.outcomes.file))
     matcher = _matcher(spec.comparison.match, spec, loaded, series)
     if matcher is not None:
         matched = matcher(panel)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -131,25 +131,32 @@ def unfit_figures(long: Long, file: OutcomeTable) -> Iterator[Problem]:
         number = long.values[name].number
         odd = np.flatnonzero(np.isfinite(number) & (np.remainder(number, base) != 0))
         if len(odd):
-            named = listed(f"{long.region[i]} {long.period[i]}: {number[i]:g}" for i in odd)
-            message = (
-                f"column '{name}' is stated to be rounded to {file.rounded_to}, and {len(odd)} cells are not: {named}."
-            )
+            stated = f"column '{name}' is stated to be rounded to {base}"
+            message = f"{stated}, and {len(odd)} cells are not: {_named(long, odd, number)}."
             yield Problem("DATA-115", message, "Correct or remove `rounded_to`.", long.file, path=name)
-    if columns.margin is not None and columns.value is not None:
-        value, low, high = (
-            long.values[name].number for name in (columns.value, columns.margin.low, columns.margin.high)
-        )
-        odd = np.flatnonzero((low > value) | (value > high) | (np.isfinite(value) & ~np.isfinite(high - low)))
+    seen = np.logical_and.reduce([np.isfinite(long.values[name].number) for name in columns.figures])
+    margin = columns.margin
+    for name in filter(None, (columns.n, columns.se, *((margin.low, margin.high) if margin is not None else ()))):
+        odd = np.flatnonzero(seen & ~np.isfinite(long.values[name].number))
         if len(odd):
-            named = listed(f"{long.region[i]} {long.period[i]}" for i in odd)
-            message = f"the margin is absent or does not hold the value itself for {named}."
-            hint = "Check which columns hold the bounds; a value without a margin is left empty."
-            yield Problem("DATA-118", message, hint, long.file, path=columns.margin.low)
+            message = f"column '{name}' says nothing of {len(odd)} figures: {_named(long, odd)}."
+            hint = "A figure of which the error is unknown is left empty or marked as missing."
+            yield Problem("DATA-118", message, hint, long.file, path=name)
+    if margin is not None and columns.value is not None:
+        value, low, high = (long.values[name].number for name in (columns.value, margin.low, margin.high))
+        odd = np.flatnonzero((low > value) | (value > high))
+        if len(odd):
+            message = f"the margin does not hold the value itself for {_named(long, odd)}."
+            yield Problem("DATA-118", message, "Check which columns hold the bounds.", long.file, path=margin.low)
     if columns.n is not None:
         count = long.values[columns.n].number
         odd = np.flatnonzero((count <= 0) | (count != np.floor(count)) & np.isfinite(count))
         if len(odd):
-            named = listed(f"{long.region[i]} {long.period[i]}: {count[i]:g}" for i in odd)
-            message = f"column '{columns.n}' must hold numbers of respondents: {named}."
+            message = f"column '{columns.n}' must hold numbers of respondents: {_named(long, odd, count)}."
             yield Problem("DATA-118", message, "Whole numbers above 0.", long.file, path=columns.n)
+
+
+def _named(long: Long, odd: Iterable[int], number: Float1 | None = None) -> str:
+    """Regions and periods of some rows, with their numbers when given."""
+    said = (f"{long.region[i]} {long.period[i]}" + ("" if number is None else f": {number[i]:g}") for i in odd)
+    return listed(said)

@@ -220,7 +220,11 @@ def test_ctrl_c_ends_with_130_and_leaves_the_last_good_bundle(
     assert process.stdout.readline() == "now\n"
     time.sleep(1.5 if workers == "2" else 0.0)  # so that the other processes are at work
     os.killpg(process.pid, signal.SIGINT)  # as a terminal does: to every process of the command
-    out, err = process.communicate(timeout=60)
+    try:
+        out, err = process.communicate(timeout=60)
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)
+        raise
     assert process.returncode == 130, err
     assert out == ""
     assert "interrupted; the last complete bundle still stands." in err

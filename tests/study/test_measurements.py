@@ -154,6 +154,14 @@ def test_a_window_that_is_wholly_provisional_cannot_be_estimated(project: Projec
     refused(project, "DATA-134", "2024 is provisional", "provisional: keep")
 
 
+def test_a_first_full_period_that_is_provisional_leaves_nothing_to_estimate(project: Project) -> None:
+    rewrite(project.outcomes, lambda row: {**row, "vsv": row["vsv"] + ("*" if row["period"] == "2024" else "")})
+    start = "start: {event: prestatieafspraak, column: first_treated}"
+    full = "already_treated: {rotterdam-zuid: leave-out}\n  start: {event: x, first_treated: 2022, first_full: 2024}"
+    project.change(project.study, (start, full), (", window: [2022, 2024]", ""))
+    refused(project, "DATA-134", "no period of the estimate is left")
+
+
 # --- when it starts ---------------------------------------------------------------------------------------------------
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-import time
 from pathlib import Path
 
 import pytest
@@ -157,10 +156,8 @@ def test_whoever_reads_the_data_can_point_at_the_specification(tmp_path: Path) -
 
 
 def alone(path: Path) -> Problem:
-    start = time.perf_counter()
     with pytest.raises(SpecError) as caught:
         read_study(path)
-    assert time.perf_counter() - start < 2
     (problem,) = caught.value.problems
     return problem
 

@@ -114,7 +114,14 @@ def test_respondents_alone_give_no_error_for_a_score(project: Project) -> None:
 
 def test_margins_that_do_not_hold_their_value_are_refused_by_name(project: Project) -> None:
     sampled(project, "margin: {low: high, high: low}")
-    refused(project, "DATA-118", "the margin is absent or does not hold the value itself for WK900101 2013")
+    refused(project, "DATA-118", "the margin does not hold the value itself for WK900101 2013")
+
+
+def test_a_figure_without_its_error_is_refused_by_name(project: Project) -> None:
+    sampled(project, "se: se")
+    gap = {"region": "WK900103", "period": "2016"}
+    rewrite(project.outcomes, lambda row: row | {"se": "."} if gap.items() <= row.items() else row)
+    refused(project, "DATA-118", "column 'se' says nothing of 1 figures: WK900103 2016")
 
 
 def test_respondents_are_people(project: Project) -> None:
