@@ -22,7 +22,7 @@ def _code(name: str, level: str, description: str, **rules: Any) -> Field:
 
 def _area(name: str, description: str, *, empty: bool) -> Field:
     slugs = [one.slug for one in areas()]
-    return Field(name, "string", description, rules={**_THERE, "enum": ["", *slugs] if empty else slugs})
+    return Field(name, "string", description, rules={**({} if empty else _THERE), "enum": slugs})
 
 
 def _count(name: str, description: str, unit: str = "persons", **rules: Any) -> Field:
@@ -105,7 +105,6 @@ def _members(level: str) -> Resource:
 def resources() -> tuple[Resource, ...]:
     """Every data file, in the order in which a reader needs them."""
     to_wijk = {"region": ("land-wijken", "region")}
-    start = {"pattern": "(|20[0-9]{2})"}
     return (
         Resource(
             "land-wijken.parquet",
@@ -124,12 +123,12 @@ def resources() -> tuple[Resource, ...]:
                     "fraction",
                     {**_THERE, "minimum": 0, "maximum": 1},
                 ),
-                Field("start", "string", "first treated year; blank for never", rules={**_THERE, **start}),
+                Field("start", "string", "first treated year; blank for never", rules={"pattern": "20[0-9]{2}"}),
                 Field(
                     "start_schooljaar",
                     "string",
                     "first treated school year; blank for never",
-                    rules={**_THERE, "pattern": "(|20[0-9]{2}/'[0-9]{2})"},
+                    rules={"pattern": "20[0-9]{2}/'[0-9]{2}"},
                 ),
                 _area(
                     "grenst_aan",
