@@ -12,6 +12,7 @@ __all__ = [
     "Bool2",
     "Float1",
     "Float2",
+    "Float3",
     "Int1",
     "canonical",
     "frozen",
@@ -22,6 +23,7 @@ __all__ = [
 
 Float1: TypeAlias = NDArray[np.float64]
 Float2: TypeAlias = NDArray[np.float64]
+Float3: TypeAlias = NDArray[np.float64]
 Bool1: TypeAlias = NDArray[np.bool_]
 Bool2: TypeAlias = NDArray[np.bool_]
 Int1: TypeAlias = NDArray[np.intp]

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from impact.arrays import Bool1, Float1, Float2, Int1, frozen, require
+from impact.arrays import Bool1, Float1, Float2, Float3, Int1, frozen, require
+from impact.numerics.sums import Sums, project
 
-__all__ = ["Cells", "Fit", "ScoreBlock", "Scores", "Trace", "Weights"]
+__all__ = ["Cells", "Fit", "Projection", "Regression", "ScoreBlock", "Scores", "Trace", "Weights", "by_cluster"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -20,6 +21,67 @@ class ScoreBlock:
     right: Float2
     cluster: Int1
 
+    def at(self, weights: Float2, clusters: int) -> Float2:
+        """(G, m) sums by cluster of the scores of `m` weighted sums of cells."""
+        return by_cluster(self.left @ (self.right @ weights), self.cluster, clusters)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Projection:
+    """Scores that are linear in the outcomes, alike for all units of a stratum.
+
+    Row ``i`` in stratum ``k`` has ``w_i (y_i @ right[k] + constant[k])``; a row is a unit, or all units of a stratum in
+    one cluster with their mean outcome and total weight.
+
+    Attributes
+    ----------
+    y : (n, T) float
+    place : (n,) int
+        Stratum of every row; -1 for rows without a score.
+    weight : (n,) float
+    right : (K, T, C) float
+    constant : (K, C) float
+    cluster : (n,) int
+    squares : Sums or None
+        Sums per stratum of ``y - shift`` under the squared weights, where every row is a cluster of its own: the
+        covariance then needs no pass over the rows.
+    shift : (T,) float or None
+    """
+
+    y: Float2
+    place: Int1
+    weight: Float1
+    right: Float3
+    constant: Float2
+    cluster: Int1
+    squares: Sums | None = None
+    shift: Float1 | None = None
+
+    def at(self, weights: Float2, clusters: int) -> Float2:
+        """(G, m) sums by cluster of the scores of `m` weighted sums of cells."""
+        rows = project(self.y, self.place, self.weight, self.right @ weights, self.constant @ weights)
+        return by_cluster(rows, self.cluster, clusters)
+
+    def covariance(self, weights: Float2) -> Float2 | None:
+        """(m, m) covariance of `m` weighted sums of cells; None without the sums of squared weights."""
+        if self.squares is None or self.squares.products is None or self.shift is None:
+            return None
+        right = self.right @ weights
+        level = self.shift @ right + self.constant @ weights
+        cross = np.einsum("ktm,kt,kn->mn", right, self.squares.total, level)
+        return np.asarray(
+            np.einsum("ktm,kts,ksn->mn", right, self.squares.products, right, optimize=True)
+            + cross
+            + cross.T
+            + np.einsum("k,km,kn->mn", self.squares.weight, level, level)
+        )
+
+
+def by_cluster(rows: Float2, cluster: Int1, clusters: int) -> Float2:
+    """(G, m) sums of `rows` (n, m) by cluster."""
+    columns = [np.bincount(cluster, weights=column, minlength=clusters) for column in rows.T]
+    return np.asarray(np.column_stack(columns)) if columns else np.zeros((clusters, 0))
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Scores:
@@ -27,18 +89,34 @@ class Scores:
 
     A cluster's score is its contribution to the sampling error of the cell: the scores of a cell sum to 0 over the
     clusters, and the sum of their squares is its variance.
+
+    Attributes
+    ----------
+    blocks : tuple of ScoreBlock or Projection
+    clusters : int
+    conditional : bool
+        Whether who is treated when is held fixed: the shares of the groups in a target then carry no error of their
+        own (regressions); otherwise the target adds it (Callaway & Sant'Anna 2021, Corollary 2).
     """
 
-    blocks: tuple[ScoreBlock, ...]
+    blocks: tuple[ScoreBlock | Projection, ...]
     clusters: int
+    conditional: bool = False
+
+    def covariance(self, weights: Float2) -> Float2:
+        """(m, m) covariance of `m` weighted sums of cells, (C, m); with the identity that of all cells."""
+        if len(self.blocks) == 1 and isinstance(self.blocks[0], Projection):
+            quick = self.blocks[0].covariance(weights)
+            if quick is not None:
+                return quick
+        scores = self.at(weights)
+        return np.asarray(scores.T @ scores)
 
     def at(self, weights: Float2) -> Float2:
         """(G, m) scores of `m` weighted sums of cells; `weights` is (C, m)."""
         out = np.zeros((self.clusters, weights.shape[1]))
         for block in self.blocks:
-            units = block.left @ (block.right @ weights)
-            for term in range(weights.shape[1]):
-                out[:, term] += np.bincount(block.cluster, weights=units[:, term], minlength=self.clusters)
+            out += block.at(weights, self.clusters)
         return out
 
 
@@ -143,6 +221,24 @@ class Trace:
     iterations: int
 
 
+@dataclass(frozen=True, slots=True)
+class Regression:
+    """Sizes of a regression, for small-sample factors.
+
+    Attributes
+    ----------
+    observations : int
+    coefficients : int
+        Free coefficients, those of the periods included, without the unit effects.
+    nested : int
+        Unit effects, which are nested in the clusters.
+    """
+
+    observations: int
+    coefficients: int
+    nested: int
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Fit:
     """What an estimator found.
@@ -157,6 +253,8 @@ class Fit:
         One a solved program, in the order of the groups.
     notes : tuple of str
         What a reader must know (a cohort without a base period, covariates that were not used).
+    regression : Regression or None
+        Its sizes where the estimate is a regression.
     """
 
     cells: Cells
@@ -164,3 +262,4 @@ class Fit:
     weights: Weights | None = None
     trace: tuple[Trace, ...] = ()
     notes: tuple[str, ...] = ()
+    regression: Regression | None = None

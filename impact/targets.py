@@ -106,7 +106,7 @@ class Target:
         scores = imposed = None
         if cells.scores is not None:
             fixed = cells.scores.at(weights)
-            scores = fixed + share @ slopes
+            scores = fixed if cells.scores.conditional else fixed + share @ slopes
             imposed = fixed + relative @ carried
         return Effects(
             tuple(name for name, _ in rows),
@@ -125,6 +125,18 @@ class Target:
             return rows
         estimate = _maps(rows, cells, len(panel.groups))[0].T @ cells.effect
         return {name: float(value) for (name, _), value in zip(rows, estimate, strict=True)}
+
+    def many(self, cells: Cells, effect: Float2, size: Float2, panel: Panel) -> Float2 | Refused:
+        """(n, m) the estimates alone for `n` other sets of effects and sizes (n, C) of the same cells."""
+        rows = self._rows(cells, panel)
+        if isinstance(rows, Refused):
+            return rows
+        out = np.zeros((len(effect), len(rows)))
+        for column, (_, ratios) in enumerate(rows):
+            for pattern in ratios:
+                mass = size * pattern
+                out[:, column] += (mass * effect).sum(axis=1) / mass.sum(axis=1) / len(ratios)
+        return out
 
     def _rows(self, cells: Cells, panel: Panel) -> list[tuple[str, list[Float1]]] | Refused:
         """Terms with their patterns ``a`` (C,); a term is the mean of the ratios of its patterns."""

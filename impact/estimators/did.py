@@ -7,19 +7,21 @@ from typing import ClassVar
 
 import numpy as np
 
-from impact.arrays import Bool2, Float1
-from impact.cells import Cells, Fit, Weights
+from impact.arrays import Bool2
+from impact.cells import Fit, Weights
 from impact.errors import Refused
-from impact.estimators.linear import Contrasts, cells_of, fit_contrasts, learnable
+from impact.estimators.linear import Entry, Plan, fit_plan, learnable, lost
+from impact.estimators.paths import Pooled
+from impact.estimators.planned import Planned
 from impact.estimators.protocol import Asks, Gives, guard
-from impact.numerics.moments import Moments, strata
+from impact.numerics.moments import Strata, strata
 from impact.panel import Panel
 
 __all__ = ["DiD"]
 
 
 @dataclass(frozen=True, slots=True)
-class DiD:
+class DiD(Planned):
     """Every cohort against never-treated units; the base is the mean of all periods before the start.
 
     With one cohort and one cell after averaging this is the textbook two-by-two difference, and the ``did_estimate`` of
@@ -36,21 +38,11 @@ class DiD:
     name: ClassVar[str] = "did"
     gives: ClassVar[Gives] = Gives.SURFACE | Gives.SCORES | Gives.WEIGHTS | Gives.MOMENTS
     asks: ClassVar[Asks] = Asks(min_pre=1, min_controls=2)
+    why: ClassVar[str] = "no period before its start"
 
     def __post_init__(self) -> None:
         if self.anticipation < 0:
             raise ValueError("anticipation is a number of periods, 0 or more")
-
-    def null_model(self) -> DiD:
-        """Itself."""
-        return self
-
-    def cells(self, moments: Moments) -> Cells | Refused:
-        """Cells from sums per stratum."""
-        length = moments.total.shape[1]
-        return cells_of(
-            self._contrasts(moments.first, np.ones((int((moments.first < length).sum()), length), dtype=bool)), moments
-        )
 
     def fit(self, panel: Panel, *, learn: Bool2 | None = None, hold: Weights | None = None) -> Fit | Refused:
         """Cells with scores, the imputed surface and the weights; see ``Estimator.fit``."""
@@ -58,46 +50,40 @@ class DiD:
         if refused is not None:
             return refused
         panel, usable = learnable(panel, learn)
-        contrasts = self._contrasts(strata(panel)[1], usable)
-        if len(contrasts.group) == 0:
+        plan = self.plan(strata(panel)[1], usable)
+        if len(plan.group) == 0:
             return Refused(
                 "an estimate by did",
                 "no cohort has a period before its start that may be used as base",
                 "Add earlier periods or lower the anticipation.",
             )
-        found = fit_contrasts(contrasts, panel, hold)
+        found = fit_plan(plan, panel, hold)
         if isinstance(found, Refused):
             return found
-        return Fit(*found, weights=_weights(panel, contrasts, hold), notes=_notes(panel, contrasts))
+        return Fit(*found, weights=_weights(panel, plan, hold), notes=_notes(panel, plan))
 
-    def _contrasts(self, first: Float1, usable: Bool2) -> Contrasts:
+    def plan(self, known: Strata, usable: Bool2) -> Plan:
+        """The cells: every period of every group that has a base, against the never treated."""
         length = usable.shape[1]
-        group, period, change = [], [], []
-        for number in range(len(usable)):
-            start = int(first[number])
-            before = np.flatnonzero(usable[number, : max(start - self.anticipation, 0)])
+        cells: list[tuple[int, int, list[Entry]]] = []
+        for stratum in np.flatnonzero(known.group >= 0):
+            group, start = int(known.group[stratum]), int(known.first[stratum])
+            before = np.flatnonzero(usable[group, : max(start - self.anticipation, 0)])
             if not before.size:
                 continue
             for t in range(length):
-                if t < start and not usable[number, t]:
+                if t < start and not usable[group, t]:
                     continue
-                row = np.zeros(length)
-                row[before] = -1.0 / before.size
-                row[t] += 1.0
-                group.append(number)
-                period.append(t)
-                change.append(row)
-        return Contrasts(
-            np.array(group, dtype=np.intp),
-            np.array(period, dtype=np.intp),
-            np.array(change).reshape(-1, length),
-            np.tile(np.isinf(first), (len(group), 1)),
-        )
+                change = np.zeros(length)
+                change[before] = -1.0 / before.size
+                change[t] += 1.0
+                cells.append((group, t, [(int(stratum), 0, change)]))
+        return Plan.of(cells, Pooled(np.isinf(known.first)[None, :]), length)
 
 
-def _weights(panel: Panel, contrasts: Contrasts, hold: Weights | None) -> Weights:
+def _weights(panel: Panel, plan: Plan, hold: Weights | None) -> Weights:
     """Uniform (or matched, or held) control weights and uniform base weights of every group that has cells."""
-    groups = np.unique(contrasts.group)
+    groups = np.unique(plan.group)
     names = tuple(panel.group_names[group] for group in groups)
     unit, time = [], []
     for group, name in zip(groups, names, strict=True):
@@ -105,14 +91,13 @@ def _weights(panel: Panel, contrasts: Contrasts, hold: Weights | None) -> Weight
             panel.control_weight(panel.group == group) * panel.never if hold is None else hold.of(name, panel.units)[0]
         )
         unit.append(weight / weight.sum())
-        row = contrasts.change[np.flatnonzero(contrasts.group == group)[-1]]
+        row = plan.change[np.flatnonzero(plan.group == group)[-1]]
         time.append(np.where(row < 0, -row, 0.0))
     return Weights(names, panel.units, panel.periods, np.array(unit), np.array(time))
 
 
-def _notes(panel: Panel, contrasts: Contrasts) -> tuple[str, ...]:
-    lost = [name for number, name in enumerate(panel.group_names) if number not in contrasts.group]
-    notes = [f"{name} has no period before its start and is not estimated" for name in lost]
+def _notes(panel: Panel, plan: Plan) -> tuple[str, ...]:
+    notes = [*lost(panel, plan, DiD.why)]
     if panel.covariates:
         notes.append(f"the covariates {', '.join(panel.covariates)} are not used by did")
     return tuple(notes)

@@ -1,155 +1,302 @@
-"""Two-period difference-in-differences with covariates (Sant'Anna & Zhao 2020, Journal of Econometrics 219(1)).
+"""Difference-in-differences with covariates for panels (Sant'Anna & Zhao 2020, Journal of Econometrics 219(1)).
 
-The three estimators for panel data, with their influence functions: outcome regression (eq. 2.2), inverse-probability
-weighting with normalised weights (eq. 2.3, Hájek), and the doubly robust combination (eq. 2.6, section 3.1).
+Outcome regression (their eq. 2.2), inverse-probability weighting with normalised weights (Hájek; Abadie 2005), the
+doubly robust combination (eq. 2.5 and section 3.1), and its improved form (eqs. 3.1-3.3), whose propensity score
+balances the covariates exactly and whose error owes nothing to its own estimation.
+
+Every number is linear in the outcomes. One logit and one set of sums of products therefore serve all cells that compare
+the same units under the same covariates, and a unit's score is two or three factors of its own times its outcomes and
+covariates: it is computed when it is asked for, and (units, cells) is never in memory.
 """
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
 
-from impact.arrays import Bool1, Float1, Float2, Int1
+from impact.arrays import Float1, Float2, Int1
+from impact.cells import by_cluster
 from impact.errors import Refused
+from impact.numerics.propensity import Part, expit, logit, separating, tilting
 
-__all__ = ["Method", "Sample"]
+__all__ = ["Arm", "Cellwise", "Comparison", "Method", "Products", "Pull", "collinear", "propensity_refused"]
 
-Method = Literal["dr", "ipw", "reg"]
+Method = Literal["dr", "dr-improved", "ipw", "reg"]
 
 # As in the R package DRDID: controls that look almost surely treated are left out of the comparison.
-_TRIM = 0.995
+TRIM = 0.995
+# Smallest eigenvalue of the correlations: below it a covariate is told by the others up to one part in a hundred
+# thousand, and the normal equations lose what a regression needs.
+_COLLINEAR = 1e-10
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Sample:
-    """One group and its controls, ready for any pair of periods: what depends on covariates only is computed once.
+class Arm:
+    """Units that start together, on one side of a comparison.
 
     Attributes
     ----------
-    rows : (n,) int
-        Rows of the panel.
-    treated : (n,) bool
+    rows, cluster : (n,) int
+        Rows of the panel, and their clusters.
     x : (n, p) float
         Covariates, the first column constant.
+    y : (n, T) float
+        Outcomes less one number per unit, which no change depends on and which would cost digits.
     weight : (n,) float
-    odds : (n,) float or None
-        Weight of every unit as a control: propensity odds; 1 without a propensity score.
-    ps_scores : (n, p) float or None
-        Influence of every unit on the coefficients of the propensity score.
-    method : {"dr", "ipw", "reg"}
+        Positive.
     """
 
     rows: Int1
-    treated: Bool1
+    cluster: Int1
     x: Float2
+    y: Float2
     weight: Float1
-    odds: Float1 | None
-    ps_scores: Float2 | None
-    method: Method
+
+    @property
+    def part(self) -> Part:
+        """Covariates and weights."""
+        return self.x, self.weight
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Products:
+    """Sums of products over units, which add up over arms: the weight, ``x`` (p,), ``y`` (T,), ``xx`` (p, p) and
+    ``xy`` (p, T)."""
+
+    mass: float
+    x: Float1
+    y: Float1
+    xx: Float2
+    xy: Float2
+
+    @staticmethod
+    def of(arm: Arm, weight: Float1) -> Products:
+        """Over the units of `arm` under `weight` (n,)."""
+        weighted = arm.x * weight[:, None]
+        return Products(
+            float(weight.sum()), weight @ arm.x, weight @ arm.y, weighted.T @ arm.x, np.asarray(weighted.T @ arm.y)
+        )
+
+    def __add__(self, other: Products) -> Products:
+        return Products(
+            self.mass + other.mass, self.x + other.x, self.y + other.y, self.xx + other.xx, self.xy + other.xy
+        )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Cellwise:
+    """What the `C` cells of one comparison came to.
+
+    Attributes
+    ----------
+    effect : (C,) float
+    change : (C, T) float
+        1 in the period of the cell, minus the weights of its base.
+    slope : (p, C) float
+        Regression of the controls' change on the covariates; 0 where there is none.
+    mean_treated, mean_control : (C,) float
+        Mean change that the regression leaves.
+    lever : (p, C) float or None
+        Derivative of `mean_control` along the propensity score, over its information.
+    """
+
+    effect: Float1
+    change: Float2
+    slope: Float2
+    mean_treated: Float1
+    mean_control: Float1
+    lever: Float2 | None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Comparison:
+    """One group and its controls: what depends on who is compared and on the covariates, and on no cell.
+
+    Attributes
+    ----------
+    treated : Arm
+    controls : tuple of Arm
+    ours : Products
+        Of the treated.
+    gamma : (p,) float or None
+        Coefficients of the propensity score.
+    weighted : Products or None
+        Of the controls, weighted by their odds.
+    slopes : (p, T) float
+        Regression of the controls' outcomes on the covariates; 0 for "ipw".
+    pull : (p,) float or None
+        How far the regression has to reach, over its Gram matrix; None where its estimation adds no error.
+    information : (p, p) float or None
+        Of the logit; None where the propensity score adds no error.
+    trimmed : int
+        Controls left out because they look almost surely treated.
+    """
+
+    treated: Arm
+    controls: tuple[Arm, ...]
+    ours: Products
+    gamma: Float1 | None
+    weighted: Products | None
+    slopes: Float2
+    pull: Float1 | None
+    information: Float2 | None
+    trimmed: int
 
     @staticmethod
     def of(
-        x: Float2,
-        treated: Bool1,
-        weight: Float1,
-        rows: Int1,
-        method: Method,
-        names: tuple[str, ...],
-        group: str,
-    ) -> Sample | Refused:
-        """The sample, or the reason why the covariates cannot be adjusted for."""
-        what = f"the adjustment for {', '.join(names)} in group {group}"
-        control = ~treated
-        if np.linalg.matrix_rank(x[control] * np.sqrt(weight[control, None])) < x.shape[1]:
-            return Refused(
-                what,
-                f"the {int(control.sum())} controls do not determine the regression (covariates are constant, "
-                "collinear, or more than the controls)",
-                "Use fewer covariates or a wider donor pool.",
-            )
-        if method == "reg":
-            return Sample(rows, treated, x, weight, None, None, method)
-        found = _propensity(x, treated, weight)
-        if found is None:
-            return Refused(
-                what,
-                f"a combination of {', '.join(names)} separates the treated units from the controls, so the "
-                "propensity score has no finite estimate",
-                "Use method='reg', or fewer covariates.",
-            )
-        probability, influence = found
-        odds = probability / (1.0 - probability)
-        odds[control & (probability >= _TRIM)] = 0.0
-        if not odds[control].any():
-            return Refused(
-                what,
-                f"every control looks almost surely treated (a propensity of {_TRIM} or more)",
-                "Use method='reg', fewer covariates, or controls that resemble the treated units.",
-            )
-        return Sample(rows, treated, x, weight, odds, influence, method)
+        treated: Arm, controls: tuple[Arm, ...], theirs: Products, method: Method, what: str, names: tuple[str, ...]
+    ) -> Comparison | Refused:
+        """The comparison, or why the covariates cannot be adjusted for.
 
-    def att(self, change: Float1) -> tuple[float, Float1, Float1]:
-        """Effect, scores (n,) that sum to 0, and the imputed change without treatment of the treated units.
-
-        `change` (n,) is the outcome minus its base.
+        `theirs` are the sums over the controls under their weights; `what` and `names` (of the covariates) are for the
+        refusal.
         """
-        d, w = self.treated, self.weight
-        fitted = np.zeros(len(change))
-        slope_scores = None
-        if self.method != "ipw":
-            fitted, slope_scores = self._regression(change)
-        rest = change - fitted
-        w_treated = np.where(d, w, 0.0)
-        mass = w_treated.sum()
-        mean_treated = (w_treated @ rest) / mass
-        score = w_treated * (rest - mean_treated)
-        if slope_scores is not None:
-            score = score - slope_scores @ (w_treated @ self.x)
-        score = score / mass
-        if self.odds is None or self.ps_scores is None:
-            return float(mean_treated), score, fitted[d]
-        w_control = np.where(d, 0.0, w * self.odds)
-        mass = w_control.sum()
-        mean_control = (w_control @ rest) / mass
-        other = w_control * (rest - mean_control) + self.ps_scores @ ((w_control * (rest - mean_control)) @ self.x)
-        if slope_scores is not None:
-            other = other - slope_scores @ (w_control @ self.x)
-        return float(mean_treated - mean_control), score - other / mass, fitted[d] + mean_control
+        refused = collinear(theirs.xx, sum(len(arm.rows) for arm in controls), what)
+        if refused is not None:
+            return refused
+        ours = Products.of(treated, treated.weight)
+        bread = np.linalg.inv(theirs.xx)
+        slopes = bread @ theirs.xy
+        if method == "reg":
+            return Comparison(treated, controls, ours, None, None, slopes, bread @ (ours.x / ours.mass), None, 0)
+        parts = [arm.part for arm in controls]
+        gamma = (tilting if method == "dr-improved" else logit)([treated.part], parts)
+        if gamma is None:
+            return propensity_refused([treated.part], parts, method, what, names)
+        shares = [expit(arm.x @ gamma) for arm in controls]
+        odds = [_odds(share, method) for share in shares]
+        tilted = [Products.of(arm, arm.weight * odd) for arm, odd in zip(controls, odds, strict=True)]
+        weighted = sum(tilted[1:], tilted[0])
+        if weighted.mass == 0:
+            return no_control_left(what)
+        if method == "dr-improved":
+            slopes = np.linalg.solve(weighted.xx, weighted.xy)
+            return Comparison(treated, controls, ours, gamma, weighted, slopes, None, None, 0)
+        share = expit(treated.x @ gamma)
+        information = (treated.x * (treated.weight * share * (1 - share))[:, None]).T @ treated.x
+        for arm, share in zip(controls, shares, strict=True):
+            information = information + (arm.x * (arm.weight * share * (1 - share))[:, None]).T @ arm.x
+        trimmed = sum(int((odd == 0).sum()) for odd in odds)
+        if method == "ipw":
+            nothing = np.zeros_like(slopes)
+            return Comparison(treated, controls, ours, gamma, weighted, nothing, None, information, trimmed)
+        pull = bread @ (ours.x / ours.mass - weighted.x / weighted.mass)
+        return Comparison(treated, controls, ours, gamma, weighted, slopes, pull, information, trimmed)
 
-    def _regression(self, change: Float1) -> tuple[Float1, Float2]:
-        """Weighted least squares among the controls: fitted change of all, influence (n, p) on the coefficients."""
-        control = np.where(self.treated, 0.0, self.weight)
-        bread = np.linalg.inv((self.x * control[:, None]).T @ self.x)
-        slope = bread @ (self.x.T @ (control * change))
-        fitted = self.x @ slope
-        return fitted, (self.x * (control * (change - fitted))[:, None]) @ bread
+    def cells(self, change: Float2) -> Cellwise:
+        """The effects of cells with `change` (C, T)."""
+        slope = self.slopes @ change.T
+        mean_treated = (change @ self.ours.y - self.ours.x @ slope) / self.ours.mass
+        if self.weighted is None:
+            return Cellwise(mean_treated, change, slope, mean_treated, np.zeros(len(change)), None)
+        w = self.weighted
+        mean_control = (change @ w.y - w.x @ slope) / w.mass
+        lever = None
+        if self.information is not None:
+            moment = w.xy @ change.T - w.xx @ slope - np.outer(w.x, mean_control)
+            lever = np.linalg.solve(self.information, moment / w.mass)
+        return Cellwise(mean_treated - mean_control, change, slope, mean_treated, mean_control, lever)
+
+    def scores(self, cells: Cellwise, columns: Int1) -> list[Pull]:
+        """The scores of all units in `cells`, an arm each, the treated first; they sum to 0 over all arms."""
+        ours = Pull(self, cells, self.treated, True, columns)
+        return [ours, *(Pull(self, cells, arm, False, columns) for arm in self.controls)]
 
 
-def _propensity(x: Float2, treated: Bool1, weight: Float1) -> tuple[Float1, Float2] | None:
-    """Logit probabilities (n,) and the influence (n, p) of every unit on the coefficients; None under separation.
+@dataclass(frozen=True, slots=True, eq=False)
+class Pull:
+    """Scores of the units of one arm, computed when they are asked for.
 
-    Under separation the likelihood has no maximum: the iterations do not settle, or the information vanishes.
+    Attributes
+    ----------
+    comparison : Comparison
+    cells : Cellwise
+    arm : Arm
+    treated : bool
+        Whether the arm is that of the treated.
+    columns : (C,) int
+        Where the cells stand among all cells of the fit.
     """
-    from statsmodels.genmod.families import Binomial
-    from statsmodels.genmod.generalized_linear_model import GLM
-    from statsmodels.tools.sm_exceptions import PerfectSeparationWarning
 
-    spread = x.std(axis=0)
-    z = (x - np.where(spread > 0, x.mean(axis=0), 0.0)) / np.where(spread > 0, spread, 1.0)
-    with warnings.catch_warnings():
-        # Separation is told by the return value, with the names of the covariates.
-        warnings.simplefilter("ignore", PerfectSeparationWarning)
-        warnings.simplefilter("ignore", RuntimeWarning)
-        fit = GLM(treated.astype(float), z, family=Binomial(), var_weights=weight).fit(
-            maxiter=100, tol=1e-12, tol_criterion="params"
-        )
-        probability = np.asarray(fit.fittedvalues)
-    information = (x * (weight * probability * (1 - probability))[:, None]).T @ x
-    standardised = (z * (weight * probability * (1 - probability))[:, None]).T @ z / weight.sum()
-    if not fit.converged or np.linalg.eigvalsh(standardised)[0] < 1e-8:
+    comparison: Comparison
+    cells: Cellwise
+    arm: Arm
+    treated: bool
+    columns: Int1
+
+    def at(self, weights: Float2, clusters: int) -> Float2:
+        """(G, m) sums by cluster of the scores of `m` weighted sums of cells; see ``Scores``."""
+        return by_cluster(self.of(weights[self.columns]), self.arm.cluster, clusters)
+
+    def of(self, weights: Float2) -> Float2:
+        """(n, m) scores of the units; `weights` is (C, m) over the cells of the comparison."""
+        found, cells, x, w = self.comparison, self.cells, self.arm.x, self.arm.weight
+        rest = self.arm.y @ (cells.change.T @ weights) - x @ (cells.slope @ weights)
+        share = np.zeros(0) if found.gamma is None else expit(x @ found.gamma)
+        if self.treated:
+            scores = (rest - cells.mean_treated @ weights) * (w / found.ours.mass)[:, None]
+            missed = -(1 - share)
+        else:
+            scores = np.zeros_like(rest)
+            if found.weighted is not None:
+                odds = w * _odds(share, "dr-improved" if found.information is None else "dr")
+                scores -= (rest - cells.mean_control @ weights) * (odds / found.weighted.mass)[:, None]
+            if found.pull is not None:
+                scores -= rest * (w * (x @ found.pull))[:, None]
+            missed = share
+        if cells.lever is not None:
+            scores += (x @ (cells.lever @ weights)) * (w * missed)[:, None]
+        return scores
+
+
+def _odds(share: Float1, method: Method) -> Float1:
+    """Odds of controls; 0 for those who look almost surely treated, unless their weights are tied by balance."""
+    with np.errstate(divide="ignore"):
+        odds = share / (1 - share)
+    return odds if method == "dr-improved" else np.where(share < TRIM, odds, 0.0)
+
+
+def collinear(gram: Float2, controls: int, what: str) -> Refused | None:
+    """Why controls with the weighted products `gram` (p, p) do not determine a regression, or None."""
+    size = np.sqrt(np.diag(gram))
+    if (size > 0).all() and np.linalg.eigvalsh(gram / np.outer(size, size))[0] > _COLLINEAR:
         return None
-    influence = (x * (weight * (treated - probability))[:, None]) @ np.linalg.inv(information)
-    return np.minimum(probability, 1 - 1e-6), influence
+    return Refused(
+        what,
+        f"the {controls} controls do not determine the regression (covariates are constant, collinear, or more than "
+        "the controls)",
+        "Use fewer covariates or a wider donor pool.",
+    )
+
+
+def propensity_refused(
+    treated: list[Part], controls: list[Part], method: Method, what: str, names: tuple[str, ...]
+) -> Refused:
+    """Which covariates leave the propensity score without an estimate; `names` are those of the columns after the
+    constant."""
+    columns, alone = separating(treated, controls, tilting if method == "dr-improved" else logit)
+    named = [names[column - 1] for column in columns]
+    who = ", ".join(named)
+    if not alone and len(named) > 1:
+        who = f"a combination of {who}"
+    several = alone and len(named) > 1
+    if method == "dr-improved":
+        because = f"no weights of the controls reach the treated mean of {who}, so the covariates cannot be balanced"
+    else:
+        each = ", each alone," if several else ""
+        because = (
+            f"{who}{each} {'separate' if several else 'separates'} the treated units from the controls, so the "
+            "propensity score has no finite estimate"
+        )
+    return Refused(what, because, f"Use method='reg', or leave out {' or '.join(named)}.")
+
+
+def no_control_left(what: str) -> Refused:
+    """The refusal when every control is trimmed."""
+    return Refused(
+        what,
+        f"every control looks almost surely treated (a propensity of {TRIM} or more)",
+        "Use method='reg', fewer covariates, or controls that resemble the treated units.",
+    )

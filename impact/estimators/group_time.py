@@ -7,13 +7,16 @@ from typing import ClassVar, Literal, get_args
 
 import numpy as np
 
-from impact.arrays import Bool1, Bool2, Float1, Int1
-from impact.cells import Cells, Fit, ScoreBlock, Scores, Weights
+from impact.arrays import Bool1, Bool2
+from impact.cells import Fit, Weights
 from impact.errors import Refused
-from impact.estimators.drdid import Method, Sample
-from impact.estimators.linear import Contrasts, cells_of, coupled, fit_contrasts, learnable
-from impact.estimators.protocol import Asks, Gives, guard
-from impact.numerics.moments import Moments, strata
+from impact.estimators.adjusted import fit_adjusted
+from impact.estimators.drdid import Method
+from impact.estimators.linear import Plan, fit_plan, learnable, lost, patterns
+from impact.estimators.paths import Pooled
+from impact.estimators.planned import Planned
+from impact.estimators.protocol import guard
+from impact.numerics.moments import Strata, strata
 from impact.panel import Panel
 
 __all__ = ["GroupTime"]
@@ -23,7 +26,7 @@ Base = Literal["varying", "universal"]
 
 
 @dataclass(frozen=True, slots=True)
-class GroupTime:
+class GroupTime(Planned):
     """ATT(g, t): every cohort in every period against units that are not treated yet.
 
     Parameters
@@ -50,8 +53,7 @@ class GroupTime:
     base: Base = "varying"
 
     name: ClassVar[str] = "group-time"
-    gives: ClassVar[Gives] = Gives.SURFACE | Gives.SCORES | Gives.MOMENTS
-    asks: ClassVar[Asks] = Asks(min_pre=1, min_controls=2, never_treated=False)
+    why: ClassVar[str] = "no base period or no control group"
 
     def __post_init__(self) -> None:
         for name, value, known in (
@@ -64,18 +66,10 @@ class GroupTime:
         if self.anticipation < 0:
             raise ValueError("anticipation is a number of periods, 0 or more")
 
-    def null_model(self) -> GroupTime:
-        """Itself."""
-        return self
-
-    def cells(self, moments: Moments) -> Cells | Refused:
-        """Cells from sums per stratum; only without covariates."""
-        usable = np.ones((int((moments.first < moments.total.shape[1]).sum()), moments.total.shape[1]), dtype=bool)
-        return cells_of(self.contrasts(moments.first, usable), moments)
-
     def fit(self, panel: Panel, *, learn: Bool2 | None = None, hold: Weights | None = None) -> Fit | Refused:
         """Cells with scores and the imputed surface; see ``Estimator.fit``; `hold` changes nothing here."""
-        refused = guard(panel, replace(self.asks, never_treated=self.control == "never"), self.name)
+        asks = replace(self.asks, never_treated=self.control == "never", balanced=bool(panel.covariates))
+        refused = guard(panel, asks, self.name)
         if refused is not None:
             return refused
         bad = [name for name, values in panel.covariates.items() if not np.isfinite(values).all()]
@@ -86,113 +80,66 @@ class GroupTime:
                 "Complete them or leave them out; nothing is filled in.",
             )
         panel, usable = learnable(panel, learn)
-        place, first = strata(panel)
-        contrasts = self.contrasts(first, usable)
-        if len(contrasts.group) == 0:
+        _, known = strata(panel)
+        plan = self.plan(known, usable)
+        if len(plan.group) == 0:
             return Refused(
                 "an estimate by group-time",
                 "no cohort has both a base period and a control group",
                 "Add earlier periods, lower the anticipation, or widen the donor pool.",
             )
-        notes = self._notes(panel, contrasts)
+        notes = (*lost(panel, plan, self.why), *patterns(panel))
         if panel.covariates:
-            return self._adjusted(panel, contrasts, place, notes)
-        found = fit_contrasts(contrasts, panel)
+            return fit_adjusted(panel, plan, self.method, notes)
+        found = fit_plan(plan, panel)
         return found if isinstance(found, Refused) else Fit(*found, notes=notes)
 
-    def contrasts(self, first: Float1, usable: Bool2) -> Contrasts:
-        """The cells that can be estimated; `first` (K,) starts of strata, `usable` (groups, T) periods for a base."""
-        length = usable.shape[1]
-        group, period, change, control = [], [], [], []
-        for number in range(len(usable)):
-            start = int(first[number])
-            before = [t for t in range(start - self.anticipation) if usable[number, t]]
-            if not before:
-                continue
-            for t in range(length):
-                base = before[-1]
-                if self.base == "varying" and t < start:
-                    earlier = [s for s in range(t) if usable[number, s]]
-                    if not earlier or not usable[number, t]:
+    def plan(self, known: Strata, usable: Bool2) -> Plan:
+        """The cells that can be estimated; `usable` (groups, T) are the periods that may be a base.
+
+        Units that miss an outcome serve where both the period and its base were observed; each stratum has its own
+        last observed base.
+        """
+        serves: dict[bytes, int] = {}
+        cells = []
+        for group, start in enumerate(known.starts):
+            for t in range(usable.shape[1]):
+                entries = []
+                for stratum in np.flatnonzero((known.group == group) & known.seen[:, t]):
+                    base = self._base(usable[group] & known.seen[stratum], int(start), t)
+                    if base is None:
                         continue
-                    base = earlier[-1]
-                if t == base or (t < start and not usable[number, t]):
-                    continue
-                serves = np.isinf(first)
-                if self.control == "not-yet":
-                    serves = (first > max(t, base) + self.anticipation) & (first != start)
-                    serves[: len(usable)] &= usable[:, t] & usable[:, base]
-                if not serves.any():
-                    continue
-                row = np.zeros(length)
-                row[t], row[base] = 1.0, -1.0
-                group.append(number)
-                period.append(t)
-                change.append(row)
-                control.append(serves)
-        return Contrasts(
-            np.array(group, dtype=np.intp),
-            np.array(period, dtype=np.intp),
-            np.array(change).reshape(-1, length),
-            np.array(control, dtype=bool).reshape(-1, len(first)),
-        )
+                    controls = self._controls(known, usable, float(start), t, base)
+                    if not controls.any():
+                        continue
+                    change = np.zeros(usable.shape[1])
+                    change[t], change[base] = 1.0, -1.0
+                    entries.append((int(stratum), serves.setdefault(controls.tobytes(), len(serves)), change))
+                if entries:
+                    cells.append((group, t, entries))
+        rows = [np.frombuffer(row, dtype=bool) for row in serves]
+        return Plan.of(cells, Pooled(np.array(rows, dtype=bool).reshape(-1, len(known.first))), usable.shape[1])
 
-    def _notes(self, panel: Panel, contrasts: Contrasts) -> tuple[str, ...]:
-        lost = [name for number, name in enumerate(panel.group_names) if number not in contrasts.group]
-        return tuple(f"{name} has no base period or no control group and is not estimated" for name in lost)
+    def _base(self, usable: Bool1, start: int, t: int) -> int | None:
+        """The period that `t` is compared with, from the `usable` (T,) ones; None when it has none."""
+        before = np.flatnonzero(usable[: max(start - self.anticipation, 0)])
+        if not before.size or (t < start and not usable[t]):
+            return None
+        base = int(before[-1])
+        if self.base == "varying" and t < start:
+            earlier = np.flatnonzero(usable[:t])
+            if not earlier.size:
+                return None
+            base = int(earlier[-1])
+        return None if base == t else base
 
-    def _adjusted(self, panel: Panel, contrasts: Contrasts, place: Int1, notes: tuple[str, ...]) -> Fit | Refused:
-        """With covariates: one regression or logit per group and control set, shared by its cells."""
-        known: dict[tuple[int, bytes, int], Sample | Refused] = {}
-        effects = np.zeros(len(contrasts.group))
-        untreated = np.full(panel.y.shape, np.nan)
-        blocks = []
-        for cell, (group, period) in enumerate(zip(contrasts.group, contrasts.period, strict=True)):
-            base = int(np.flatnonzero(contrasts.change[cell] < 0)[0])
-            at = min(base, int(period))
-            key = (int(group), contrasts.control[cell].tobytes(), at)
-            if key not in known:
-                known[key] = self._sample(panel, int(group), contrasts.control[cell][place], at)
-            sample = known[key]
-            if isinstance(sample, Refused):
-                return sample
-            effect, score, imputed = sample.att(panel.y[sample.rows, period] - panel.y[sample.rows, base])
-            effects[cell] = effect
-            members = sample.rows[sample.treated]
-            untreated[members, period] = panel.y[members, base] + imputed
-            right = np.zeros((1, len(contrasts.group)))
-            right[0, cell] = 1.0
-            blocks.append(ScoreBlock(score[:, None], right, panel.cluster[sample.rows]))
-            if panel.pairs is not None:
-                rows = sample.rows[~sample.treated]
-                part = ScoreBlock(score[~sample.treated, None], right, panel.cluster[rows])
-                blocks.append(coupled(panel, int(group), panel.control_weight(panel.group == group), rows, part))
-        inside = panel.group >= 0
-        size = np.asarray(np.bincount(panel.group[inside], weights=panel.weight[inside]), dtype=np.float64)
-        cells = Cells(
-            effects,
-            contrasts.group,
-            panel.groups[contrasts.group],
-            contrasts.period,
-            size[contrasts.group],
-            Scores(tuple(blocks), len(panel.clusters)),
-        )
-        return Fit(cells, untreated, notes=notes)
-
-    def _sample(self, panel: Panel, group: int, serves: Bool1, at: int) -> Sample | Refused:
-        members = panel.group == group
-        weight = np.where(members, panel.weight, panel.control_weight(members) * serves)
-        if panel.serving is not None and panel.pairs is None:
-            # Residents, or areas, beside controls that count once: the propensity is that of the units.
-            weight[members] *= panel.serving[members].sum() / panel.weight[members].sum()
-        rows = np.flatnonzero(weight > 0)
-        columns = [values[rows, 0 if values.shape[1] == 1 else at] for values in panel.covariates.values()]
-        return Sample.of(
-            np.column_stack([np.ones(len(rows)), *columns]),
-            members[rows],
-            weight[rows],
-            rows,
-            self.method,
-            tuple(panel.covariates),
-            panel.group_names[group],
-        )
+    def _controls(self, known: Strata, usable: Bool2, start: float, t: int, base: int) -> Bool1:
+        """(K,) strata that are untreated in both periods and were observed in both."""
+        seen = known.seen[:, t] & known.seen[:, base]
+        if self.control == "never":
+            return np.asarray(seen & np.isinf(known.first))
+        serves = seen & (known.first > max(t, base) + self.anticipation) & (known.first != start)
+        inside = known.group >= 0
+        open_ = usable[:, t] & usable[:, base]
+        serves[inside] &= open_[known.group[inside]]
+        return np.asarray(serves)

@@ -8,13 +8,13 @@ from typing import ClassVar, Protocol, runtime_checkable
 
 import numpy as np
 
-from impact.arrays import Bool1, Bool2
+from impact.arrays import Bool1, Bool2, Float2, Int1
 from impact.cells import Cells, Fit, Weights
 from impact.errors import Refused
 from impact.numerics.moments import Moments
 from impact.panel import Panel
 
-__all__ = ["Asks", "Estimator", "FromMoments", "Gives", "guard", "never_treated_controls"]
+__all__ = ["Asks", "Estimator", "FromMoments", "Gives", "LeftOut", "guard", "never_treated_controls"]
 
 
 class Gives(Flag):
@@ -68,12 +68,53 @@ class Estimator(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class LeftOut:
+    """Cells without each of `G` clusters.
+
+    Attributes
+    ----------
+    clusters : (G,) int
+    cells : Cells
+        Those of which some are left; without scores.
+    effect, size : (G, C) float
+        nan and 0 where the cell is gone with the cluster.
+    """
+
+    clusters: Int1
+    cells: Cells
+    effect: Float2
+    size: Float2
+
+    def at(self, row: int) -> Cells | Refused:
+        """The cells that are left without the cluster in `row`."""
+        alive = np.isfinite(self.effect[row])
+        if not alive.any():
+            return Refused(
+                "the cells",
+                "no group with both a period before its start and a control is left",
+                "Add earlier periods or more comparison units.",
+            )
+        whole = self.cells
+        return Cells(
+            self.effect[row, alive],
+            whole.group[alive],
+            whole.cohort[alive],
+            whole.period[alive],
+            self.size[row, alive],
+        )
+
+
 @runtime_checkable
 class FromMoments(Protocol):
-    """An estimator that needs no more than sums per group and cluster (``Gives.MOMENTS``)."""
+    """An estimator that needs no more than sums per stratum and cluster (``Gives.MOMENTS``)."""
 
     def cells(self, moments: Moments) -> Cells | Refused:
         """Cells without scores."""
+        ...
+
+    def without_each(self, moments: Moments) -> LeftOut:
+        """Cells without each cluster."""
         ...
 
 

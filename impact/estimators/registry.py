@@ -13,6 +13,10 @@ __all__ = ["ESTIMATORS", "LATER", "named", "resolve"]
 ESTIMATORS: dict[str, str] = {
     "did": "impact.estimators.did:DiD",
     "group-time": "impact.estimators.group_time:GroupTime",
+    "imputation": "impact.estimators.imputation:Imputation",
+    "two-stage": "impact.estimators.imputation:TwoStage",
+    "extended-twfe": "impact.estimators.extended_twfe:ExtendedTWFE",
+    "stacked": "impact.estimators.stacked:Stacked",
     "synthetic-control": "impact.estimators.synthetic_control:SyntheticControl",
     "synthetic-did": "impact.estimators.synthetic_did:SyntheticDiD",
 }
@@ -21,10 +25,6 @@ ESTIMATORS: dict[str, str] = {
 LATER: tuple[str, ...] = (
     "twfe",
     "sun-abraham",
-    "imputation",
-    "two-stage",
-    "extended-twfe",
-    "stacked",
     "poisson",
     "penalized-synthetic-control",
     "augmented-synthetic-control",

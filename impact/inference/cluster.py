@@ -214,9 +214,7 @@ def _leave_out(
     terms = found.effects.terms
     results: list[Float1 | Refused]
     if moments is not None and isinstance(estimator, FromMoments):
-        # A subtraction costs less than sending it to another process.
-        subtract = partial(_by_subtraction, estimator, moments, target, found.panel, terms)
-        results = Parallel(1, parallel.progress).map(subtract, weighing.tolist(), ClusterJackknife.name)
+        results = _by_subtraction(estimator, moments, target, found, weighing)
     else:
         results = parallel.map(
             partial(_without_cluster, estimator, panel, target, terms), weighing.tolist(), "cluster-jackknife"
@@ -230,9 +228,19 @@ def _leave_out(
 
 
 def _by_subtraction(
-    estimator: FromMoments, moments: Moments, target: Target, panel: Panel, terms: tuple[str, ...], cluster: int
-) -> Float1 | Refused:
-    return _in_order(target, estimator.cells(moments.without(cluster)), panel, terms)
+    estimator: FromMoments, moments: Moments, target: Target, found: Found, weighing: Int1
+) -> list[Float1 | Refused]:
+    """All deletions at once; those that take cells along are summed one by one, over the cells that are left."""
+    left = estimator.without_each(moments)
+    results: dict[int, Float1 | Refused] = {}
+    whole = np.isfinite(left.effect).all(axis=1)
+    if whole.any():
+        many = target.many(left.cells, left.effect[whole], left.size[whole], found.panel)
+        for row, cluster in enumerate(left.clusters[whole]):
+            results[int(cluster)] = many if isinstance(many, Refused) else many[row]
+    for row in np.flatnonzero(~whole):
+        results[int(left.clusters[row])] = _in_order(target, left.at(int(row)), found.panel, found.effects.terms)
+    return [results[int(cluster)] for cluster in weighing]
 
 
 def _without_cluster(

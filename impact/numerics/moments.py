@@ -1,137 +1,337 @@
-"""Sums per group and cluster: all that linear difference-in-differences needs of a balanced panel.
+"""Sums per stratum and cluster: all that linear difference-in-differences needs of a panel.
 
-On a balanced panel with absorbing treatment, fixed weights and no covariates a (generalised) least-squares estimator
-sees the data only through weights and means per group, so leaving a cluster out is a subtraction.
+With absorbing treatment, fixed weights and no covariates a (generalised) least-squares estimator sees the data only
+through weights and means per stratum: units of one group that were observed in the same periods. The sums add over
+rows, files and machines, and leaving a cluster out is a subtraction.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
 
-from impact.arrays import Float1, Float2, Int1
+from impact.arrays import Bool1, Bool2, Float1, Float2, Int1, frozen
+from impact.numerics.sums import Sums, sums
 from impact.panel import Panel
 
-__all__ = ["Moments", "strata"]
+__all__ = ["Moments", "Strata", "strata"]
+
+# Rows whose mean is taken as the shift: it need be near the outcomes only.
+_NEAR = 4096
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Strata:
+    """`K` strata: group × pattern of observed periods; the panel's groups first, then later starts, then never.
+
+    Attributes
+    ----------
+    group : (K,) int
+        Number of the group whose cells are reported; -1 for units that are not treated within the panel.
+    names : tuple of str
+        Name of every group, by its number.
+    first : (K,) float
+        First treated period; `T` or more, or inf, for units that are not treated within the panel.
+    seen : (K, T) bool
+        Periods in which the outcome was observed.
+    """
+
+    group: Int1
+    names: tuple[str, ...]
+    first: Float1
+    seen: Bool2
+
+    @property
+    def starts(self) -> Float1:
+        """(groups,) first treated period of every group."""
+        out = np.full(len(self.names), np.inf)
+        inside = self.group >= 0
+        out[self.group[inside]] = self.first[inside]
+        return out
+
+    def labels(self) -> list[tuple[str, float, bytes]]:
+        """What makes a stratum the same one in another part of the data."""
+        names = [self.names[group] if group >= 0 else "" for group in self.group]
+        return list(zip(names, self.first.tolist(), (row.tobytes() for row in self.seen), strict=True))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Moments:
-    """Additive sums of `K` strata: the panel's groups, then one stratum for every later start, never included.
+    """Additive sums of the strata, in parts by cluster.
 
     Attributes
     ----------
-    first : (K,) float
-        First treated period of the stratum; `T` or more, or inf, for units that are not treated within the panel.
-    count : (K,) int
-        Units.
-    weight : (K,) float
-        Sum of weights.
-    total : (K, T) float
-        Weighted sum of ``y - shift``.
+    strata : Strata
+    periods, clusters : tuple of str
     shift : (T,) float
         Subtracted before summing, so that a large mean costs no digits.
     rows : (S, 2) int
-        Cluster and stratum of every part below, ordered by cluster.
-    part_count, part_weight, part_total : (S,), (S,), (S, T)
-        The same sums by cluster.
+        Cluster and stratum of every part, ordered by cluster; cluster -1 where the units are not told apart.
+    parts : Sums
+        Of ``y - shift`` under the weights, at every part.
     serving : Moments or None
         The same under the weights that units have as controls (``Panel.serving``), where these are others.
+    squares : Sums or None
+        Per stratum under the squared weights, for errors when every unit is a cluster of its own.
     """
 
-    first: Float1
-    count: Int1
-    weight: Float1
-    total: Float2
+    strata: Strata
+    periods: tuple[str, ...]
+    clusters: tuple[str, ...]
     shift: Float1
     rows: Int1
-    part_count: Int1
-    part_weight: Float1
-    part_total: Float2
+    parts: Sums
     serving: Moments | None = None
+    squares: Sums | None = None
+
+    # Per stratum ------------------------------------------------------------------------------------------------
+
+    @property
+    def sums(self) -> Sums:
+        """The sums of all clusters together, per stratum."""
+        return _pool(self.rows[:, 1], len(self.strata.first), self.parts)
 
     @property
     def mean(self) -> Float2:
-        """(K, T) weighted mean outcome per stratum; nan for a stratum without weight."""
-        safe = np.where(self.count > 0, self.weight, np.nan)
-        return self.total / safe[:, None] + self.shift
+        """(K, T) weighted mean outcome per stratum; 0 in periods that were not observed and without weight."""
+        return mean_of(self.sums, self.shift, self.strata.seen)
+
+    # Made from ----------------------------------------------------------------------------------------------------
 
     @staticmethod
-    def of(panel: Panel) -> Moments | None:
-        """The moments of `panel`, or None where they do not suffice.
+    def of(panel: Panel, *, products: bool = False) -> Moments | None:
+        """The moments of `panel` by cluster, or None where they do not suffice.
 
-        That is with covariates, pairs, missing cells, or areas over several clusters, whose weights change when a
-        cluster goes.
+        That is with covariates, pairs, or areas over several clusters, whose weights change when a cluster goes.
         """
-        if panel.covariates or panel.pairs is not None or np.isnan(panel.y).any() or not _nested(panel):
+        if panel.covariates or panel.pairs is not None or not _nested(panel):
             return None
-        stratum, first = strata(panel)
-        shift = panel.y.mean(axis=0)
-        parts, place = np.unique(panel.cluster * len(first) + stratum, return_inverse=True)
-        rows = np.column_stack([parts // len(first), parts % len(first)])
-        sums = _sums(place, len(parts), panel.weight, panel.y - shift)
-        count, weight, total = _pool(rows[:, 1], len(first), sums)
-        other = None if panel.serving is None else Moments.of(replace(panel, weight=panel.serving, serving=None))
-        return Moments(first, count, weight, total, shift, rows, *sums, serving=other)
+        return Moments.by_cluster(panel, panel.weight, products=products)
 
     @staticmethod
-    def pooled(panel: Panel, weight: Float1) -> Moments:
-        """The sums of `panel` under other unit weights (N,), without the parts by cluster."""
-        stratum, first = strata(panel)
-        shift = panel.y.mean(axis=0)
-        count, mass, total = _sums(stratum, len(first), weight, panel.y - shift)
-        return Moments(first, count, mass, total, shift, *_no_parts(len(shift)))
+    def by_cluster(panel: Panel, weight: Float1, *, products: bool = False) -> Moments:
+        """The sums of `panel` under unit weights (N,), by cluster; with `products` the T × T products as well."""
+        place, known = strata(panel)
+        shift = _shift(panel.y)
+        joint = panel.cluster * len(known.first) + place
+        parts, at = np.unique(joint, return_inverse=True)
+        rows = np.column_stack([parts // len(known.first), parts % len(known.first)])
+        found = sums(panel.y, at.astype(np.intp), len(parts), weight, shift, products=products)
+        other = None
+        if panel.serving is not None and weight is panel.weight:
+            other = Moments.by_cluster(replace(panel, serving=None), panel.serving, products=products)
+        return Moments(known, panel.periods, panel.clusters, shift, rows, found, serving=other)
+
+    @staticmethod
+    def pooled(panel: Panel, weight: Float1, *, products: bool = False) -> Moments:
+        """The sums of `panel` under unit weights (N,), clusters not told apart.
+
+        With `products` also the T × T products, under the weights and under their squares.
+        """
+        place, known = strata(panel)
+        shift = _shift(panel.y)
+        found = sums(panel.y, place, len(known.first), weight, shift, products=products)
+        squares = None
+        if products:
+            alike = bool((weight == 1).all())
+            squares = found if alike else sums(panel.y, place, len(known.first), weight**2, shift, products=True)
+        return Moments(known, panel.periods, (), shift, _unclustered(len(known.first)), found, squares=squares)
+
+    # Other moments ------------------------------------------------------------------------------------------------
 
     def without(self, cluster: int) -> Moments:
         """The moments with one cluster left out, by subtraction."""
-        low, high = np.searchsorted(self.rows[:, 0], [cluster, cluster + 1])
-        part = slice(low, high)
-        gone = _pool(
-            self.rows[part, 1], len(self.first), (self.part_count[part], self.part_weight[part], self.part_total[part])
-        )
-        count = self.count - gone[0]
+        whole = self.sums
+        own = self.rows[:, 0] == cluster
+        gone = _pool(self.rows[own, 1], len(self.strata.first), _taken(self.parts, own))
+        count = whole.count - gone.count
         # A stratum that lost its last unit has exactly nothing left, whatever the subtraction says.
         left = count > 0
-        return Moments(
-            self.first,
+        rest = Sums(
             count,
-            np.where(left, self.weight - gone[1], 0.0),
-            np.where(left[:, None], self.total - gone[2], 0.0),
-            self.shift,
-            *_no_parts(len(self.shift)),
+            np.where(left, whole.weight - gone.weight, 0.0),
+            np.where(left[:, None], whole.total - gone.total, 0.0),
+            None
+            if whole.products is None or gone.products is None
+            else np.where(left[:, None, None], whole.products - gone.products, 0.0),
+        )
+        return replace(
+            self,
+            rows=_unclustered(len(left)),
+            parts=rest,
             serving=None if self.serving is None else self.serving.without(cluster),
+            squares=None,
+        )
+
+    def left_out(self) -> tuple[Int1, Sums]:
+        """(G,) the clusters, and the sums per stratum without each of them: every array has a leading axis G."""
+        clusters, place = np.unique(self.rows[:, 0], return_inverse=True)
+        strata_count = len(self.strata.first)
+        whole = self.sums
+        count = np.broadcast_to(whole.count, (len(clusters), strata_count)).copy()
+        weight = np.broadcast_to(whole.weight, (len(clusters), strata_count)).copy()
+        total = np.broadcast_to(whole.total, (len(clusters), *whole.total.shape)).copy()
+        at = (place, self.rows[:, 1])
+        count[at] -= self.parts.count
+        weight[at] -= self.parts.weight
+        total[at] -= self.parts.total
+        gone = count == 0
+        weight[gone] = 0.0
+        total[gone] = 0.0
+        return clusters.astype(np.intp), Sums(count, weight, total, None)
+
+    def __add__(self, other: Moments) -> Moments:
+        """The moments of both parts of the data: strata and clusters of one name are one.
+
+        Raises
+        ------
+        ValueError
+            Other periods; only one of the two with serving weights, squared weights, or products.
+        """
+        if self.periods != other.periods:
+            raise ValueError("moments add up over the same periods only")
+        if (self.serving is None) != (other.serving is None) or (self.squares is None) != (other.squares is None):
+            raise ValueError("moments add up when both have serving weights, or squared weights, or neither has")
+        if (self.parts.products is None) != (other.parts.products is None):
+            raise ValueError("moments add up when both have products, or neither has")
+        known, mine, theirs = _joined(self.strata, other.strata)
+        clusters = tuple(dict.fromkeys([*self.clusters, *other.clusters]))
+        number = {name: place for place, name in enumerate(clusters)}
+        rows = np.vstack(
+            [
+                _moved(self.rows, [number[name] for name in self.clusters], mine),
+                _moved(other.rows, [number[name] for name in other.clusters], theirs),
+            ]
+        )
+        parts = _stacked(
+            self.parts, _shifted(other.parts, other.shift - self.shift, other.strata.seen[other.rows[:, 1]])
+        )
+        joint = rows[:, 0] * len(known.first) + rows[:, 1]
+        kept, place = np.unique(joint, return_inverse=True)
+        first = np.array([np.flatnonzero(place == at)[0] for at in range(len(kept))], dtype=np.intp)
+        squares = None
+        if self.squares is not None and other.squares is not None:
+            far = _shifted(other.squares, other.shift - self.shift, other.strata.seen)
+            squares = _pool(np.concatenate([mine, theirs]), len(known.first), _stacked(self.squares, far))
+        return Moments(
+            known,
+            self.periods,
+            clusters,
+            self.shift,
+            rows[first],
+            _pool(place, len(kept), parts),
+            None if self.serving is None or other.serving is None else self.serving + other.serving,
+            squares,
         )
 
 
-def strata(panel: Panel) -> tuple[Int1, Float1]:
-    """(N,) stratum of every unit and (K,) its start: the groups in their order, then later starts, then never."""
+def mean_of(total: Sums, shift: Float1, seen: Bool2) -> Float2:
+    """(..., K, T) weighted means; 0 where a stratum has no weight or was not observed. Leading axes are kept."""
+    weight = np.where(total.count > 0, total.weight, 0.0)[..., None]
+    mean = np.divide(total.total, weight, out=np.zeros_like(total.total), where=weight > 0)
+    return np.where(seen, mean + shift, 0.0)
+
+
+def strata(panel: Panel) -> tuple[Int1, Strata]:
+    """(N,) stratum of every unit, and the strata: groups in their order, then later starts, then never."""
     groups = panel.groups
     later = np.unique(panel.first[panel.group < 0])
-    place = np.where(panel.group >= 0, panel.group, len(groups) + np.searchsorted(later, panel.first))
-    return place.astype(np.intp), np.concatenate([groups, later])
+    place = np.where(panel.group >= 0, panel.group, len(groups) + np.searchsorted(later, panel.first)).astype(np.intp)
+    first = np.concatenate([groups, later])
+    group = np.concatenate([np.arange(len(groups)), np.full(len(later), -1)]).astype(np.intp)
+    names, length = panel.group_names, len(panel.periods)
+    if not np.isnan(panel.y.sum()):
+        return place, Strata(group, names, first, np.ones((len(first), length), dtype=bool))
+    seen = ~np.isnan(panel.y)
+    patterns, which = np.unique(seen, axis=0, return_inverse=True)
+    parts, at = np.unique(place * len(patterns) + which.reshape(-1), return_inverse=True)
+    base = parts // len(patterns)
+    return at.astype(np.intp), Strata(group[base], names, first[base], patterns[parts % len(patterns)])
 
 
-_Sums = tuple[Int1, Float1, Float2]
+def _shift(y: Float2) -> Float1:
+    """(T,) a value near the outcomes of every period."""
+    near = y[:: max(len(y) // _NEAR, 1)]
+    seen = ~np.isnan(near)
+    count = seen.sum(axis=0)
+    return frozen(np.where(seen, near, 0.0).sum(axis=0) / np.maximum(count, 1))
 
 
-def _sums(place: Int1, places: int, weight: Float1, y: Float2) -> _Sums:
-    """Count, weight and weighted total of the rows at every place."""
-    columns = [np.bincount(place, weights=weight * column, minlength=places) for column in y.T]
-    total = np.asarray(np.column_stack(columns), dtype=np.float64)
-    count = np.bincount(place, weights=weight > 0, minlength=places).astype(np.intp)
-    return count, np.asarray(np.bincount(place, weights=weight, minlength=places), dtype=np.float64), total
+def _pool(place: Int1, places: int, parts: Sums) -> Sums:
+    """The sums of the parts at every place."""
+    count, weight = np.zeros(places, dtype=np.intp), np.zeros(places)
+    total = np.zeros((places, parts.total.shape[1]))
+    np.add.at(count, place, parts.count)
+    np.add.at(weight, place, parts.weight)
+    np.add.at(total, place, parts.total)
+    products = None
+    if parts.products is not None:
+        products = np.zeros((places, *parts.products.shape[1:]))
+        np.add.at(products, place, parts.products)
+    return Sums(count, weight, total, products)
 
 
-def _pool(stratum: Int1, places: int, parts: _Sums) -> _Sums:
-    count, weight, total = np.zeros(places, dtype=np.intp), np.zeros(places), np.zeros((places, parts[2].shape[1]))
-    for sums, part in zip((count, weight, total), parts, strict=True):
-        np.add.at(sums, stratum, part)
-    return count, weight, total
+def _taken(parts: Sums, keep: Bool1) -> Sums:
+    return Sums(
+        parts.count[keep],
+        parts.weight[keep],
+        parts.total[keep],
+        None if parts.products is None else parts.products[keep],
+    )
 
 
-def _no_parts(length: int) -> tuple[Int1, Int1, Float1, Float2]:
-    return np.zeros((0, 2), dtype=np.intp), np.zeros(0, dtype=np.intp), np.zeros(0), np.zeros((0, length))
+def _shifted(parts: Sums, move: Float1, seen: Bool2) -> Sums:
+    """The sums of ``y - (shift - move)`` from those of ``y - shift``; periods that were not seen stay 0."""
+    far = np.where(seen, move, 0.0)
+    total = parts.total + parts.weight[:, None] * far
+    products = None
+    if parts.products is not None:
+        cross = parts.total[:, :, None] * far[:, None, :]
+        both = parts.weight[:, None, None] * far[:, :, None] * far[:, None, :]
+        products = parts.products + cross + cross.transpose(0, 2, 1) + both
+    return Sums(parts.count, parts.weight, total, products)
+
+
+def _stacked(first: Sums, second: Sums) -> Sums:
+    products = None
+    if first.products is not None and second.products is not None:
+        products = np.concatenate([first.products, second.products])
+    return Sums(
+        np.concatenate([first.count, second.count]),
+        np.concatenate([first.weight, second.weight]),
+        np.concatenate([first.total, second.total]),
+        products,
+    )
+
+
+def _joined(first: Strata, second: Strata) -> tuple[Strata, Int1, Int1]:
+    """All strata of both, and where those of each stand among them."""
+    found: Mapping[tuple[str, float, bytes], None] = dict.fromkeys([*first.labels(), *second.labels()])
+    length = first.seen.shape[1]
+    order = sorted(found, key=lambda key: (key[1] if key[0] else np.inf, key[0] == "", key))
+    names = tuple(dict.fromkeys(name for name, _, _ in order if name))
+    number = {name: place for place, name in enumerate(names)}
+    known = Strata(
+        np.array([number.get(name, -1) for name, _, _ in order], dtype=np.intp),
+        names,
+        np.array([start for _, start, _ in order]),
+        np.array([np.frombuffer(seen, dtype=bool) for _, _, seen in order]).reshape(-1, length),
+    )
+    at = {key: place for place, key in enumerate(order)}
+    mine, theirs = (np.array([at[key] for key in part.labels()], dtype=np.intp) for part in (first, second))
+    return known, mine, theirs
+
+
+def _moved(rows: Int1, clusters: list[int], strata_at: Int1) -> Int1:
+    """Parts under other numbers of clusters and strata; cluster -1 stays."""
+    number = np.array([*clusters, -1], dtype=np.intp)
+    return np.column_stack([number[rows[:, 0]], strata_at[rows[:, 1]]])
+
+
+def _unclustered(count: int) -> Int1:
+    return np.column_stack([np.full(count, -1), np.arange(count)]).astype(np.intp)
 
 
 def _nested(panel: Panel) -> bool:

@@ -28,6 +28,10 @@ EXPECTED: dict[tuple[str, str], str] = {
     ): "The gap of a group is one for all its units, so a unit's untreated outcome is its own "
     "outcome less the group's gap; the mean over the group does not use treated outcomes.",
     (
+        "mean zero",
+        "imputation",
+    ): "Effects are centred on their mean weighted by squared weights, which makes the error least and not the sum 0.",
+    (
         "certificate",
         "synthetic-did, fw",
     ): "The rule of the R package stops before the optimum, which is why it is not the default.",

@@ -309,21 +309,54 @@ def test_refuses_too_short_a_pre_period(case: Configured) -> None:
         refusal(case, panel)
 
 
-@configured("missing")
-def test_refuses_missing_values(case: Configured) -> None:
-    assert case.estimator.asks.balanced
-    panel, _ = world(case)
+def with_gaps(panel: Panel) -> Panel:
     y = panel.y.copy()
     y[[2, 5], [3, 0]] = np.nan
-    because = refusal(case, panel.with_outcome(y)).because
+    return panel.with_outcome(y)
+
+
+def complete(case: Configured) -> bool:
+    """Needs every cell: declared, or because of the covariates."""
+    return case.estimator.asks.balanced or bool(case.covariates)
+
+
+@configured("missing values", complete)
+def test_refuses_missing_values(case: Configured) -> None:
+    panel, _ = world(case)
+    because = refusal(case, with_gaps(panel)).because
     assert panel.units[2] in because and panel.units[5] in because
+
+
+@configured("missing values", lambda case: not complete(case))
+def test_missing_values_are_left_out_where_they_are(case: Configured) -> None:
+    """It is said; whatever may have stood there changes nothing; a unit seen once is as good as gone."""
+    panel, fit = world(case)
+    assert not any("miss the outcome" in note for note in fit.notes)
+    assert any("2 of " in note and "miss the outcome" in note for note in fit_of(case, with_gaps(panel)).notes)
+    once = rows_of(panel, "c0")[:3]
+    y = panel.y.copy()
+    y[np.ix_(once, np.arange(1, PERIODS))] = np.nan
+    seldom = panel.with_outcome(y)
+    close(cells_by_name(fit_of(case, seldom), seldom), cells_by_name(fit_of(case, panel.drop(once)), panel.drop(once)))
+
+
+@configured("mean zero", lambda case: not complete(case))
+def test_scores_sum_to_zero_with_missing_values(case: Configured) -> None:
+    panel = with_gaps(replace(world(case)[0], weight=np.ones(len(world(case)[0].units))))
+    fit = fit_of(case, panel)
+    assert fit.cells.scores is not None and fit.untreated is not None
+    shape = np.eye(len(fit.cells.effect))
+    np.testing.assert_allclose(fit.cells.scores.at(shape).sum(axis=0), 0, atol=EXACT)
+    for group, period, effect in zip(fit.cells.group, fit.cells.period, fit.cells.effect, strict=True):
+        gap = (panel.y - fit.untreated)[panel.group == group, period]
+        assert np.nanmean(gap) == pytest.approx(effect, abs=EXACT)
 
 
 @configured("never treated")
 def test_refuses_without_never_treated(case: Configured) -> None:
     panel, _ = world(case)
     found = case.estimator.fit(panel.drop(np.flatnonzero(panel.never)))
-    if getattr(case.estimator, "control", "never") == "not-yet":
+    if getattr(case.estimator, "control", "not-yet" if not case.estimator.asks.never_treated else "never") == "not-yet":
         # Later starts can serve, until the last cohort; adjustment needs more of them than there are here.
         assert isinstance(found, Fit) or case.covariates
     else:

@@ -1,4 +1,4 @@
-"""Leaving a cluster out of the moments is the same as leaving its units out of the panel, for any panel."""
+"""Leaving a cluster out of the moments is leaving its units out of the panel; halves add up to the whole."""
 
 from __future__ import annotations
 
@@ -12,7 +12,10 @@ from hypothesis import strategies as st
 
 from impact.errors import Refused
 from impact.estimators.did import DiD
+from impact.estimators.extended_twfe import ExtendedTWFE
 from impact.estimators.group_time import GroupTime
+from impact.estimators.imputation import Imputation, TwoStage
+from impact.estimators.stacked import Stacked
 from impact.inference.cluster import ClusterJackknife
 from impact.inference.protocol import Found, Uncertainty, evaluate
 from impact.numerics.moments import Moments, strata
@@ -28,7 +31,14 @@ ESTIMATORS = [
     GroupTime(control="not-yet"),
     GroupTime(base="universal", anticipation=1),
     GroupTime(control="not-yet", base="universal"),
+    Imputation(),
+    Imputation(anticipation=1),
+    TwoStage(),
+    ExtendedTWFE(),
+    ExtendedTWFE(control="never"),
+    Stacked(before=1, after=1),
 ]
+WITH_GAPS = [one for one in ESTIMATORS if not one.asks.balanced]
 NEAR = 1e-9  # outcomes up to 1e3 in size, and a subtraction
 
 
@@ -89,49 +99,183 @@ def named(found: Any, panel: Panel) -> dict[tuple[str, str], float]:
     }
 
 
+def gaps(panel: Panel, seed: int) -> Panel:
+    """A tenth of the cells missing, in a few patterns; every unit is seen at least twice."""
+    rng = np.random.default_rng(seed)
+    y = panel.y.copy()
+    for row in range(len(y)):
+        lost = rng.choice(y.shape[1], rng.integers(0, 2), replace=False)
+        y[row, lost] = np.nan
+    return panel.with_outcome(y)
+
+
+def same(estimator: Any, prepared: Panel) -> int:
+    """Every deletion three ways: by refit, by subtraction, and all at once; returns how many were compared."""
+    moments = Moments.of(prepared)
+    assert moments is not None
+    each = estimator.without_each(moments)
+    compared = 0
+    for cluster in range(len(prepared.clusters)):
+        rest = prepared.drop(np.flatnonzero(prepared.cluster == cluster))
+        direct, quick = cells(estimator, rest), estimator.cells(moments.without(cluster))
+        if direct is None:
+            continue  # the estimator asks for more (two controls, a start) than the sums can tell
+        for found in (quick, each.at(list(each.clusters).index(cluster))):
+            assert not isinstance(found, Refused)
+            subtracted = named(found, prepared)
+            assert subtracted.keys() == direct.keys()
+            np.testing.assert_allclose([subtracted[key] for key in direct], list(direct.values()), atol=NEAR, rtol=0)
+        compared += 1
+    return compared
+
+
 @pytest.mark.parametrize("estimator", ESTIMATORS, ids=str)
 @pytest.mark.parametrize("target", [Target("average"), Target("unit")], ids=["by cohort", "by area"])
 @given(panel=panels(), weighting=st.sampled_from(["unit", "area", "resident"]))
 def test_a_cluster_left_out_by_subtraction(estimator: Any, target: Target, panel: Panel, weighting: Any) -> None:
-    prepared = replace(target, weighting=weighting).prepare(panel)
-    moments = Moments.of(prepared)
-    assert moments is not None
-    for cluster in range(len(panel.clusters)):
-        rest = prepared.drop(np.flatnonzero(panel.cluster == cluster))
-        direct, quick = cells(estimator, rest), estimator.cells(moments.without(cluster))
-        if direct is None:
-            continue  # the estimator asks for more (two controls, a start) than the sums can tell
-        assert not isinstance(quick, Refused)
-        subtracted = named(quick, prepared)
-        assert subtracted.keys() == direct.keys()
-        np.testing.assert_allclose([subtracted[key] for key in direct], list(direct.values()), atol=NEAR, rtol=0)
+    same(estimator, replace(target, weighting=weighting).prepare(panel))
 
 
-@given(panel=panels(), weighting=st.sampled_from(["unit", "area", "resident"]))
-def test_sums_by_hand_and_parts_that_add_up(panel: Panel, weighting: Any) -> None:
+@pytest.mark.parametrize("estimator", WITH_GAPS, ids=str)
+@given(panel=panels(), seed=st.integers(0, 1000))
+def test_a_cluster_left_out_of_a_panel_with_missing_cells(estimator: Any, panel: Panel, seed: int) -> None:
+    same(estimator, gaps(panel, seed))
+
+
+@pytest.mark.parametrize("estimator", ESTIMATORS, ids=str)
+def test_the_comparison_of_deletions_compares(estimator: Any) -> None:
+    panel = _plain(3)
+    assert same(estimator, panel) == len(panel.clusters)
+
+
+def _plain(seed: int, units: int = 40, length: int = 6, clusters: int = 8) -> Panel:
+    """Two cohorts and never treated in every cluster."""
+    rng = np.random.default_rng(seed)
+    first = np.array([2.0, 4.0, NEVER, NEVER, NEVER])[np.arange(units) % 5]
+    base = Panel(
+        y=1e3 + rng.normal(size=(units, length)).cumsum(axis=1),
+        first=np.full(units, NEVER),
+        units=tuple(f"u{row:03}" for row in range(units)),
+        periods=tuple(f"t{t}" for t in range(length)),
+        cluster=(np.arange(units) // 5) % clusters,
+        clusters=tuple(f"g{number}" for number in range(clusters)),
+        area=np.full(units, -1),
+        areas=(),
+        weight=rng.uniform(0.5, 2, units),
+        group=np.full(units, -1),
+    )
+    return base.assign(first)
+
+
+@given(panel=panels(), weighting=st.sampled_from(["unit", "area", "resident"]), holes=st.booleans())
+def test_sums_by_hand_and_parts_that_add_up(panel: Panel, weighting: Any, holes: bool) -> None:
     panel = panel.weighted(weighting)
-    moments = Moments.of(panel)
+    panel = gaps(panel, 1) if holes else panel
+    moments = Moments.of(panel, products=True)
     assert moments is not None
-    place, first = strata(panel)
-    for stratum, start in enumerate(first):
+    place, known = strata(panel)
+    sums, mean = moments.sums, moments.mean
+    assert sums.products is not None and moments.parts.products is not None
+    for stratum, start in enumerate(known.first):
         rows = np.flatnonzero(place == stratum)
         assert (panel.first[rows] == start).all()
-        assert moments.count[stratum] == (panel.weight[rows] > 0).sum()
-        assert moments.weight[stratum] == pytest.approx(panel.weight[rows].sum())
-        if moments.count[stratum]:
-            np.testing.assert_allclose(
-                moments.mean[stratum], np.average(panel.y[rows], axis=0, weights=panel.weight[rows]), rtol=1e-9
+        assert (~np.isnan(panel.y[rows]) == known.seen[stratum]).all()
+        assert sums.count[stratum] == (panel.weight[rows] > 0).sum()
+        assert sums.weight[stratum] == pytest.approx(panel.weight[rows].sum())
+        if sums.count[stratum]:
+            expected = np.average(np.nan_to_num(panel.y[rows]), axis=0, weights=panel.weight[rows])
+            np.testing.assert_allclose(mean[stratum], expected, rtol=1e-9)
+        away = np.nan_to_num(panel.y[rows] - moments.shift)
+        expected = (away * panel.weight[rows, None]).T @ away
+        np.testing.assert_allclose(sums.products[stratum], expected, atol=1e-7)
+    assert moments.parts.count.sum() == sums.count.sum()
+    np.testing.assert_allclose(moments.parts.products.sum(axis=0), sums.products.sum(axis=0), atol=1e-7)
+
+
+@given(panel=panels(), cut=st.integers(3, 8), holes=st.booleans(), weighting=st.sampled_from(["unit", "area"]))
+def test_the_moments_of_two_halves_add_up_to_those_of_the_whole(
+    panel: Panel, cut: int, holes: bool, weighting: Any
+) -> None:
+    """The halves have other units, other clusters and another shift; a name says what is the same."""
+    panel = panel.weighted(weighting)
+    panel = gaps(panel, 1) if holes else panel
+    halves = [panel.take(np.arange(cut)), panel.take(np.arange(cut, len(panel.units)))]
+    whole = Moments.by_cluster(panel, panel.weight, products=True)
+    parts = [Moments.by_cluster(half, half.weight, products=True) for half in halves]
+    merged = parts[0] + parts[1]
+    assert_same_moments(merged, whole)
+    if merged.serving is not None and whole.serving is not None:
+        assert_same_moments(merged.serving, whole.serving)
+    direct, added = Imputation().cells(whole), Imputation().cells(merged)
+    assert isinstance(direct, Refused) == isinstance(added, Refused)
+    if not isinstance(direct, Refused) and not isinstance(added, Refused):
+        old, new = ({(n.strata.names[g], t): e for g, t, e in zip(c.group, c.period, c.effect, strict=True)}
+                    for n, c in ((whole, direct), (merged, added)))  # fmt: skip
+        assert old.keys() == new.keys()
+        np.testing.assert_allclose([new[key] for key in old], list(old.values()), atol=NEAR)
+
+
+def assert_same_moments(one: Moments, other: Moments) -> None:
+    """Parts of one name hold the same, whatever the shift and the order."""
+    found = [
+        {
+            (moments.clusters[cluster], moments.strata.labels()[stratum]): (
+                moments.parts.count[part],
+                moments.parts.weight[part],
+                np.where(
+                    moments.strata.seen[stratum],
+                    moments.parts.total[part] + moments.parts.weight[part] * moments.shift,
+                    0,
+                ),
             )
-    assert moments.part_count.sum() == moments.count.sum()
-    np.testing.assert_allclose(moments.part_total.sum(axis=0), moments.total.sum(axis=0), atol=NEAR)
-    np.testing.assert_allclose(moments.part_weight.sum(), moments.weight.sum())
+            for part, (cluster, stratum) in enumerate(moments.rows)
+        }
+        for moments in (one, other)
+    ]
+    assert found[0].keys() == found[1].keys()
+    for key, values in found[0].items():
+        for mine, theirs in zip(values, found[1][key], strict=True):
+            np.testing.assert_allclose(mine, theirs, rtol=1e-9, atol=1e-7)
+
+
+def test_moments_that_do_not_fit_do_not_add_up() -> None:
+    panel = _plain(1)
+    moments = Moments.by_cluster(panel, panel.weight)
+    with pytest.raises(ValueError, match="same periods"):
+        moments + Moments.by_cluster(panel.until(5), panel.weight)
+    with pytest.raises(ValueError, match="products"):
+        moments + Moments.by_cluster(panel, panel.weight, products=True)
+    with pytest.raises(ValueError, match="serving"):
+        by_area = panel.weighted("area")
+        moments + Moments.by_cluster(by_area, by_area.weight)
+
+
+def test_an_outcome_with_a_large_mean_loses_nothing() -> None:
+    """Mean 1e6, SD 1: effects and errors are those of the same outcome around 0, and one cluster can be left."""
+    panel = _plain(2)
+    near = panel.with_outcome(panel.y - 1e3)
+    far = panel.with_outcome(near.y + 1e6)
+    for estimator in ESTIMATORS:
+        fits = [estimator.fit(one) for one in (near, far)]
+        np.testing.assert_allclose(fits[1].cells.effect, fits[0].cells.effect, atol=1e-9)
+        eye = np.eye(len(fits[0].cells.effect))
+        np.testing.assert_allclose(
+            fits[1].cells.scores.covariance(eye), fits[0].cells.scores.covariance(eye), rtol=1e-7, atol=1e-12
+        )
+    for cluster in range(len(panel.clusters) - 1):  # down to one remaining cluster
+        keep = np.flatnonzero(panel.cluster > cluster)
+        expected = Moments.by_cluster(near.take(keep), near.weight[keep])
+        rest = Moments.by_cluster(
+            far.take(np.flatnonzero(panel.cluster >= cluster)), far.weight[panel.cluster >= cluster]
+        )
+        np.testing.assert_allclose(
+            rest.without(0).mean - 1e6, expected.mean, atol=1e-8, err_msg=f"without cluster {cluster}"
+        )
 
 
 @given(panel=panels())
 def test_where_sums_do_not_suffice_there_are_none(panel: Panel) -> None:
-    missing = panel.y.copy()
-    missing[0, 0] = np.nan
-    assert Moments.of(panel.with_outcome(missing)) is None
+    assert Moments.of(panel) is not None
     assert Moments.of(replace(panel, covariates={"x": np.ones((len(panel.units), 1))})) is None
     assert Moments.of(panel.with_pairs(np.tile(panel.never / panel.never.sum(), (len(panel.areas), 1)))) is None
 

@@ -1,0 +1,59 @@
+"""Extended two-way fixed effects: one regression with an effect of its own for every cohort and period (Wooldridge)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import ClassVar, Literal, get_args
+
+from impact.arrays import Bool2
+from impact.estimators.group_time import GroupTime
+from impact.estimators.imputation import regression_plan
+from impact.estimators.linear import Plan
+from impact.estimators.planned import Planned
+from impact.numerics.moments import Strata
+
+__all__ = ["ExtendedTWFE"]
+
+Control = Literal["not-yet", "never"]
+
+
+@dataclass(frozen=True, slots=True)
+class ExtendedTWFE(Planned):
+    """The regression on unit and period effects with a dummy for every treated cohort and period.
+
+    Parameters
+    ----------
+    control : {"not-yet", "never"}
+        ``not-yet``: dummies after the start only, so all untreated cells serve; the effects are those of `Imputation`,
+        and a pre-period cell is the coefficient of one dummy more, for that cell alone. ``never``: dummies in all
+        periods but the last before the start, so that only never-treated units serve; the effects are those of
+        `GroupTime` with a universal base.
+    anticipation : int
+        Periods before the start that get a dummy as well.
+
+    References
+    ----------
+    Wooldridge (2021), "Two-way fixed effects, the two-way Mundlak regression, and difference-in-differences
+    estimators", section 6; the R package ``etwfe``. Errors are those of the regression, conditional on who is treated
+    when.
+    """
+
+    control: Control = "not-yet"
+    anticipation: int = 0
+
+    name: ClassVar[str] = "extended-twfe"
+    why: ClassVar[str] = "no untreated period to learn from"
+
+    def __post_init__(self) -> None:
+        if self.control not in get_args(Control):
+            raise ValueError(f"control={self.control!r} is not one of {', '.join(get_args(Control))}")
+        if self.anticipation < 0:
+            raise ValueError("anticipation is a number of periods, 0 or more")
+
+    def plan(self, known: Strata, usable: Bool2) -> Plan:
+        """The cells of the regression."""
+        if self.control == "never":
+            plan = GroupTime("never", anticipation=self.anticipation, base="universal").plan(known, usable)
+        else:
+            plan = regression_plan(known, usable, self.anticipation, scaled=True)
+        return replace(plan, conditional=True)

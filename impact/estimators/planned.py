@@ -1,0 +1,61 @@
+"""What the estimators share that are a plan: cells over strata, and a rule by which the untreated course is learned."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import ClassVar, Self
+
+from impact.arrays import Bool2
+from impact.cells import Cells, Fit, Weights
+from impact.errors import Refused
+from impact.estimators.linear import Plan, cells_of, every, fit_plan, learnable, left_out, lost, patterns
+from impact.estimators.protocol import Asks, Gives, LeftOut, guard
+from impact.numerics.moments import Moments, Strata, strata
+from impact.panel import Panel
+
+__all__ = ["Planned"]
+
+
+class Planned(ABC):
+    """An estimator that needs no more than moments: give it a `plan`, and the rest follows.
+
+    Subclasses are frozen dataclasses with `name`, `gives`, `asks`, and `why`: what a group lacks that has no cell.
+    """
+
+    __slots__ = ()
+
+    name: ClassVar[str]
+    gives: ClassVar[Gives] = Gives.SURFACE | Gives.SCORES | Gives.MOMENTS
+    asks: ClassVar[Asks] = Asks(min_pre=1, min_controls=2, never_treated=False, balanced=False)
+    why: ClassVar[str]
+
+    @abstractmethod
+    def plan(self, known: Strata, usable: Bool2) -> Plan:
+        """The cells that can be estimated; `usable` (groups, T) are the periods from which a group may learn."""
+
+    def null_model(self) -> Self:
+        """Itself."""
+        return self
+
+    def cells(self, moments: Moments) -> Cells | Refused:
+        """Cells from sums per stratum; without covariates."""
+        return cells_of(self.plan(moments.strata, every(moments.strata)), moments)
+
+    def without_each(self, moments: Moments) -> LeftOut:
+        """Cells without each cluster."""
+        return left_out(self.plan(moments.strata, every(moments.strata)), moments)
+
+    def fit(self, panel: Panel, *, learn: Bool2 | None = None, hold: Weights | None = None) -> Fit | Refused:
+        """Cells with scores and the imputed surface; see ``Estimator.fit``; `hold` changes nothing here."""
+        refused = guard(panel, self.asks, self.name)
+        if refused is not None:
+            return refused
+        panel, usable = learnable(panel, learn)
+        plan = self.plan(strata(panel)[1], usable)
+        found = fit_plan(plan, panel)
+        if isinstance(found, Refused):
+            return found
+        notes = [*lost(panel, plan, self.why), *patterns(panel)]
+        if panel.covariates:
+            notes.append(f"the covariates {', '.join(panel.covariates)} are not used by {self.name}")
+        return Fit(*found, notes=tuple(notes))
