@@ -5,10 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import ClassVar, Literal, get_args
 
+import numpy as np
+
 from impact.arrays import Bool2
 from impact.estimators.group_time import GroupTime
 from impact.estimators.imputation import regression_plan
 from impact.estimators.linear import Plan
+from impact.estimators.paths import Regressed
 from impact.estimators.planned import Planned
 from impact.numerics.moments import Strata
 
@@ -43,6 +46,8 @@ class ExtendedTWFE(Planned):
 
     name: ClassVar[str] = "extended-twfe"
     why: ClassVar[str] = "no untreated period to learn from"
+    uses_covariates: ClassVar[bool] = True
+    slopes: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         if self.control not in get_args(Control):
@@ -54,6 +59,8 @@ class ExtendedTWFE(Planned):
         """The cells of the regression."""
         if self.control == "never":
             plan = GroupTime("never", anticipation=self.anticipation, base="universal").plan(known, usable)
+            never = Regressed(known.seen & np.isinf(known.first)[:, None])
+            plan = replace(plan, rule=never, reference=np.zeros_like(plan.reference))
         else:
             plan = regression_plan(known, usable, self.anticipation, scaled=True)
         return replace(plan, conditional=True)

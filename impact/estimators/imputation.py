@@ -45,6 +45,7 @@ class Imputation(Planned):
 
     name: ClassVar[str] = "imputation"
     why: ClassVar[str] = "no untreated period to learn from"
+    uses_covariates: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         if self.anticipation < 0:
@@ -80,6 +81,7 @@ class TwoStage(Planned):
 
     name: ClassVar[str] = "two-stage"
     why: ClassVar[str] = "no untreated period to learn from"
+    uses_covariates: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         if self.anticipation < 0:

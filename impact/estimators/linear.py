@@ -32,6 +32,8 @@ __all__ = [
     "left_out",
     "lost",
     "no_plan",
+    "one_cluster",
+    "own_weight",
     "patterns",
 ]
 
@@ -204,6 +206,15 @@ def patterns(panel: Panel) -> tuple[str, ...]:
     )
 
 
+def one_cluster(name: str) -> Refused:
+    """The refusal of a centre without the cluster itself, where there is no other."""
+    return Refused(
+        "the leave-one-out variance",
+        f"the effects of {name} rest on one cluster",
+        "Use variance='conservative', or a target over more areas.",
+    )
+
+
 def no_plan(what: str) -> Refused:
     """The refusal when no cell can be estimated."""
     return Refused(
@@ -274,7 +285,7 @@ def _parts(plan: Plan, panel: Panel, hold: Weights | None, together: bool) -> li
     if panel.pairs is None and hold is None:
         return [(every, panel.weight if panel.serving is None else panel.serving)]
     if together:
-        return [(every, _one_weight(panel))]
+        return [(every, own_weight(panel))]
     parts = []
     for group, name in enumerate(panel.group_names):
         weight = panel.control_weight(panel.group == group) if hold is None else hold.of(name, panel.units)[0]
@@ -282,7 +293,7 @@ def _parts(plan: Plan, panel: Panel, hold: Weights | None, together: bool) -> li
     return parts
 
 
-def _one_weight(panel: Panel) -> Float1:
+def own_weight(panel: Panel) -> Float1:
     """(N,) treated units with their own weight, controls with what matching gives them over all areas."""
     own = panel.weight if panel.serving is None else panel.serving
     return own if panel.pairs is None else np.where(np.isfinite(panel.first), own, panel.control_weight(panel.treated))
@@ -395,17 +406,13 @@ def _recentred(
                 np.add.at(total[:, column], home[inside], own * values)
         square = (weight**2).sum(axis=0)
         centre = (weight * total).sum(axis=0) / square
-        constant[np.ix_(np.unique(plan.stratum[np.isin(plan.cell, cells)]), cells)] -= (
-            centre - found.effect[cells]
-        ) / found.size[cells]
+        entries = np.flatnonzero(np.isin(plan.cell, cells))
+        shift = (centre - found.effect[cells]) / found.size[cells]
+        constant[plan.stratum[entries], plan.cell[entries]] -= shift[np.searchsorted(cells, plan.cell[entries])]
         if plan.centre == "leave-one-out":
             rest = square - weight**2
             if (rest <= _UNKNOWN * square).any():
-                return Refused(
-                    "the leave-one-out variance",
-                    f"the effects of {known.names[group]} rest on one cluster",
-                    "Use variance='conservative', or a target over more areas.",
-                )
+                return one_cluster(known.names[group])
             left = weight**2 / rest * (total - weight * centre) / found.size[cells]
             blocks.append(ScoreBlock(left, np.eye(len(plan.group))[cells], homes))
     return blocks

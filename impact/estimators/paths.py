@@ -123,7 +123,9 @@ class Regressed:
         """
         if learned.inverse is None:
             raise ValueError("a regression carries its inverse")
-        own = weight[..., None, :] * (group & self.open[:, period].T)
+        # A unit with one open period says nothing once that period has a dummy.
+        open_ = self.open & (self.open.sum(axis=1) > 1)[:, None]
+        own = weight[..., None, :] * (group & open_[:, period].T)
         within = self.within[:, period, :]
         column = np.einsum("...ck,kct->...ct", own, within)
         effects = column @ learned.inverse

@@ -9,7 +9,9 @@ from impact.arrays import Bool2
 from impact.cells import Cells, Fit, Weights
 from impact.errors import Refused
 from impact.estimators.linear import Plan, cells_of, every, fit_plan, learnable, left_out, lost, patterns
+from impact.estimators.paths import Regressed
 from impact.estimators.protocol import Asks, Gives, LeftOut, guard
+from impact.estimators.regressed import fit_regressed
 from impact.numerics.moments import Moments, Strata, strata
 from impact.panel import Panel
 
@@ -20,6 +22,7 @@ class Planned(ABC):
     """An estimator that needs no more than moments: give it a `plan`, and the rest follows.
 
     Subclasses are frozen dataclasses with `name`, `gives`, `asks`, and `why`: what a group lacks that has no cell.
+    With a regression as rule they can use covariates; `slopes`: treated cells then have slopes of their own.
     """
 
     __slots__ = ()
@@ -28,6 +31,8 @@ class Planned(ABC):
     gives: ClassVar[Gives] = Gives.SURFACE | Gives.SCORES | Gives.MOMENTS
     asks: ClassVar[Asks] = Asks(min_pre=1, min_controls=2, never_treated=False, balanced=False)
     why: ClassVar[str]
+    uses_covariates: ClassVar[bool] = False
+    slopes: ClassVar[bool] = False
 
     @abstractmethod
     def plan(self, known: Strata, usable: Bool2) -> Plan:
@@ -52,10 +57,11 @@ class Planned(ABC):
             return refused
         panel, usable = learnable(panel, learn)
         plan = self.plan(strata(panel)[1], usable)
-        found = fit_plan(plan, panel)
+        adjusted = bool(panel.covariates) and isinstance(plan.rule, Regressed)
+        found = fit_regressed(panel, plan, slopes=self.slopes) if adjusted else fit_plan(plan, panel)
         if isinstance(found, Refused):
             return found
         notes = [*lost(panel, plan, self.why), *patterns(panel)]
-        if panel.covariates:
+        if panel.covariates and not adjusted:
             notes.append(f"the covariates {', '.join(panel.covariates)} are not used by {self.name}")
         return Fit(*found, notes=tuple(notes))
