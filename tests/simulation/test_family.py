@@ -77,7 +77,7 @@ def test_the_worlds_are_what_they_say() -> None:
         assert int(panel.treated.sum()) == 40 and len(np.unique(panel.cluster[panel.treated])) == 20
         assert (effect[~panel.treated_cells()] == 0).all()
         inside = effect[panel.treated_cells()]
-        assert len(np.unique(inside)) == (6 if world == "heterogeneous" else 1)
+        assert len(np.unique(inside)) == (8 if world == "heterogeneous" else 1)
 
 
 def test_every_estimator_is_in_the_table() -> None:
