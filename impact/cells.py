@@ -127,7 +127,7 @@ class Cells:
     Attributes
     ----------
     effect : (C,) float
-        Difference from the imputed untreated outcome, in units of the outcome.
+        Difference from the imputed untreated outcome, in units of the outcome (or of ``Fit.unit``).
     group : (C,) int
         Number of the group (see ``Panel.group``).
     cohort : (C,) float
@@ -255,6 +255,8 @@ class Fit:
         What a reader must know (a cohort without a base period, covariates that were not used).
     regression : Regression or None
         Its sizes where the estimate is a regression.
+    unit : str
+        Unit of the effects where that is not the outcome's ("proportion").
     """
 
     cells: Cells
@@ -263,3 +265,4 @@ class Fit:
     trace: tuple[Trace, ...] = ()
     notes: tuple[str, ...] = ()
     regression: Regression | None = None
+    unit: str = ""

@@ -10,8 +10,9 @@ import numpy as np
 from impact.arrays import Bool2
 from impact.cells import Fit, Weights
 from impact.errors import Refused
-from impact.estimators.linear import Entry, Plan, fit_plan, learnable, lost
+from impact.estimators.linear import fit_plan
 from impact.estimators.paths import Pooled
+from impact.estimators.plan import Entry, Plan, learnable, lost
 from impact.estimators.planned import Planned
 from impact.estimators.protocol import Asks, Gives, guard
 from impact.numerics.moments import Strata, strata

@@ -10,8 +10,8 @@ import numpy as np
 from impact.arrays import Bool2
 from impact.estimators.group_time import GroupTime
 from impact.estimators.imputation import regression_plan
-from impact.estimators.linear import Plan
 from impact.estimators.paths import Regressed
+from impact.estimators.plan import Plan
 from impact.estimators.planned import Planned
 from impact.numerics.moments import Strata
 

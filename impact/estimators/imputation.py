@@ -8,8 +8,8 @@ from typing import ClassVar, Literal, get_args
 import numpy as np
 
 from impact.arrays import Bool1, Bool2
-from impact.estimators.linear import Entry, Plan
 from impact.estimators.paths import Regressed
+from impact.estimators.plan import Entry, Plan
 from impact.estimators.planned import Planned
 from impact.numerics.moments import Strata
 

@@ -8,8 +8,9 @@ from typing import ClassVar, Self
 from impact.arrays import Bool2
 from impact.cells import Cells, Fit, Weights
 from impact.errors import Refused
-from impact.estimators.linear import Plan, cells_of, every, fit_plan, learnable, left_out, lost, patterns
+from impact.estimators.linear import cells_of, fit_plan, left_out
 from impact.estimators.paths import Regressed
+from impact.estimators.plan import Plan, every, learnable, lost, patterns
 from impact.estimators.protocol import Asks, Gives, LeftOut, guard
 from impact.estimators.regressed import fit_regressed
 from impact.numerics.moments import Moments, Strata, strata

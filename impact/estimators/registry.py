@@ -17,6 +17,7 @@ ESTIMATORS: dict[str, str] = {
     "two-stage": "impact.estimators.imputation:TwoStage",
     "extended-twfe": "impact.estimators.extended_twfe:ExtendedTWFE",
     "stacked": "impact.estimators.stacked:Stacked",
+    "poisson": "impact.estimators.poisson:Poisson",
     "synthetic-control": "impact.estimators.synthetic_control:SyntheticControl",
     "synthetic-did": "impact.estimators.synthetic_did:SyntheticDiD",
 }
@@ -25,7 +26,6 @@ ESTIMATORS: dict[str, str] = {
 LATER: tuple[str, ...] = (
     "twfe",
     "sun-abraham",
-    "poisson",
     "penalized-synthetic-control",
     "augmented-synthetic-control",
     "partially-pooled",

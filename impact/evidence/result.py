@@ -9,7 +9,7 @@ import numpy as np
 
 from impact.cells import Fit
 from impact.errors import Refused
-from impact.inference.protocol import Uncertainty
+from impact.inference.protocol import Band, Uncertainty
 from impact.inference.support import status
 from impact.panel import Panel
 from impact.targets import Effects, Target
@@ -70,6 +70,11 @@ class Result:
     inference: str
     seed: int
 
+    @property
+    def unit(self) -> str:
+        """Unit of the effects: that of the outcome, or "proportion"."""
+        return self.fit.unit or self.panel.unit
+
     def tidy(self) -> pd.DataFrame:
         """One row per term; numbers that are not given are nan and `status` says why.
 
@@ -82,6 +87,7 @@ class Result:
         clusters, _, _, _ = spread(Found(self.panel, self.fit, self.effects))
         known = self.uncertainty if isinstance(self.uncertainty, Uncertainty) else None
         nothing = np.full(len(self.effects.terms), np.nan)
+        band = None if known is None else known.band
         error = nothing if known is None else known.std_error
         with np.errstate(divide="ignore", invalid="ignore"):
             statistic = self.effects.estimate / error
@@ -97,13 +103,13 @@ class Result:
             "p_value": nothing if known is None else known.p_value,
             "ci_low": nothing if known is None else known.low,
             "ci_high": nothing if known is None else known.high,
-            "band_low": nothing,
-            "band_high": nothing,
+            "band_low": nothing if band is None else band.low,
+            "band_high": nothing if band is None else band.high,
             "n": int(((self.panel.treated | controls) & (self.panel.weight > 0)).sum()),
             "areas": self.effects.areas,
             "clusters": clusters,
             "method": self.method,
-            "unit": self.panel.unit,
+            "unit": self.unit,
             "status": [self.status(term) for term in range(len(self.effects.terms))],
         }
         return pd.DataFrame(table)[list(COLUMNS)]
@@ -150,12 +156,14 @@ class Result:
             f"clusters {clusters[-1]}, treated {treated[-1]}, largest share {largest[-1]:.0%}, "
             f"effective {effective[-1]:.1f}{named}"
         )
+        if known is not None and known.band is not None:
+            lines.append(_band(known, known.band))
         lines += (
             [f"set aside, treated from the first period: {', '.join(self.panel.aside)}"] if self.panel.aside else []
         )
         if isinstance(self.uncertainty, Refused):
             lines.append(str(self.uncertainty))
-        return "\n".join([*lines, *self.fit.notes])
+        return "\n".join([*lines, *getattr(self.panel, "notes", ()), *self.fit.notes])
 
     @property
     def plot(self) -> ResultPlots:
@@ -163,3 +171,14 @@ class Result:
         from impact.evidence.charts import ResultPlots
 
         return ResultPlots(self)
+
+
+def _band(known: Uncertainty, band: Band) -> str:
+    """What the intervals say together."""
+    count = int(band.inside.sum())
+    if count == 1:
+        return "the band is over one term and is its interval"
+    return (
+        f"each interval holds by itself; the band over {count} terms holds for all of them at once and reaches "
+        f"{band.critical:.2f} standard errors to either side ({known.draws} draws, Monte-Carlo error {band.mc_error:.2g})"
+    )

@@ -41,6 +41,20 @@ EXPECTED: dict[tuple[str, str], str] = {
     ): "The rule of the R package stops before the optimum, which is why it is not the default.",
 }
 
+_RATIOS = "Without treatment rates go up and down by common factors, "
+EXPECTED |= {
+    ("time shock", "poisson"): _RATIOS + "so an amount that is added to all moves a small rate more than a large one.",
+    ("unit shift", "poisson"): _RATIOS + "so a unit with an amount more takes part in them with that amount.",
+    ("parallel trends", "poisson"): _RATIOS + "and parallel lines of different height do not.",
+}
+for _label in ("poisson, proportional", "poisson, proportional, not-yet"):
+    EXPECTED |= {
+        ("scale", _label): "A proportion is the same in every unit of the outcome.",
+        ("constant effect", _label): "An amount that is added is another proportion in every cell.",
+        ("treated post", _label): "What is added to the outcome moves the effect by its proportion of what is imputed.",
+        ("surface", _label): "The effect is the gap as a proportion of what is imputed, not the gap itself.",
+    }
+
 
 def configured(check: str, keep: object = None) -> pytest.MarkDecorator:
     """Every configured estimator, with the failures that are expected of it in this check."""

@@ -15,6 +15,7 @@ from impact.cells import Fit
 from impact.errors import Refused
 from impact.estimators.did import DiD
 from impact.estimators.group_time import GroupTime
+from impact.estimators.poisson import Poisson
 from impact.estimators.protocol import Estimator
 from impact.estimators.registry import ESTIMATORS, resolve
 from impact.estimators.synthetic_control import SyntheticControl
@@ -23,6 +24,8 @@ from impact.panel import Panel
 
 PERIODS = 10
 STARTS = (4, 7)
+# Far above 0, so that estimators of counts and rates are held to the same lines; differences do not see it.
+LEVEL = 50.0
 
 
 @dataclass(frozen=True)
@@ -47,6 +50,12 @@ def _options() -> Mapping[str, list[Configured]]:
             Configured("group-time, not-yet", GroupTime(control="not-yet")),
             Configured("group-time, universal, anticipation", GroupTime(base="universal", anticipation=1)),
             *(Configured(f"group-time, {m}", GroupTime(method=m, control="not-yet"), x) for m in ("dr", "ipw", "reg")),
+        ],
+        "poisson": [
+            Configured("poisson, proportional", Poisson()),
+            Configured("poisson, proportional, not-yet", Poisson("not-yet")),
+            Configured("poisson, level", Poisson(effect="level", anticipation=1)),
+            Configured("poisson, level, exposure", Poisson("not-yet", "level", "size"), ("size",)),
         ],
         "synthetic-control": [Configured("synthetic-control", SyntheticControl())],
         "synthetic-did": [
@@ -82,7 +91,7 @@ def frame(
         units.append((f"late-{copy}", f"late-{copy}", f"L-{copy}", PERIODS + 3))
         for unit, area_name, gemeente, start in units:
             level, x, z = rng.normal(size=3)
-            path = 2 * level + shock + 0.3 * x * np.arange(PERIODS) + noise * rng.normal(size=PERIODS)
+            path = LEVEL + 2 * level + shock + 0.3 * x * np.arange(PERIODS) + noise * rng.normal(size=PERIODS)
             fixed = {
                 "unit": unit,
                 "area": area_name,
@@ -95,7 +104,8 @@ def frame(
             }
             for t in range(PERIODS):
                 treated = start is not None and t >= start
-                rows.append({**fixed, "year": 2000 + t, "y": path[t] + (effect if treated else 0.0)})
+                size = np.exp(0.2 * z + 0.02 * x * t)
+                rows.append({**fixed, "year": 2000 + t, "y": path[t] + (effect if treated else 0.0), "size": size})
     return pd.DataFrame(rows)
 
 

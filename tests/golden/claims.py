@@ -6,8 +6,10 @@ every file must match exactly one pattern of the two tables.
 
 from __future__ import annotations
 
+BACON = "tests/golden/test_bacon.py"
 CROSS_SECTIONS = "tests/golden/test_cross_sections.py"
 DRDID = "tests/golden/test_drdid.py"
+FIXEST = "tests/golden/test_fixest.py"
 GROUP_TIME = "tests/golden/test_group_time.py"
 IMPUTATION = "tests/golden/test_imputation.py"
 PROP99 = "tests/golden/test_prop99.py"
@@ -25,6 +27,10 @@ CLAIMED: dict[str, str] = {
     "did2s_*": IMPUTATION,
     "didimp_*": IMPUTATION,
     "etwfe_mpdta": IMPUTATION,
+    "bacon_*": BACON,
+    "fixest_es_basedid": FIXEST,
+    "fixest_sunab_*": FIXEST,
+    "fixest_twfe_*": FIXEST,
     "augsynth_prop99_none": PROP99,
     "synth_prop99_outcomesonly_equalV": PROP99,
     "synthdid_prop99": PROP99,
@@ -33,14 +39,10 @@ CLAIMED: dict[str, str] = {
 
 WAIVED: dict[str, str] = {
     # difference-in-differences
-    "fixest_sunab_*": "The sun-abraham estimator lands with the difference-in-differences part.",
-    "fixest_twfe_*": "The twfe estimator lands with the difference-in-differences part.",
-    "fixest_es_basedid": "The twfe event study lands with the difference-in-differences part.",
     "fixest_feols_trade": "Trade flows with four sets of fixed effects are no panel of units and periods; no estimator "
     "of the difference-in-differences part runs such a regression, and a test of statsmodels would test statsmodels.",
     "fixest_fepois_trade": "The same four sets of fixed effects with a covariate; the poisson estimator of the "
     "difference-in-differences part has units and periods only, and is held to statsmodels and to unit dummies.",
-    "bacon_*": "The Goodman-Bacon decomposition explains twfe and lands with the difference-in-differences part.",
     # synthetic control
     "augsynth_kansas_*": "The augmented-synthetic-control estimator and conformal inference land with the synthetic "
     "control part, which tests the plain weights on Kansas beside them.",

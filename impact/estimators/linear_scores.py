@@ -1,0 +1,209 @@
+"""Scores of the cells of a plan: what every cluster adds to the sampling error of the effects.
+
+The scores of a cell's own units are those of their mean change; a control has the influence of its outcome on the path,
+centred on that path (see ``impact.estimators.paths``).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from impact.arrays import Bool1, Bool2, Float1, Float2, Float3, Int1
+from impact.cells import Projection, ScoreBlock
+from impact.errors import Refused
+from impact.estimators.paths import Learned, Regressed
+from impact.estimators.plan import Plan, one_cluster
+from impact.numerics.moments import Moments, Strata, mean_of
+from impact.numerics.sums import project
+from impact.panel import Panel
+
+__all__ = [
+    "Solved",
+    "apart",
+    "control_scores",
+    "coupled",
+    "coupling",
+    "own_scores",
+    "projection",
+    "recentred",
+    "spread",
+]
+
+# What is nothing, relative to a sum of squares.
+_NOTHING = 1e-6
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Solved:
+    """A plan on one set of sums (leading axes allowed): what was learned, and what is left of every cell."""
+
+    learned: Learned
+    share: Float2  # (..., E) of the entry in its cell
+    size: Float2  # (..., C) weight of the cell's units
+    change: Float3  # (..., C, T) mean change of the cell
+    scale: Float2  # (..., C)
+    effect: Float2  # (..., C)
+    alive: Bool2  # (..., C)
+
+
+def own_scores(plan: Plan, found: Solved, places: int) -> tuple[Float3, Float2]:
+    """(K, T, C), (K, C): the scores of a cell's own units, w (change (y - path) - effect) over its weight."""
+    cells = np.arange(len(plan.group))
+    right = np.zeros((places, plan.change.shape[1], len(cells)))
+    constant = np.zeros((places, len(cells)))
+    per = found.scale / found.size
+    change = plan.change * per[plan.cell][:, None]
+    right[plan.stratum, :, plan.cell] = change
+    path = found.learned.path[plan.reference]
+    constant[plan.stratum, plan.cell] = -(change * path).sum(axis=1) - (found.effect / found.size)[plan.cell]
+    return right, constant
+
+
+def apart(plan: Plan, panel: Panel) -> bool:
+    """Whether the centre of the scores is another than the mean: with units alike the conservative one is the mean."""
+    alike = not panel.clustered and bool((panel.weight == panel.weight[0]).all())
+    return plan.centre == "leave-one-out" or (plan.centre == "conservative" and not alike)
+
+
+def recentred(
+    plan: Plan, found: Solved, constant: Float2, panel: Panel, place: Int1, known: Strata
+) -> list[ScoreBlock] | Refused:
+    """Centre the effects of treated cells as `plan.centre` says: `constant` (K, C) is moved in place.
+
+    With total weights ``W_j`` and weighted sums of effects ``S_j`` of the clusters of a cell, the centre is
+    ``Σ W_j S_j / Σ W_j²``; leaving cluster ``j`` out of it multiplies ``S_j - W_j centre`` by ``Q / (Q - W_j²)``,
+    ``Q = Σ W_j²``, and what that adds is returned, a block a group.
+    """
+    blocks = []
+    for group in np.unique(plan.group):
+        cells = np.flatnonzero((plan.group == group) & (plan.period >= known.starts[plan.group]))
+        if not cells.size:
+            continue
+        rows = np.flatnonzero((panel.group == group) & (panel.weight > 0))
+        homes, home = np.unique(panel.cluster[rows], return_inverse=True)
+        weight, total = np.zeros((len(homes), len(cells))), np.zeros((len(homes), len(cells)))
+        for stratum in np.unique(place[rows]):
+            inside = np.flatnonzero(place[rows] == stratum)
+            own = panel.weight[rows[inside]]
+            entries = np.flatnonzero((plan.stratum == stratum) & np.isin(plan.cell, cells))
+            at = np.searchsorted(cells, plan.cell[entries])
+            path = (plan.change[entries] * found.learned.path[plan.reference[entries]]).sum(axis=1)
+            effect = np.nan_to_num(panel.y[rows[inside]]) @ plan.change[entries].T - path
+            for column, values in zip(at, effect.T, strict=True):
+                np.add.at(weight[:, column], home[inside], own)
+                np.add.at(total[:, column], home[inside], own * values)
+        square = (weight**2).sum(axis=0)
+        centre = (weight * total).sum(axis=0) / square
+        entries = np.flatnonzero(np.isin(plan.cell, cells))
+        shift = (centre - found.effect[cells]) / found.size[cells]
+        constant[plan.stratum[entries], plan.cell[entries]] -= shift[np.searchsorted(cells, plan.cell[entries])]
+        if plan.centre == "leave-one-out":
+            rest = square - weight**2
+            if (rest <= _NOTHING * square).any():
+                return one_cluster(known.names[group])
+            left = weight**2 / rest * (total - weight * centre) / found.size[cells]
+            blocks.append(ScoreBlock(left, np.eye(len(plan.group))[cells], homes))
+    return blocks
+
+
+def control_scores(plan: Plan, found: Solved, serving: Moments, known: Strata) -> tuple[Float3, Float2]:
+    """(K, T, C), (K, C): the scores of those from whom the path is learned, centred on it.
+
+    A cell with a dummy of its own is centred on the path that it leaves to the others.
+    """
+    change = plan.change * (found.share * found.scale[plan.cell])[:, None]
+    sums = serving.sums
+    weight = np.where(sums.count > 0, sums.weight, 0.0)
+    right = -plan.rule.pull(found.learned, weight, plan.reference, change)
+    constant = -np.einsum("kte,et->ke", right, found.learned.path[plan.reference])
+    if len(plan.cell) > len(plan.group):
+        starts = np.flatnonzero(np.r_[True, plan.cell[1:] != plan.cell[:-1]])
+        right, constant = np.add.reduceat(right, starts, axis=-1), np.add.reduceat(constant, starts, axis=-1)
+    if plan.scaled.any() and isinstance(plan.rule, Regressed):
+        own = known.group[None, :] == plan.group[:, None]
+        _, effects = plan.rule.dummy(found.learned, weight, own, plan.period)
+        moved = effects[None] - own.T[:, :, None] * np.eye(change.shape[1])[plan.period][None]
+        constant += np.where(plan.scaled, found.effect, 0.0) * np.einsum("ktc,kct->kc", right, moved)
+    return right, constant
+
+
+def projection(
+    panel: Panel,
+    place: Int1,
+    weight: Float1,
+    known: Strata,
+    parts: tuple[Float3, Float2],
+    columns: Int1,
+    cells: int,
+    pooled: Moments | None,
+) -> Projection:
+    """Scores of the units, or of the units of a stratum in one cluster together where clusters were given."""
+    right, constant = spread(parts[0], columns, cells), spread(parts[1], columns, cells)
+    if not panel.clustered:
+        squares = None if pooled is None else pooled.squares
+        return Projection(
+            panel.y,
+            place,
+            weight,
+            right,
+            constant,
+            panel.cluster,
+            squares,
+            None if pooled is None else pooled.shift,
+        )
+    sums = Moments.by_cluster(replace(panel, serving=None), weight)
+    mean = mean_of(sums.parts, sums.shift, known.seen[sums.rows[:, 1]])
+    return Projection(mean, sums.rows[:, 1], sums.parts.weight, right, constant, sums.rows[:, 0])
+
+
+def spread(array: Float2, columns: Int1, cells: int) -> Float2:
+    """The last axis put in its place among all cells."""
+    if array.shape[-1] == cells:
+        return array
+    out = np.zeros((*array.shape[:-1], cells))
+    out[..., columns] = array
+    return out
+
+
+def coupled(
+    panel: Panel, members: Bool1, weight: Float1, rows: Int1, score: Float2, right: Float2 | None = None
+) -> ScoreBlock:
+    """What matching adds to the `score` (n, C) of the controls at `rows`, who carry `weight` (N,) for `members` (N,).
+
+    On a matched panel the weights of the controls are not their own: they grow with the treated units of the area,
+    and a control's weight is taken from the others of its area. By the chain rule a treated unit carries the mean
+    pull of its matched controls, and these give it up.
+    """
+    pairs = panel.pairs
+    if pairs is None:
+        raise ValueError("only matched panels couple weights")
+    inside = np.flatnonzero(members)
+    areas, own = np.unique(panel.area[inside], return_inverse=True)
+    pull = (pairs[np.ix_(areas, rows)] / weight[rows]) @ score
+    if right is not None:
+        pull = pull @ right
+    share = np.bincount(own, weights=panel.weight[inside])
+    left = -(share[:, None] * pairs[areas]).T
+    left[inside, own] += panel.weight[inside]
+    moved = left.any(axis=1)
+    return ScoreBlock(left[moved], pull, panel.cluster[moved])
+
+
+def coupling(
+    panel: Panel,
+    place: Int1,
+    weight: Float1,
+    control: tuple[Float3, Float2],
+    plan: Plan,
+    columns: Int1,
+    cells: int,
+    together: bool,
+) -> ScoreBlock:
+    """The coupling of the controls that serve the cells of `plan`."""
+    members = panel.treated if together else panel.group == plan.group[0]
+    rows = np.flatnonzero((weight > 0) & ~np.isfinite(panel.first)) if together else np.flatnonzero(weight > 0)
+    score = project(panel.y[rows], place[rows], weight[rows], *control)
+    block = coupled(panel, members, weight, rows, score)
+    return replace(block, right=spread(block.right, columns, cells))
