@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from dataclasses import replace
 from typing import ClassVar, Self
 
 from impact.arrays import Bool2
@@ -53,7 +54,8 @@ class Planned(ABC):
 
     def fit(self, panel: Panel, *, learn: Bool2 | None = None, hold: Weights | None = None) -> Fit | Refused:
         """Cells with scores and the imputed surface; see ``Estimator.fit``; `hold` changes nothing here."""
-        refused = guard(panel, self.asks, self.name)
+        never = self.asks.never_treated or getattr(self, "control", "") == "never"
+        refused = guard(panel, replace(self.asks, never_treated=never), self.name)
         if refused is not None:
             return refused
         panel, usable = learnable(panel, learn)

@@ -17,6 +17,8 @@ ESTIMATORS: dict[str, str] = {
     "two-stage": "impact.estimators.imputation:TwoStage",
     "extended-twfe": "impact.estimators.extended_twfe:ExtendedTWFE",
     "stacked": "impact.estimators.stacked:Stacked",
+    "sun-abraham": "impact.estimators.sun_abraham:SunAbraham",
+    "twfe": "impact.estimators.twfe:TWFE",
     "poisson": "impact.estimators.poisson:Poisson",
     "synthetic-control": "impact.estimators.synthetic_control:SyntheticControl",
     "synthetic-did": "impact.estimators.synthetic_did:SyntheticDiD",
@@ -24,8 +26,6 @@ ESTIMATORS: dict[str, str] = {
 
 # Names that are settled but not here yet; a user who asks for one is told so.
 LATER: tuple[str, ...] = (
-    "twfe",
-    "sun-abraham",
     "penalized-synthetic-control",
     "augmented-synthetic-control",
     "partially-pooled",

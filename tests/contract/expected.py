@@ -28,6 +28,15 @@ EXPECTED: dict[tuple[str, str], str] = {
     ): "The gap of a group is one for all its units, so a unit's untreated outcome is its own "
     "outcome less the group's gap; the mean over the group does not use treated outcomes.",
     (
+        "treated post",
+        "twfe",
+    ): "Treated units serve as controls for those that start later, so one cohort's treated outcomes move the number "
+    "of all.",
+    (
+        "own outcomes",
+        "twfe",
+    ): "The untreated outcome of a unit is its own outcome less a coefficient that all treated outcomes made.",
+    (
         "mean zero",
         "imputation",
     ): "Effects are centred on their mean weighted by squared weights, which makes the error least and not the sum 0.",

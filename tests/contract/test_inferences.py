@@ -38,6 +38,10 @@ NO_SCORES = {
 PROPORTIONS = {"poisson"}
 
 
+# A constant effect has no pre-period cells, hence no RMSPE to divide by.
+OPTIONS: dict[tuple[str, str], dict[str, Any]] = {("placebo-space", "twfe"): {"statistic": "estimate"}}
+
+
 @cache
 def world() -> Panel:
     return panel_of(frame())
@@ -58,7 +62,7 @@ def run(
     workers: int = 1,
     **options: Any,
 ) -> Uncertainty | Refused:
-    return made(inference, **options).run(
+    return made(inference, **OPTIONS.get((inference, estimator), {}) | options).run(
         estimator_named(estimator)(), panel, target or Target(), streams=Streams(seed), parallel=Parallel(workers)
     )
 

@@ -58,9 +58,10 @@ def distance(
 
 
 def influence(case: Configured) -> bool:
-    """Scores that are influence functions; the conservative centre of imputation is one for units alike only, which
-    its own tests check."""
-    return Gives.SCORES in case.estimator.gives and not hasattr(case.estimator, "variance")
+    """Scores that are influence functions. The conservative centre of imputation is one for units alike only, and the
+    error of a saturated regression takes the covariates as given; their own tests check these."""
+    given = bool(case.covariates) and getattr(case.estimator, "slopes", False)
+    return Gives.SCORES in case.estimator.gives and not hasattr(case.estimator, "variance") and not given
 
 
 @configured("jackknife", influence)

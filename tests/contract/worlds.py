@@ -14,12 +14,17 @@ import pandas as pd
 from impact.cells import Fit
 from impact.errors import Refused
 from impact.estimators.did import DiD
+from impact.estimators.extended_twfe import ExtendedTWFE
 from impact.estimators.group_time import GroupTime
+from impact.estimators.imputation import Imputation, TwoStage
 from impact.estimators.poisson import Poisson
 from impact.estimators.protocol import Estimator
 from impact.estimators.registry import ESTIMATORS, resolve
+from impact.estimators.stacked import Stacked
+from impact.estimators.sun_abraham import SunAbraham
 from impact.estimators.synthetic_control import SyntheticControl
 from impact.estimators.synthetic_did import SyntheticDiD
+from impact.estimators.twfe import TWFE
 from impact.panel import Panel
 
 PERIODS = 10
@@ -56,6 +61,34 @@ def _options() -> Mapping[str, list[Configured]]:
             Configured("poisson, proportional, not-yet", Poisson("not-yet")),
             Configured("poisson, level", Poisson(effect="level", anticipation=1)),
             Configured("poisson, level, exposure", Poisson("not-yet", "level", "size"), ("size",)),
+        ],
+        "twfe": [
+            Configured("twfe", TWFE()),
+            Configured("twfe, event", TWFE(effect="event")),
+            Configured("twfe, anticipation", TWFE(anticipation=1)),
+            Configured("twfe, event, leads", TWFE(effect="event", leads=2)),
+        ],
+        "sun-abraham": [
+            Configured("sun-abraham", SunAbraham()),
+            Configured("sun-abraham, anticipation", SunAbraham(reference=-2)),
+        ],
+        "imputation": [
+            Configured("imputation", Imputation()),
+            Configured("imputation, leave-one-out", Imputation(variance="leave-one-out")),
+            Configured("imputation, covariates", Imputation(anticipation=1), x),
+        ],
+        "two-stage": [
+            Configured("two-stage", TwoStage()),
+            Configured("two-stage, covariates", TwoStage(), x),
+        ],
+        "extended-twfe": [
+            Configured("extended-twfe", ExtendedTWFE()),
+            Configured("extended-twfe, never", ExtendedTWFE(control="never")),
+            Configured("extended-twfe, covariates", ExtendedTWFE(), x),
+        ],
+        "stacked": [
+            Configured("stacked", Stacked()),
+            Configured("stacked, never", Stacked(before=3, after=2, control="never", anticipation=1)),
         ],
         "synthetic-control": [Configured("synthetic-control", SyntheticControl())],
         "synthetic-did": [
