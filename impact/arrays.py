@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import compress
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -63,10 +64,10 @@ def canonical(value: float, digits: int = 12) -> str:
 
 def renumbered(codes: Int1, names: tuple[str, ...]) -> tuple[Int1, tuple[str, ...]]:
     """Renumber `codes` over the names that still occur, in their old order; -1 stays."""
-    present = np.flatnonzero(np.bincount(codes + 1, minlength=len(names) + 1)[1:])
+    there = np.bincount(codes + 1, minlength=len(names) + 1)[1:] > 0
     place = np.full(len(names) + 1, -1, dtype=np.intp)
-    place[present] = np.arange(len(present))
-    return place[codes], tuple(names[code] for code in present)
+    place[:-1][there] = np.arange(there.sum())
+    return place[codes], tuple(compress(names, there.tolist()))
 
 
 def to_one(rows: Float2) -> Float2:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -58,7 +58,15 @@ class Projection:
     shift: Float1 | None = None
 
     def at(self, weights: Float2, clusters: int) -> Float2:
-        """(G, m) sums by cluster of the scores of `m` weighted sums of cells."""
+        """(G, m) sums by cluster of the scores of `m` weighted sums of cells.
+
+        Raises
+        ------
+        ValueError
+            The rows are not known, only the sums of their squares.
+        """
+        if self.squares is not None and not len(self.y):
+            raise ValueError("the units are not told apart in these moments: only the covariance is known")
         rows = project(self.y, self.place, self.weight, self.right @ weights, self.constant @ weights)
         return by_cluster(rows, self.cluster, clusters)
 
@@ -246,8 +254,8 @@ class Fit:
     Attributes
     ----------
     cells : Cells
-    untreated : (N, T) float or None
-        Imputed untreated outcome of the treated units; nan elsewhere and where nothing was imputed.
+    surface : (N, T) float, or what makes it, or None
+        Imputed untreated outcome of the treated units; nan elsewhere and where nothing was imputed. See `untreated`.
     weights : Weights or None
     trace : tuple of Trace
         One a solved program, in the order of the groups.
@@ -260,9 +268,14 @@ class Fit:
     """
 
     cells: Cells
-    untreated: Float2 | None = None
+    surface: Float2 | Callable[[], Float2] | None = None
     weights: Weights | None = None
     trace: tuple[Trace, ...] = ()
     notes: tuple[str, ...] = ()
     regression: Regression | None = None
     unit: str = ""
+
+    @property
+    def untreated(self) -> Float2 | None:
+        """(N, T) the surface; made when asked for where it costs a pass over the data that few need."""
+        return self.surface() if callable(self.surface) else self.surface

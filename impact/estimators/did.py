@@ -61,7 +61,7 @@ class DiD(Planned):
         found = fit_plan(plan, panel, hold)
         if isinstance(found, Refused):
             return found
-        return Fit(*found, weights=_weights(panel, plan, hold), notes=_notes(panel, plan))
+        return Fit(found[0], found[1], weights=_weights(panel, plan, hold), notes=_notes(panel, plan))
 
     def plan(self, known: Strata, usable: Bool2) -> Plan:
         """The cells: every period of every group that has a base, against the never treated."""

@@ -7,7 +7,9 @@ effect, its scores, the imputed surface and the leave-one-cluster-out effects co
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 
@@ -16,8 +18,10 @@ from impact.cells import Cells, Projection, ScoreBlock, Scores, Weights
 from impact.errors import Refused
 from impact.estimators.linear_scores import (
     Solved,
+    apart,
     control_scores,
     coupling,
+    of_moments,
     own_scores,
     projection,
     recentred,
@@ -68,14 +72,35 @@ def _solve(plan: Plan, known: Strata, own: Sums, own_mean: Float3, serving: Sums
     return Solved(learned, share, size, change, scale, effect * scale, alive)
 
 
-def cells_of(plan: Plan, moments: Moments) -> Cells | Refused:
-    """Cells without scores; cells whose group or controls have no unit left are absent."""
+def cells_of(plan: Plan, moments: Moments, *, scores: bool = False) -> Cells | Refused:
+    """Cells of a plan; cells whose group or controls have no unit left are absent.
+
+    With `scores` as far as the moments tell: by cluster, or (every unit a cluster, products under squared weights) the
+    covariance alone.
+
+    Raises
+    ------
+    ValueError
+        Scores of moments that have neither clusters nor squared weights, or of a plan that centres on clusters.
+    """
     serving = moments.serving or moments
-    solved = _solve(plan, moments.strata, moments.sums, moments.mean, serving.sums, serving.mean)
+    known = moments.strata
+    solved = _solve(plan, known, moments.sums, moments.mean, serving.sums, serving.mean)
     if not solved.alive.any():
         return no_plan("the cells")
     keep = solved.alive
-    return _cells(plan.take(keep), moments.strata, solved.effect[keep], solved.size[keep])
+    kept, cut = plan.take(keep), _cut(solved, keep, plan)
+    cells = _cells(kept, known, cut.effect, cut.size)
+    if not scores:
+        return cells
+    if plan.centre != "mean" and not (plan.centre == "conservative" and moments.squares is moments.parts):
+        raise ValueError("centring on the effects of clusters takes the units")
+    own, control = own_scores(kept, cut, len(known.first)), control_scores(kept, cut, serving, known)
+    if moments.serving is None:
+        blocks = [of_moments(moments, own[0] + control[0], own[1] + control[1])]
+    else:
+        blocks = [of_moments(moments, *own), of_moments(moments.serving, *control)]
+    return replace(cells, scores=Scores(tuple(blocks), len(moments.clusters), plan.conditional))
 
 
 def left_out(plan: Plan, moments: Moments) -> LeftOut:
@@ -95,23 +120,27 @@ def left_out(plan: Plan, moments: Moments) -> LeftOut:
     )
 
 
-def fit_plan(plan: Plan, panel: Panel, hold: Weights | None = None) -> tuple[Cells, Float2] | Refused:
-    """Cells with scores, and the (N, T) surface of untreated outcomes (nan where there is no cell).
+def fit_plan(
+    plan: Plan, panel: Panel, hold: Weights | None = None, at: tuple[Int1, Strata] | None = None
+) -> tuple[Cells, Callable[[], Float2]] | Refused:
+    """Cells with scores, and what makes the (N, T) surface of untreated outcomes (nan where there is no cell).
+
+    `at` are the strata of the panel where they are known already.
 
     Matched panels, and held weights, have control weights of their own for every group (one for all groups where a
     regression learns the path); under a target's weighting units that start later serve with another weight than they
     count for.
     """
-    place, known = strata(panel)
+    place, known = at = strata(panel) if at is None else at
     if not len(plan.group):
         return no_plan("the cells")
     together = isinstance(plan.rule, Regressed)
     alone = panel.pairs is None and hold is None and panel.serving is None
-    own = Moments.pooled(panel, panel.weight, products=alone and not panel.clustered)
+    own = Moments.pooled(panel, panel.weight, products=alone and not panel.clustered, at=at)
     parts = _parts(plan, panel, hold, together)
     solved = []
     for mine, weight in parts:
-        serving = own if weight is panel.weight else Moments.pooled(panel, weight)
+        serving = own if weight is panel.weight else Moments.pooled(panel, weight, at=at)
         found = _solve(plan, known, own.sums, own.mean, serving.sums, serving.mean)
         solved.append((mine, weight, serving, found))
     alive = np.logical_or.reduce([mine & found.alive for mine, _, _, found in solved])
@@ -120,7 +149,7 @@ def fit_plan(plan: Plan, panel: Panel, hold: Weights | None = None) -> tuple[Cel
     kept = plan.take(alive)
     effect, size = np.zeros(len(alive)), np.zeros(len(alive))
     blocks: list[ScoreBlock | Projection] = []
-    untreated = np.full(panel.y.shape, np.nan)
+    imputed: list[tuple[Plan, Solved]] = []
     for mine, weight, serving, found in solved:
         live = mine & found.alive
         effect[live], size[live] = found.effect[live], found.size[live]
@@ -128,9 +157,7 @@ def fit_plan(plan: Plan, panel: Panel, hold: Weights | None = None) -> tuple[Cel
         cut = _cut(found, live, plan)
         columns = np.flatnonzero(live[alive])
         treated = own_scores(ours, cut, len(known.first))
-        if plan.centre != "mean" and (
-            panel.clustered or len(np.unique(panel.weight)) > 1 or plan.centre != "conservative"
-        ):
+        if apart(plan, panel):
             more = recentred(ours, cut, treated[1], panel, place, known)
             if isinstance(more, Refused):
                 return more
@@ -144,10 +171,10 @@ def fit_plan(plan: Plan, panel: Panel, hold: Weights | None = None) -> tuple[Cel
             blocks.append(projection(panel, place, weight, known, control, columns, len(kept.group), None))
             if panel.pairs is not None and hold is None:
                 blocks.append(coupling(panel, place, weight, control, ours, columns, len(kept.group), together))
-        _surface(untreated, ours, cut, panel, place)
+        imputed.append((ours, cut))
     cells = _cells(kept, known, effect[alive], size[alive])
     scores = Scores(tuple(blocks), len(panel.clusters), plan.conditional)
-    return replace(cells, scores=scores), untreated
+    return replace(cells, scores=scores), partial(_surface, tuple(imputed), panel.y, place)
 
 
 def _parts(plan: Plan, panel: Panel, hold: Weights | None, together: bool) -> list[tuple[Bool1, Float1]]:
@@ -187,12 +214,15 @@ def _cut(found: Solved, live: Bool1, plan: Plan) -> Solved:
     )
 
 
-def _surface(untreated: Float2, plan: Plan, found: Solved, panel: Panel, place: Int1) -> None:
-    """Untreated outcome of a treated unit: its own base plus the change of the path. Written into `untreated`."""
-    path = (plan.change * found.learned.path[plan.reference]).sum(axis=1)
-    for stratum in np.unique(plan.stratum):
-        entries = np.flatnonzero(plan.stratum == stratum)
-        rows, periods = np.flatnonzero(place == stratum), plan.period[plan.cell[entries]]
-        y = panel.y[rows]
-        effect = (np.nan_to_num(y) @ plan.change[entries].T - path[entries]) * found.scale[plan.cell[entries]]
-        untreated[np.ix_(rows, periods)] = y[:, periods] - effect
+def _surface(solved: tuple[tuple[Plan, Solved], ...], y: Float2, place: Int1) -> Float2:
+    """Untreated outcome of a treated unit: its own base plus the change of the path."""
+    untreated = np.full(y.shape, np.nan)
+    for plan, found in solved:
+        path = (plan.change * found.learned.path[plan.reference]).sum(axis=1)
+        for stratum in np.unique(plan.stratum):
+            entries = np.flatnonzero(plan.stratum == stratum)
+            rows, periods = np.flatnonzero(place == stratum), plan.period[plan.cell[entries]]
+            own = y[rows]
+            effect = (np.nan_to_num(own) @ plan.change[entries].T - path[entries]) * found.scale[plan.cell[entries]]
+            untreated[np.ix_(rows, periods)] = own[:, periods] - effect
+    return untreated

@@ -25,6 +25,7 @@ __all__ = [
     "control_scores",
     "coupled",
     "coupling",
+    "of_moments",
     "own_scores",
     "projection",
     "recentred",
@@ -153,9 +154,23 @@ def projection(
             squares,
             None if pooled is None else pooled.shift,
         )
-    sums = Moments.by_cluster(replace(panel, serving=None), weight)
+    sums = Moments.by_cluster(replace(panel, serving=None), weight, at=(place, known))
     mean = mean_of(sums.parts, sums.shift, known.seen[sums.rows[:, 1]])
     return Projection(mean, sums.rows[:, 1], sums.parts.weight, right, constant, sums.rows[:, 0])
+
+
+def of_moments(moments: Moments, right: Float3, constant: Float2) -> Projection:
+    """The same from moments alone: by cluster, or no more than the covariance where the units are not told apart."""
+    known = moments.strata
+    if moments.clusters:
+        mean = mean_of(moments.parts, moments.shift, known.seen[moments.rows[:, 1]])
+        return Projection(mean, moments.rows[:, 1], moments.parts.weight, right, constant, moments.rows[:, 0])
+    if moments.squares is None:
+        raise ValueError("scores take the sums by cluster, or the products under squared weights")
+    nobody = np.zeros(0, dtype=np.intp)
+    return Projection(
+        np.zeros((0, right.shape[1])), nobody, np.zeros(0), right, constant, nobody, moments.squares, moments.shift
+    )
 
 
 def spread(array: Float2, columns: Int1, cells: int) -> Float2:

@@ -121,8 +121,10 @@ def patterns(panel: Panel) -> tuple[str, ...]:
     missing = np.asarray(np.isnan(panel.y).any(axis=1))
     if not missing.any():
         return ()
+    names = [panel.units[row] for row in np.flatnonzero(missing)]
+    told = ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
     return (
-        f"{int(missing.sum())} of {len(missing)} units miss the outcome in some period; every effect uses the units "
+        f"{len(names)} of {len(missing)} units miss the outcome in some period ({told}); every effect uses the units "
         "that were observed in its period and in their base",
     )
 

@@ -44,9 +44,9 @@ class Planned(ABC):
         """Itself."""
         return self
 
-    def cells(self, moments: Moments) -> Cells | Refused:
-        """Cells from sums per stratum; without covariates."""
-        return cells_of(self.plan(moments.strata, every(moments.strata)), moments)
+    def cells(self, moments: Moments, *, scores: bool = False) -> Cells | Refused:
+        """Cells from sums per stratum, without covariates; see `cells_of` for `scores`."""
+        return cells_of(self.plan(moments.strata, every(moments.strata)), moments, scores=scores)
 
     def without_each(self, moments: Moments) -> LeftOut:
         """Cells without each cluster."""
@@ -59,12 +59,13 @@ class Planned(ABC):
         if refused is not None:
             return refused
         panel, usable = learnable(panel, learn)
-        plan = self.plan(strata(panel)[1], usable)
+        at = strata(panel)
+        plan = self.plan(at[1], usable)
         adjusted = bool(panel.covariates) and isinstance(plan.rule, Regressed)
-        found = fit_regressed(panel, plan, slopes=self.slopes) if adjusted else fit_plan(plan, panel)
+        found = fit_regressed(panel, plan, slopes=self.slopes) if adjusted else fit_plan(plan, panel, at=at)
         if isinstance(found, Refused):
             return found
         notes = [*lost(panel, plan, self.why), *patterns(panel)]
         if panel.covariates and not adjusted:
             notes.append(f"the covariates {', '.join(panel.covariates)} are not used by {self.name}")
-        return Fit(*found, notes=tuple(notes))
+        return Fit(found[0], found[1], notes=tuple(notes))

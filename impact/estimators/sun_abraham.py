@@ -95,7 +95,7 @@ class SunAbraham:
         return replace(
             found,
             cells=replace(found.cells, group=place[found.cells.group]),
-            untreated=untreated,
+            surface=untreated,
             notes=(note, *found.notes),
         )
 

@@ -53,7 +53,7 @@ class Kernel(Generic[P, R]):
         self._compiled: Callable[P, R] | None = None
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
-        return self.compiled(*map(_as_passed, args), **kwargs)  # type: ignore[arg-type]
+        return self.compiled(*map(_as_passed, args), **kwargs)
 
     @property
     def compiled(self) -> Callable[P, R]:

@@ -7,12 +7,13 @@ rows, files and machines, and leaving a cluster out is a subtraction.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
-from impact.arrays import Bool1, Bool2, Float1, Float2, Int1, frozen
+from impact.arrays import Bool2, Float1, Float2, Int1, frozen
+from impact.numerics.parts import pool, shifted, stacked, taken
 from impact.numerics.sums import Sums, sums
 from impact.panel import Panel
 
@@ -20,6 +21,8 @@ __all__ = ["Moments", "Strata", "strata"]
 
 # Rows whose mean is taken as the shift: it need be near the outcomes only.
 _NEAR = 4096
+# No panel has as many periods: what starts then never does.
+_LATEST = 1 << 16
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -91,7 +94,7 @@ class Moments:
     @property
     def sums(self) -> Sums:
         """The sums of all clusters together, per stratum."""
-        return _pool(self.rows[:, 1], len(self.strata.first), self.parts)
+        return pool(self.rows[:, 1], len(self.strata.first), self.parts)
 
     @property
     def mean(self) -> Float2:
@@ -111,33 +114,73 @@ class Moments:
         return Moments.by_cluster(panel, panel.weight, products=products)
 
     @staticmethod
-    def by_cluster(panel: Panel, weight: Float1, *, products: bool = False) -> Moments:
+    def by_cluster(
+        panel: Panel, weight: Float1, *, products: bool = False, at: tuple[Int1, Strata] | None = None
+    ) -> Moments:
         """The sums of `panel` under unit weights (N,), by cluster; with `products` the T × T products as well."""
-        place, known = strata(panel)
+        place, known = strata(panel) if at is None else at
         shift = _shift(panel.y)
         joint = panel.cluster * len(known.first) + place
-        parts, at = np.unique(joint, return_inverse=True)
+        there = np.bincount(joint, minlength=len(panel.clusters) * len(known.first)) > 0
+        parts, number = np.flatnonzero(there), np.cumsum(there) - 1
         rows = np.column_stack([parts // len(known.first), parts % len(known.first)])
-        found = sums(panel.y, at.astype(np.intp), len(parts), weight, shift, products=products)
+        found = sums(panel.y, number[joint], len(parts), weight, shift, products=products)
         other = None
         if panel.serving is not None and weight is panel.weight:
-            other = Moments.by_cluster(replace(panel, serving=None), panel.serving, products=products)
+            bare = replace(panel, serving=None)
+            other = Moments.by_cluster(bare, panel.serving, products=products, at=(place, known))
         return Moments(known, panel.periods, panel.clusters, shift, rows, found, serving=other)
 
     @staticmethod
-    def pooled(panel: Panel, weight: Float1, *, products: bool = False) -> Moments:
+    def pooled(
+        panel: Panel, weight: Float1, *, products: bool = False, at: tuple[Int1, Strata] | None = None
+    ) -> Moments:
         """The sums of `panel` under unit weights (N,), clusters not told apart.
 
         With `products` also the T × T products, under the weights and under their squares.
         """
-        place, known = strata(panel)
-        shift = _shift(panel.y)
-        found = sums(panel.y, place, len(known.first), weight, shift, products=products)
-        squares = None
-        if products:
-            alike = bool((weight == 1).all())
-            squares = found if alike else sums(panel.y, place, len(known.first), weight**2, shift, products=True)
-        return Moments(known, panel.periods, (), shift, _unclustered(len(known.first)), found, squares=squares)
+        return _pooled(panel.y, strata(panel) if at is None else at, panel.periods, weight, products)
+
+    @staticmethod
+    def of_matrix(
+        y: Float2, first: Float1, *, periods: Sequence[str] = (), weight: Float1 | None = None, products: bool = True
+    ) -> Moments:
+        """The sums of a wide matrix, without a panel: every row a unit and a cluster of its own.
+
+        Parameters
+        ----------
+        y : (N, T) float
+            The outcome, read once and not copied when it is C-contiguous; nan where it was not observed.
+        first : (N,) float
+            Index of the first treated period, at least 1; `T` or more, or inf, for units that are not treated within.
+        periods : T labels, optional
+            0, 1, ... when not given.
+        weight : (N,) float, optional
+            1 when not given.
+        products : bool
+            Whether to keep the T × T products, which errors need.
+
+        Raises
+        ------
+        ValueError
+            Shapes that do not fit, or a unit that is treated from the first period on.
+        """
+        y = np.ascontiguousarray(y, dtype=np.float64)
+        first = np.asarray(first, dtype=np.float64)
+        alike = weight is None
+        weight = np.ones(len(y)) if weight is None else np.asarray(weight, dtype=np.float64)
+        labels = tuple(periods) or tuple(str(t) for t in range(y.shape[1]))
+        if first.shape != (len(y),) or weight.shape != (len(y),) or len(labels) != y.shape[1]:
+            raise ValueError(
+                f"y {y.shape}, first {first.shape}, weight {weight.shape}, {len(labels)} periods do not fit"
+            )
+        if (first < 1).any():
+            raise ValueError("a unit treated from the first period on says nothing; set it aside")
+        place, starts = _numbered(first)
+        within = int((starts < y.shape[1]).sum())
+        group = np.where(np.arange(len(starts)) < within, np.arange(len(starts)), -1).astype(np.intp)
+        names = tuple(labels[int(start)] for start in starts[:within])
+        return _pooled(y, _by_pattern(y, place, group, names, starts), labels, weight, products, alike=alike)
 
     # Other moments ------------------------------------------------------------------------------------------------
 
@@ -145,7 +188,7 @@ class Moments:
         """The moments with one cluster left out, by subtraction."""
         whole = self.sums
         own = self.rows[:, 0] == cluster
-        gone = _pool(self.rows[own, 1], len(self.strata.first), _taken(self.parts, own))
+        gone = pool(self.rows[own, 1], len(self.strata.first), taken(self.parts, own))
         count = whole.count - gone.count
         # A stratum that lost its last unit has exactly nothing left, whatever the subtraction says.
         left = count > 0
@@ -205,23 +248,21 @@ class Moments:
                 _moved(other.rows, [number[name] for name in other.clusters], theirs),
             ]
         )
-        parts = _stacked(
-            self.parts, _shifted(other.parts, other.shift - self.shift, other.strata.seen[other.rows[:, 1]])
-        )
+        parts = stacked(self.parts, shifted(other.parts, other.shift - self.shift, other.strata.seen[other.rows[:, 1]]))
         joint = rows[:, 0] * len(known.first) + rows[:, 1]
         kept, place = np.unique(joint, return_inverse=True)
         first = np.array([np.flatnonzero(place == at)[0] for at in range(len(kept))], dtype=np.intp)
         squares = None
         if self.squares is not None and other.squares is not None:
-            far = _shifted(other.squares, other.shift - self.shift, other.strata.seen)
-            squares = _pool(np.concatenate([mine, theirs]), len(known.first), _stacked(self.squares, far))
+            far = shifted(other.squares, other.shift - self.shift, other.strata.seen)
+            squares = pool(np.concatenate([mine, theirs]), len(known.first), stacked(self.squares, far))
         return Moments(
             known,
             self.periods,
             clusters,
             self.shift,
             rows[first],
-            _pool(place, len(kept), parts),
+            pool(place, len(kept), parts),
             None if self.serving is None or other.serving is None else self.serving + other.serving,
             squares,
         )
@@ -237,18 +278,46 @@ def mean_of(total: Sums, shift: Float1, seen: Bool2) -> Float2:
 def strata(panel: Panel) -> tuple[Int1, Strata]:
     """(N,) stratum of every unit, and the strata: groups in their order, then later starts, then never."""
     groups = panel.groups
-    later = np.unique(panel.first[panel.group < 0])
-    place = np.where(panel.group >= 0, panel.group, len(groups) + np.searchsorted(later, panel.first)).astype(np.intp)
+    outside = panel.group < 0
+    place = panel.group.copy()
+    number, later = _numbered(panel.first[outside])
+    place[outside] = len(groups) + number
     first = np.concatenate([groups, later])
     group = np.concatenate([np.arange(len(groups)), np.full(len(later), -1)]).astype(np.intp)
-    names, length = panel.group_names, len(panel.periods)
-    if not np.isnan(panel.y.sum()):
-        return place, Strata(group, names, first, np.ones((len(first), length), dtype=bool))
-    seen = ~np.isnan(panel.y)
+    return _by_pattern(panel.y, place, group, panel.group_names, first)
+
+
+def _numbered(first: Float1) -> tuple[Int1, Float1]:
+    """(N,) number of every start among the different ones, and these in their order, inf last. Starts are whole."""
+    place = np.minimum(first, _LATEST).astype(np.intp)
+    there = np.bincount(place, minlength=_LATEST + 1) > 0
+    starts = np.flatnonzero(there).astype(np.float64)
+    starts[starts == _LATEST] = np.inf
+    return (np.cumsum(there) - 1)[place], starts
+
+
+def _by_pattern(y: Float2, place: Int1, group: Int1, names: tuple[str, ...], first: Float1) -> tuple[Int1, Strata]:
+    """The strata split by the periods in which the outcome was observed."""
+    if not np.isnan(y.sum()):
+        return place, Strata(group, names, first, np.ones((len(first), y.shape[1]), dtype=bool))
+    seen = ~np.isnan(y)
     patterns, which = np.unique(seen, axis=0, return_inverse=True)
     parts, at = np.unique(place * len(patterns) + which.reshape(-1), return_inverse=True)
     base = parts // len(patterns)
     return at.astype(np.intp), Strata(group[base], names, first[base], patterns[parts % len(patterns)])
+
+
+def _pooled(
+    y: Float2, at: tuple[Int1, Strata], periods: tuple[str, ...], weight: Float1, products: bool, *, alike: bool = False
+) -> Moments:
+    place, known = at
+    shift = _shift(y)
+    found = sums(y, place, len(known.first), weight, shift, products=products)
+    squares = None
+    if products:
+        alike = alike or bool((weight == 1).all())
+        squares = found if alike else sums(y, place, len(known.first), weight**2, shift, products=True)
+    return Moments(known, periods, (), shift, _unclustered(len(known.first)), found, squares=squares)
 
 
 def _shift(y: Float2) -> Float1:
@@ -257,53 +326,6 @@ def _shift(y: Float2) -> Float1:
     seen = ~np.isnan(near)
     count = seen.sum(axis=0)
     return frozen(np.where(seen, near, 0.0).sum(axis=0) / np.maximum(count, 1))
-
-
-def _pool(place: Int1, places: int, parts: Sums) -> Sums:
-    """The sums of the parts at every place."""
-    count, weight = np.zeros(places, dtype=np.intp), np.zeros(places)
-    total = np.zeros((places, parts.total.shape[1]))
-    np.add.at(count, place, parts.count)
-    np.add.at(weight, place, parts.weight)
-    np.add.at(total, place, parts.total)
-    products = None
-    if parts.products is not None:
-        products = np.zeros((places, *parts.products.shape[1:]))
-        np.add.at(products, place, parts.products)
-    return Sums(count, weight, total, products)
-
-
-def _taken(parts: Sums, keep: Bool1) -> Sums:
-    return Sums(
-        parts.count[keep],
-        parts.weight[keep],
-        parts.total[keep],
-        None if parts.products is None else parts.products[keep],
-    )
-
-
-def _shifted(parts: Sums, move: Float1, seen: Bool2) -> Sums:
-    """The sums of ``y - (shift - move)`` from those of ``y - shift``; periods that were not seen stay 0."""
-    far = np.where(seen, move, 0.0)
-    total = parts.total + parts.weight[:, None] * far
-    products = None
-    if parts.products is not None:
-        cross = parts.total[:, :, None] * far[:, None, :]
-        both = parts.weight[:, None, None] * far[:, :, None] * far[:, None, :]
-        products = parts.products + cross + cross.transpose(0, 2, 1) + both
-    return Sums(parts.count, parts.weight, total, products)
-
-
-def _stacked(first: Sums, second: Sums) -> Sums:
-    products = None
-    if first.products is not None and second.products is not None:
-        products = np.concatenate([first.products, second.products])
-    return Sums(
-        np.concatenate([first.count, second.count]),
-        np.concatenate([first.weight, second.weight]),
-        np.concatenate([first.total, second.total]),
-        products,
-    )
 
 
 def _joined(first: Strata, second: Strata) -> tuple[Strata, Int1, Int1]:

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cache
 from itertools import pairwise
-from typing import Final, TypeAlias, TypeVar
+from typing import Any, Final, TypeAlias, TypeVar
 
 import numpy as np
 
@@ -290,7 +291,11 @@ def _over_chunks(function: Callable[[slice], Out], rows: int, chunks: int) -> It
 
 def _threads() -> int:
     """As many as BLAS may use: ``impact.parallel.one_thread`` and the usual environment variables hold here too."""
+    return min((library.num_threads for library in _blas()), default=1)
+
+
+@cache
+def _blas() -> list[Any]:
     from threadpoolctl import ThreadpoolController
 
-    libraries = ThreadpoolController().select(user_api="blas").lib_controllers
-    return min((library.num_threads for library in libraries), default=1)
+    return list(ThreadpoolController().select(user_api="blas").lib_controllers)

@@ -32,6 +32,7 @@ __all__ = [
     "Status",
     "Values",
     "read_each",
+    "read_numbers",
     "read_values",
     "rounding_sd",
 ]
@@ -217,10 +218,12 @@ def read_values(
     Values or tuple of BadText
         The bad spellings, in order of first appearance, when there is any.
     """
+    if _plain(series):
+        return Values(*_numbers(series, marks), np.asarray(series, dtype=object))
     cells = np.asarray(series, dtype=object)
     codes, uniques = pd.factorize(cells, use_na_sentinel=True)
     spelled = _spelled(marks)
-    by_value = {float(text): found for text, found in spelled.items() if _parts(text) and found[1] is not Status.OK}
+    by_value = _by_value(spelled)
     texts = [_without_suffix(_fold(cell), marks) if isinstance(cell, str) else None for cell in uniques]
     sign, unclear = _decimal((found[0] for found in texts if found is not None and found[0] not in spelled), decimal)
 
@@ -254,6 +257,35 @@ def read_values(
     if bad:
         return _bad_texts(codes, uniques, bad)
     return Values(number[codes], status_of[codes], cells, int(np.isin(codes, nil).sum()))
+
+
+def read_numbers(series: pd.Series[Any], *, marks: Marks = CBS) -> Float1 | tuple[BadText, ...]:
+    """The numbers of `read_values` alone, (n,) with nan where there is none; a column of numbers costs next to nothing."""
+    if _plain(series):
+        return _numbers(series, marks)[0]
+    found = read_values(series, marks=marks)
+    return found.number if isinstance(found, Values) else found
+
+
+def _plain(series: pd.Series[Any]) -> bool:
+    """Whether a column holds numbers and blanks, and nothing that must be read."""
+    return series.dtype.kind in "iuf" and not np.isinf(series.to_numpy()).any()
+
+
+def _numbers(series: pd.Series[Any], marks: Marks) -> tuple[Float1, NDArray[np.int8]]:
+    """Numbers and statuses of a plain column: only the marks that are numbers are told apart."""
+    number = series.to_numpy(dtype=np.float64, copy=True)
+    status = np.full(len(number), _CODE[Status.OK], dtype=np.int8)
+    status[np.isnan(number)] = _CODE[Status.MISSING]
+    for value, (read, found) in _by_value(_spelled(marks)).items():
+        at = number == value
+        number[at], status[at] = read, _CODE[found]
+    return number, status
+
+
+def _by_value(spelled: dict[str, tuple[float, Status]]) -> dict[float, tuple[float, Status]]:
+    """The marks that are numbers and stand for none."""
+    return {float(text): found for text, found in spelled.items() if _parts(text) and found[1] is not Status.OK}
 
 
 def _spelled(marks: Marks) -> dict[str, tuple[float, Status]]:
