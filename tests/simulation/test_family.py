@@ -31,15 +31,24 @@ CASES = [
     Case("two-stage", fails=BIASED),
     Case("extended-twfe", fails=BIASED),
     Case("stacked", {"before": 2, "after": 2}, fails=BIASED, last=2),
+    Case("sun-abraham", fails=BIASED),
+    Case("twfe", fails=ONE),
     Case("group-time", {"method": "dr"}, ("x",)),
+    Case("group-time", {"method": "dr-improved"}, ("x",)),
     Case("group-time", {"method": "ipw"}, ("x",)),
     Case("group-time", {"method": "reg"}, ("x",)),
     Case("imputation", covariates=("x",)),
     Case("two-stage", covariates=("x",)),
     Case("extended-twfe", covariates=("x",)),
+    Case("imputation", covariates=("xt",)),
+    Case("sun-abraham", covariates=("xt",)),
+    Case("twfe", covariates=("xt",), fails={"heterogeneous": ONE["heterogeneous"]}),
 ]
-# Coverage may lie above 95 %: t with as many degrees of freedom as treated gemeenten is cautious by design.
-CAUTIOUS = 0.025
+# Coverage may lie above 95 %: t with as many degrees of freedom as treated gemeenten is cautious by design, and an error
+# that counts cohorts' shares as sampled is more so where they are fixed and effects differ by cohort.
+CAUTIOUS, SAMPLED = 0.025, 0.05
+# With 20 treated gemeenten the analytic error is too small, which is why it is not the default.
+ANALYTIC = 0.04
 
 
 @cache
@@ -65,8 +74,9 @@ def check(case: Case, world: str, found: Line) -> None:
         assert abs(found.bias) > 3 * found.bias_error, f"{case.label} is said to fail in {world}, and does not"
         return
     assert abs(found.bias) <= 3 * found.bias_error
-    assert found.coverage >= 0.95 - 3 * found.coverage_error
-    assert found.coverage <= 0.95 + 3 * found.coverage_error + CAUTIOUS
+    short = ANALYTIC if case.inference == "scores" else 0.0
+    assert found.coverage >= 0.95 - 3 * found.coverage_error - short
+    assert found.coverage <= 0.95 + 3 * found.coverage_error + (SAMPLED if world == "heterogeneous" else CAUTIOUS)
 
 
 def test_the_worlds_are_what_they_say() -> None:
