@@ -6,8 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from impact.errors import DataError, ImpactError, Refused, SpecError, UsageError, WriteError
+    from impact.estimators.bacon import Decomposition
     from impact.evidence.result import Result
-    from impact.facade import estimate
+    from impact.evidence.side_by_side import SideBySide
+    from impact.facade import compare, decompose, estimate
     from impact.panel import Panel
     from impact.parallel import Bar
     from impact.study.bundle import Bundle, read_bundle
@@ -19,16 +21,20 @@ __all__ = [
     "Bar",
     "Bundle",
     "DataError",
+    "Decomposition",
     "ImpactError",
     "Panel",
     "Refused",
     "Result",
+    "SideBySide",
     "SpecError",
     "Study",
     "Target",
     "UsageError",
     "WriteError",
     "__version__",
+    "compare",
+    "decompose",
     "estimate",
     "read_bundle",
     "read_study",
@@ -41,16 +47,20 @@ __version__ = "0.1.0"
 _HOME = {
     "Bar": "impact.parallel",
     "DataError": "impact.errors",
+    "Decomposition": "impact.estimators.bacon",
     "ImpactError": "impact.errors",
     "Bundle": "impact.study.bundle",
     "Panel": "impact.panel",
     "Refused": "impact.errors",
     "Result": "impact.evidence.result",
+    "SideBySide": "impact.evidence.side_by_side",
     "SpecError": "impact.errors",
     "Study": "impact.study.read",
     "Target": "impact.targets",
     "UsageError": "impact.errors",
     "WriteError": "impact.errors",
+    "compare": "impact.facade",
+    "decompose": "impact.facade",
     "estimate": "impact.facade",
     "read_bundle": "impact.study.bundle",
     "read_study": "impact.study.read",

@@ -4,13 +4,33 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 
 from impact.arrays import Bool1, Float1, Float2, Float3, Int1, frozen, require
 from impact.numerics.sums import Sums, project
 
-__all__ = ["Cells", "Fit", "Projection", "Regression", "ScoreBlock", "Scores", "Trace", "Weights", "by_cluster"]
+__all__ = [
+    "Block",
+    "Cells",
+    "Fit",
+    "Projection",
+    "Regression",
+    "ScoreBlock",
+    "Scores",
+    "Trace",
+    "Weights",
+    "by_cluster",
+]
+
+
+class Block(Protocol):
+    """A part of the scores."""
+
+    def at(self, weights: Float2, clusters: int) -> Float2:
+        """(G, m) sums by cluster of the scores of `m` weighted sums of cells, (C, m)."""
+        ...
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -100,14 +120,14 @@ class Scores:
 
     Attributes
     ----------
-    blocks : tuple of ScoreBlock or Projection
+    blocks : tuple of Block
     clusters : int
     conditional : bool
         Whether who is treated when is held fixed: the shares of the groups in a target then carry no error of their
         own (regressions); otherwise the target adds it (Callaway & Sant'Anna 2021, Corollary 2).
     """
 
-    blocks: tuple[ScoreBlock | Projection, ...]
+    blocks: tuple[Block, ...]
     clusters: int
     conditional: bool = False
 

@@ -197,7 +197,13 @@ def estimate(
     residents: Annotated[str | None, typer.Option("--residents")] = None,
     weight: Annotated[str | None, typer.Option("--weight")] = None,
     se: Annotated[str | None, typer.Option("--se")] = None,
-    covariates: Annotated[str, typer.Option("--covariates", help="Columns, separated by commas.")] = "",
+    covariates: Annotated[
+        str,
+        typer.Option(
+            "--covariates",
+            help="Columns, separated by commas; also log:COLUMN, square:COLUMN, category:COLUMN, interaction:A,B.",
+        ),
+    ] = "",
     weighting: Annotated[str, typer.Option("--weighting", help="area, resident or unit.")] = "unit",
     options: Annotated[
         list[str] | None, typer.Option("--set", help="key=value of the estimator or the inference; repeatable.")
@@ -215,8 +221,11 @@ def estimate(
     from impact.facade import estimate as estimated
     from impact.panel import Panel
     from impact.parallel import Bar, Parallel
+    from impact.terms import parse_terms, read_terms
 
-    frame = _long_table(file, sheet, {outcome, *filter(None, (se, residents, weight)), *_split(covariates)})
+    terms = read_terms(parse_terms(covariates))
+    numbers = {name for term in terms for name in term.numbers}
+    frame = _long_table(file, sheet, {outcome, *filter(None, (se, residents, weight)), *numbers})
     panel = Panel.from_frame(
         frame,
         unit=unit,
@@ -228,7 +237,7 @@ def estimate(
         residents=residents,
         weight=weight,
         se=se,
-        covariates=_split(covariates),
+        covariates=terms,
     )
     with Bar() as progress:
         result = estimated(
@@ -245,6 +254,9 @@ def estimate(
     if isinstance(result, Refused):
         typer.echo(str(result), err=True)
         return NO_NUMBER
+    if as_json:
+        for note in (*result.panel.notes, *result.fit.notes):
+            typer.echo(note, err=True)
     typer.echo(_records(result.tidy()) if as_json else result.summary())
     refused = isinstance(result.uncertainty, Refused) or any(
         reason is not None for reason in result.uncertainty.refused
@@ -262,10 +274,6 @@ def main() -> None:
         app()
     except KeyboardInterrupt:
         sys.exit(INTERRUPTED)
-
-
-def _split(names: str) -> tuple[str, ...]:
-    return tuple(name.strip() for name in names.split(",") if name.strip())
 
 
 def _options(given: list[str], estimator: str, inference: str) -> dict[str, Any]:
@@ -311,7 +319,7 @@ def _long_table(file: Path, sheet: str | None, numbers: set[str]) -> pd.DataFram
     """The table as text and numbers: CBS marks among the numbers are told, decimal commas are read."""
     from impact.errors import DataError, Problem, raise_all
     from impact.sources.tables import Table, read_table
-    from impact.sources.values import Values, read_values
+    from impact.sources.values import read_numbers
 
     table = read_table(file, file=str(file), sheet=sheet)
     if not isinstance(table, Table):
@@ -320,9 +328,9 @@ def _long_table(file: Path, sheet: str | None, numbers: set[str]) -> pd.DataFram
     frame = table.frame.set_axis(table.rows, axis=0)
     problems: list[Problem] = []
     for name in sorted(numbers & set(frame.columns)):
-        read = read_values(frame[name])
-        if isinstance(read, Values):
-            frame[name] = read.number
+        read = read_numbers(frame[name])
+        if not isinstance(read, tuple):
+            frame[name] = read
         else:
             problems += [
                 Problem(

@@ -3,21 +3,31 @@
 from __future__ import annotations
 
 import inspect
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import partial
+from itertools import combinations
 from typing import Any
 
-from impact.errors import Problem, Refused, UsageError
+from impact.errors import Problem, Refused, UsageError, raise_all
+from impact.estimators.bacon import Decomposition
+from impact.estimators.bacon import decompose as comparisons
 from impact.estimators.protocol import Estimator
 from impact.estimators.registry import resolve as resolve_estimator
 from impact.evidence.result import Result
-from impact.inference.protocol import Inference, evaluate
+from impact.evidence.side_by_side import Pair, SideBySide
+from impact.inference.contrast import contrast
+from impact.inference.known_error import known_error
+from impact.inference.protocol import Found, Inference, evaluate
 from impact.inference.registry import resolve as resolve_inference
 from impact.panel import Panel, Weighting
 from impact.parallel import Parallel, one_thread
 from impact.streams import Streams
 from impact.targets import Kind, Target
 
-__all__ = ["estimate"]
+__all__ = ["compare", "decompose", "estimate"]
+
+_LABELLED = '{"never": "group-time", "not yet": ("group-time", {"control": "not-yet"})}'
 
 
 def estimate(
@@ -39,7 +49,7 @@ def estimate(
     panel : Panel
         As ``Panel.from_frame`` gives it.
     estimator : str or Estimator
-        A registered name ("did", "group-time", "synthetic-control", "synthetic-did") or an object.
+        A registered name (``impact.estimators.registry.ESTIMATORS``) or an object.
     target : str or Target
         "average", "event", "cohort", "calendar" or "unit"; a Target object also takes a window.
     weighting : {"unit", "area", "resident"}
@@ -73,6 +83,7 @@ def estimate(
         if isinstance(found, Refused):
             return found
         uncertainty = how.run(chosen, panel, asked, streams=Streams(seed), parallel=parallel or Parallel(), full=found)
+        known = known_error(chosen, panel, asked, found)
     return Result(
         found.panel,
         asked,
@@ -82,7 +93,128 @@ def estimate(
         chosen.name,
         how.name,
         seed,
+        known,
     )
+
+
+def compare(
+    panel: Panel,
+    estimators: Mapping[str, str | Estimator | tuple[str, Mapping[str, Any]]] | Sequence[str | Estimator],
+    *,
+    target: Kind | Target = "average",
+    weighting: Weighting = "unit",
+    inference: str | Inference = "cluster-jackknife",
+    level: float = 0.95,
+    seed: int = 1,
+    parallel: Parallel | None = None,
+    **options: Any,
+) -> SideBySide:
+    """Hold several estimators side by side on one design, and say whether they differ by more than chance.
+
+    A difference is tested with the error of the difference itself, from the scores of both (see
+    ``impact.inference.contrast``), never by whether intervals overlap: two estimates on the same data move together.
+    Estimators that agree may still be wrong together; the more pairs, the more of them differ by chance.
+
+    Parameters
+    ----------
+    panel : Panel
+        As ``Panel.from_frame`` gives it.
+    estimators : mapping or sequence
+        Label to a registered name, an object, or a name with its options, as in
+        ``{"never": "group-time", "not yet": ("group-time", {"control": "not-yet"})}``; or names and objects, which are
+        then their own labels.
+    target, weighting, inference, level, seed, parallel
+        As in `estimate`; alike for all.
+    **options
+        Parameters of the inference.
+
+    Returns
+    -------
+    SideBySide
+        Estimators that refuse are rows with a status.
+
+    Raises
+    ------
+    UsageError
+        ``USAGE-001`` unknown name; ``USAGE-002`` an option of neither; ``USAGE-003`` a value that is not allowed;
+        ``USAGE-009`` fewer than two estimators, or two with one label.
+    """
+    chosen = _labelled(estimators)
+    how = _judged(inference, level, options)
+    level = getattr(how, "level", level)
+    asked = target if isinstance(target, Target) else _built(Target, {"kind": target, "weighting": weighting})
+    results = {
+        label: estimate(panel, one, target=asked, inference=how, level=level, seed=seed, parallel=parallel)
+        for label, one in chosen.items()
+    }
+    found = {
+        label: Found(result.panel, result.fit, result.effects)
+        for label, result in results.items()
+        if isinstance(result, Result)
+    }
+    with one_thread():
+        pairs = tuple(
+            Pair(first, second, contrast(found[first], found[second], asked, level, (first, second)))
+            for first, second in combinations(found, 2)
+        )
+    return SideBySide(asked, how.name, level, {label: one.name for label, one in chosen.items()}, results, pairs)
+
+
+def _labelled(
+    given: Mapping[str, str | Estimator | tuple[str, Mapping[str, Any]]] | Sequence[str | Estimator],
+) -> dict[str, Estimator]:
+    """Estimators by label, every option given to its own."""
+    if isinstance(given, Mapping):
+        pairs = [(str(label), one) for label, one in given.items()]
+    elif isinstance(given, str):
+        pairs = [(given, given)]
+    else:
+        pairs = [(one if isinstance(one, str) else one.name, one) for one in given]
+    labels = [label for label, _ in pairs]
+    twice = sorted({label for label in labels if labels.count(label) > 1})
+    if twice or len(labels) < 2:
+        why = f"{', '.join(twice)} is there more than once" if twice else "there is one estimator or none to compare"
+        raise UsageError(Problem("USAGE-009", why, f"give every estimator a label: {_LABELLED}"))
+    problems, chosen = [], {}
+    for label, one in pairs:
+        name, own = one if isinstance(one, tuple) else (one, {})
+        if not isinstance(name, str):
+            chosen[label] = name
+            continue
+        maker = resolve_estimator(name)
+        unknown = [option for option in own if option not in inspect.signature(maker).parameters]
+        problems += [
+            Problem("USAGE-002", f"{option!r} is no parameter of {_signature(name, maker)}", f"as in {_LABELLED}")
+            for option in unknown
+        ]
+        chosen[label] = _built(maker, {option: own[option] for option in own if option not in unknown})
+    raise_all(problems, UsageError)
+    return chosen
+
+
+def _judged(inference: str | Inference, level: float, options: dict[str, Any]) -> Inference:
+    """The inference of all estimators, which alone takes loose options."""
+    maker = resolve_inference(inference) if isinstance(inference, str) else None
+    known = set(inspect.signature(maker).parameters) - {"level"} if maker else set()
+    raise_all(
+        [
+            Problem(
+                "USAGE-002",
+                f"option {name!r} is no parameter of {_signature(inference, maker)}",
+                f"options of an estimator stand with it: {_LABELLED}",
+            )
+            for name in options
+            if name not in known
+        ],
+        UsageError,
+    )
+    made: Inference = _built(maker, {"level": level, **options}) if maker else _levelled(inference, level)
+    return made
+
+
+def _levelled(inference: Any, level: float) -> Any:
+    """An inference that is already configured, at another level where one is asked for."""
+    return inference if level == 0.95 else _built(partial(replace, inference), {"level": level})
 
 
 def _configured(
@@ -112,8 +244,8 @@ def _configured(
     how = inference
     if judge:
         how = _built(judge, {"level": level, **{name: value for name, value in options.items() if name in second}})
-    elif level != 0.95:
-        how = replace(inference, level=level)  # type: ignore[type-var]
+    else:
+        how = _levelled(inference, level)
     return chosen, how  # type: ignore[return-value]
 
 
@@ -130,3 +262,12 @@ def _signature(given: object, maker: Any) -> str:
         return f"{name} (an object, already configured)"
     parameters = inspect.signature(maker).parameters.values()
     return f"{name}({', '.join(f'{one.name}={one.default!r}' for one in parameters)})"
+
+
+def decompose(panel: Panel) -> Decomposition | Refused:
+    """What a two-way fixed effects coefficient is made of: every comparison of two groups, its weight and estimate.
+
+    Draw it with ``impact.evidence.charts.decomposition``; see ``impact.estimators.bacon.decompose``.
+    """
+    with one_thread():
+        return comparisons(panel)

@@ -12,11 +12,12 @@ import numpy as np
 
 from impact.arrays import Bool1, Float1, Float2, Int1
 from impact.errors import DataError, Problem, raise_all
+from impact.keys import Keys
 
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["Columns", "Dense", "dense"]
+__all__ = ["Columns", "Dense", "Reader", "as_names", "dense", "few", "missing_column"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +77,7 @@ def dense(df: pd.DataFrame, columns: Columns) -> Dense:
     DataError
         ``PANEL-001`` to ``PANEL-009``, all at once.
     """
-    missing = [_missing_column(df, name) for name in columns.named() if name not in df.columns]
+    missing = [missing_column(df, name) for name in columns.named() if name not in df.columns]
     twice = [name for name in columns.named() if (df.columns == name).sum() > 1]
     raise_all(
         [*missing, *(Problem("PANEL-001", f"there is more than one column {name!r}", "rename them") for name in twice)],
@@ -86,39 +87,35 @@ def dense(df: pd.DataFrame, columns: Columns) -> Dense:
         raise DataError(Problem("PANEL-001", "name exactly one of first_treated and treated"))
     if len(df) == 0:
         raise DataError(Problem("PANEL-001", "the table has no rows"))
-    return _Reader(df, columns).read()
+    return Reader(df, columns).read()
 
 
-class _Reader:
+class Reader:
     """Collects problems while the columns are read; used once."""
 
     def __init__(self, df: pd.DataFrame, columns: Columns) -> None:
         self.df, self.columns = df, columns
         self.problems: list[Problem] = []
-        self.row_unit, self.units = self._keys(columns.unit)
-        self.row_time, self.times = self._keys(columns.time)
+        self.keys = self._keys()
+        self.units, self.times = self.keys.units, self.keys.times
         self.numeric_time = np.asarray(self.times).dtype.kind in "iuf"
         self._stop()
-        self.shape = (len(self.units), len(self.times))
-        self.cell = self.row_unit * self.shape[1] + self.row_time
-        # One representative row per unit, for the columns that are fixed within it.
-        self.head = np.zeros(self.shape[0], dtype=np.intp)
-        self.head[self.row_unit[::-1]] = np.arange(len(df) - 1, -1, -1)
 
     def read(self) -> Dense:
         c = self.columns
         self._duplicates()
-        units = _names(self.units)
-        if len(set(units)) < len(units):
+        units = as_names(self.units)
+        # Whole numbers that differ have names that differ.
+        if np.asarray(self.units).dtype.kind not in "iu" and len(set(units)) < len(units):
             same = sorted(name for name, times in Counter(units).items() if times > 1)
-            self._say("PANEL-002", c.unit, f"different values with one name: {_few(same)}", "write units in one way")
+            self._say("PANEL-002", c.unit, f"different values with one name: {few(same)}", "write units in one way")
         y = self._matrix(c.outcome)
         empty = np.flatnonzero(np.isnan(y).all(axis=1))
         if empty.size:
             self._say(
                 "PANEL-005",
                 c.outcome,
-                f"{len(empty)} units have no observation at all: {_few([units[unit] for unit in empty])}",
+                f"{len(empty)} units have no observation at all: {few([units[unit] for unit in empty])}",
                 "remove them, or complete their outcomes; they are never dropped silently",
             )
         first = self._indicator(c.treated) if c.treated is not None else self._start(cast("str", c.first_treated))
@@ -132,7 +129,7 @@ class _Reader:
         self._stop()
         return Dense(
             units,
-            _names(self.times),
+            as_names(self.times),
             y,
             first,
             fixed,
@@ -142,21 +139,23 @@ class _Reader:
 
     # Columns ----------------------------------------------------------------------------------------------------
 
-    def _keys(self, name: str) -> tuple[Int1, Any]:
+    def _keys(self) -> Keys:
         import pandas as pd
 
-        column = self.df[name]
-        if name == self.columns.time and (column.dtype == object or pd.api.types.is_string_dtype(column)):
+        unit, time = self.columns.unit, self.columns.time
+        periods = self.df[time]
+        if periods.dtype == object or pd.api.types.is_string_dtype(periods):
             # Numbers that came as text sort as numbers: 10 after 9.
-            numbers = pd.to_numeric(column, errors="coerce")
+            numbers = pd.to_numeric(periods, errors="coerce")
             if numbers.notna().all():
-                column = numbers
-        codes, values = pd.factorize(column, sort=True)
-        if (codes < 0).any():
-            self._say(
-                "PANEL-002", name, f"blank in rows {self._rows(codes < 0)}", "every row needs a unit and a period"
-            )
-        return codes.astype(np.intp, copy=False), values
+                periods = numbers
+        keys = Keys(self.df[unit], periods)
+        for name, codes in () if keys.ordered else ((unit, keys.unit), (time, keys.time)):
+            if (codes < 0).any():
+                self._say(
+                    "PANEL-002", name, f"blank in rows {self._rows(codes < 0)}", "every row needs a unit and a period"
+                )
+        return keys
 
     def _numbers(self, name: str) -> Float1:
         """One column as floats; nan for blanks; text is a problem."""
@@ -178,7 +177,7 @@ class _Reader:
         text = column.astype("string").str.strip()
         bad = (read.isna() & column.notna() & ~text.str.lower().isin(["", "nan"])).to_numpy(dtype=bool)
         if bad.any():
-            examples = _few([repr(value) for value in text[bad].unique()[:4]])
+            examples = few([repr(value) for value in text[bad].unique()[:4]])
             self._say(
                 "PANEL-004",
                 name,
@@ -189,10 +188,10 @@ class _Reader:
 
     def _matrix(self, name: str) -> Float2:
         """(N, T), nan where there is no row."""
-        grid = np.full(self.shape, np.nan)
-        grid.reshape(-1)[self.cell] = self._numbers(name)
+        grid = self.keys.matrix(self._numbers(name))
         if np.isinf(grid).any():
             self._say("PANEL-004", name, f"infinite in rows {self._rows(np.isinf(self._numbers(name)))}", "")
+        grid.setflags(write=False)
         return grid
 
     def _fixed(self, name: str) -> Float1:
@@ -200,7 +199,7 @@ class _Reader:
         self._constant(name, numbers)
         if np.isinf(numbers).any():
             self._say("PANEL-004", name, f"infinite in rows {self._rows(np.isinf(numbers))}", "")
-        return numbers[self.head]
+        return self.keys.heads(numbers)
 
     def _labels(self, name: str) -> tuple[Int1, tuple[str, ...]]:
         """Codes over the sorted names, -1 for blank."""
@@ -212,18 +211,17 @@ class _Reader:
             column = column.mask(column == "", pd.NA)
         codes, values = pd.factorize(column, sort=True)
         self._constant(name, codes)
-        return codes.astype(np.intp)[self.head], _names(values)
+        return self.keys.heads(codes).astype(np.intp), as_names(values)
 
     def _constant(self, name: str, values: Any) -> None:
         """A column that is fixed within a unit must be; nan equals nan."""
-        expected = values[self.head][self.row_unit]
-        differs = (values != expected) & ~((values != values) & (expected != expected))
+        differs = self.keys.changes(values)
         if differs.any():
-            units = [str(self.units[unit]) for unit in np.unique(self.row_unit[differs])]
+            units = [str(self.units[unit]) for unit in np.unique(self.keys.unit[differs])]
             self._say(
                 "PANEL-007",
                 name,
-                f"changes within {len(units)} units ({_few(units)}), first in rows {self._rows(differs)}",
+                f"changes within {len(units)} units ({few(units)}), first in rows {self._rows(differs)}",
                 "one value per unit is needed; a unit's start of treatment and its cluster do not move",
             )
 
@@ -236,20 +234,23 @@ class _Reader:
         column = self.df[name]
         if self.numeric_time:
             start = self._numbers(name)
+            if self.keys.changes(start).any():  # blank and 0 are one start: never
+                start = np.where(~np.isfinite(start) | (start == 0), np.inf, start)
+                self._constant(name, start)
+            start = self.keys.heads(start)
             never = ~np.isfinite(start) | (start == 0)
-            self._constant(name, np.where(never, np.inf, start))
-            known = np.asarray(self.times, dtype=np.float64)
-            index = np.searchsorted(known, start[self.head]).astype(np.float64)
+            index = np.searchsorted(np.asarray(self.times, dtype=np.float64), start).astype(np.float64)
         else:
             text = column.map(_period, na_action="ignore").astype("string").str.strip()
-            never = (text.isna() | text.isin(["", "0", "0.0", "inf", "nan"])).to_numpy(dtype=bool)
-            codes, values = pd.factorize(text.mask(never))
+            blank = (text.isna() | text.isin(["", "0", "0.0", "inf", "nan"])).to_numpy(dtype=bool)
+            codes, values = pd.factorize(text.mask(blank))
             self._constant(name, codes)
-            labels = _names(self.times)
-            self._form(name, text, never, labels)
+            labels = as_names(self.times)
+            self._form(name, text, blank, labels)
             places = np.searchsorted(np.array(labels), np.array([str(value) for value in values], dtype=str))
-            index = np.where(codes < 0, np.nan, np.append(places, 0)[codes])[self.head].astype(np.float64)
-        return np.where(never[self.head], np.inf, index)
+            codes, never = self.keys.heads(codes), self.keys.heads(blank)
+            index = np.append(places, 0)[codes].astype(np.float64)
+        return np.where(never, np.inf, index)
 
     def _form(self, name: str, text: pd.Series[str], never: Bool1, labels: tuple[str, ...]) -> None:
         """A start must be written like the periods (or like their beginning), or its place among them means nothing."""
@@ -260,7 +261,7 @@ class _Reader:
             self._say(
                 "PANEL-004",
                 name,
-                f"not a period like {labels[0]!r} ({_few([repr(value) for value in odd[:4]])}) "
+                f"not a period like {labels[0]!r} ({few([repr(value) for value in odd[:4]])}) "
                 f"in rows {self._rows(text.isin(odd).to_numpy(dtype=bool) & ~never)}",
                 "write the start as the periods are written; blank means never",
             )
@@ -279,7 +280,7 @@ class _Reader:
         begun = np.maximum.accumulate(on, axis=1)
         ended = begun & (grid == 0)
         if ended.any():
-            rows = ended.reshape(-1)[self.cell]
+            rows = ended.reshape(-1)[self.keys.cell]
             self._say(
                 "PANEL-008",
                 name,
@@ -291,8 +292,8 @@ class _Reader:
     # Whole table ------------------------------------------------------------------------------------------------
 
     def _duplicates(self) -> None:
-        if len(self.cell) and np.bincount(self.cell).max() > 1:
-            again = np.bincount(self.cell)[self.cell] > 1
+        again = self.keys.again()
+        if again.any():
             self._say(
                 "PANEL-003",
                 "",
@@ -322,15 +323,15 @@ class _Reader:
                 self._say(
                     "PANEL-009",
                     c.area,
-                    f"areas whose units start at different periods: {_few(mixed)}",
+                    f"areas whose units start at different periods: {few(mixed)}",
                     "give every start its own area",
                 )
 
     def _names(self, units: Bool1) -> str:
-        return _few([str(self.units[unit]) for unit in np.flatnonzero(units)])
+        return few([str(self.units[unit]) for unit in np.flatnonzero(units)])
 
     def _rows(self, rows: Bool1) -> str:
-        return _few([str(row) for row in self.df.index[rows]], most=8)
+        return few([str(row) for row in self.df.index[rows]], most=8)
 
     def _say(self, code: str, column: str, message: str, hint: str) -> None:
         self.problems.append(Problem(code, message, hint, path=column))
@@ -339,27 +340,27 @@ class _Reader:
         raise_all(dict.fromkeys(self.problems), DataError)
 
 
-def _missing_column(df: pd.DataFrame, name: str) -> Problem:
+def missing_column(df: pd.DataFrame, name: str) -> Problem:
     from difflib import get_close_matches
 
     near = get_close_matches(name, [str(column) for column in df.columns], n=1)
     hint = (
         f"did you mean {near[0]!r}?"
         if near
-        else f"the table has: {_few([str(column) for column in df.columns], most=12)}"
+        else f"the table has: {few([str(column) for column in df.columns], most=12)}"
     )
     return Problem("PANEL-001", f"there is no column {name!r}", hint)
 
 
-def _few(names: list[str], most: int = 5) -> str:
+def few(names: list[str], most: int = 5) -> str:
     tail = f" and {len(names) - most} more" if len(names) > most else ""
     return ", ".join(names[:most]) + tail
 
 
-def _names(values: Any) -> tuple[str, ...]:
+def as_names(values: Any) -> tuple[str, ...]:
     """Values as text; whole numbers need no second look, and there may be many."""
-    name = str if np.asarray(values).dtype.kind in "iu" else _period
-    return tuple(map(name, values))
+    array = np.asarray(values)
+    return tuple(map(repr, array.tolist()) if array.dtype.kind in "iu" else map(_period, values))
 
 
 def _period(value: Any) -> str:

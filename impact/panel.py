@@ -9,13 +9,15 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from impact.arrays import Bool1, Bool2, Float1, Float2, Int1, frozen, renumbered, require, to_one
+from impact.covariates import Coding, coded
 from impact.errors import Problem, UsageError
 from impact.longtable import Columns, Dense, dense
+from impact.terms import Spelled, read_terms
 
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["NEVER", "Panel", "Weighting"]
+__all__ = ["NEVER", "Panel", "Weighting", "cohorts"]
 
 NEVER = np.inf
 Weighting = Literal["area", "resident", "unit"]
@@ -60,6 +62,10 @@ class Panel:
         What a group is: all units that start together, or (after `by_area`) one treated area.
     aside : tuple of str
         Units that were treated from the first period on: no pre-period, so neither treated nor control here.
+    groups : (K,) float
+        First treated period of every group, in the order of the numbers in `group`; not given but derived.
+    notes : tuple of str
+        What a reader of the results must know of the covariates.
     """
 
     y: Float2
@@ -81,6 +87,8 @@ class Panel:
     serving: Float1 | None = None
     unit: str = ""
     aside: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    groups: Float1 = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         count, length = len(self.units), len(self.periods)
@@ -99,6 +107,10 @@ class Panel:
                     f"covariate {name} has shape {values.shape}, expected {(count, 1)} or {(count, length)}"
                 )
         object.__setattr__(self, "covariates", covariates)
+        inside = self.group >= 0
+        starts = np.full(int(self.group.max(initial=-1)) + 1, NEVER)
+        starts[self.group[inside]] = self.first[inside]
+        object.__setattr__(self, "groups", frozen(starts))
         if (self.first <= 0).any():
             raise ValueError("a unit treated from the first period on cannot stand in a panel; set it aside")
 
@@ -115,18 +127,14 @@ class Panel:
         return np.isinf(self.first)
 
     @property
+    def counted(self) -> Float1:
+        """(N,) what a unit adds to the size of its group."""
+        return self.weight
+
+    @property
     def clustered(self) -> bool:
         """Whether clusters were given; when not, every unit is its own and every output says so."""
         return self.clusters != self.units
-
-    @property
-    def groups(self) -> Float1:
-        """(K,) first treated period of every group, in the order of the numbers in `group`."""
-        count = int(self.group.max(initial=-1)) + 1
-        starts = np.full(count, NEVER)
-        inside = self.group >= 0
-        starts[self.group[inside]] = self.first[inside]
-        return starts
 
     @property
     def group_names(self) -> tuple[str, ...]:
@@ -223,7 +231,7 @@ class Panel:
             first=starts,
             area=area,
             areas=areas,
-            group=_cohorts(starts, len(self.periods)),
+            group=cohorts(starts, len(self.periods)),
             grouped="cohort",
             pairs=None,
         )
@@ -281,7 +289,7 @@ class Panel:
         outcome: str,
         first_treated: str | None = None,
         treated: str | None = None,
-        covariates: Sequence[str] = (),
+        covariates: Sequence[Spelled] = (),
         cluster: str | None = None,
         area: str | None = None,
         residents: str | None = None,
@@ -303,8 +311,8 @@ class Panel:
             periods counts from the next one.
         treated : str, optional
             Instead of `first_treated`: a 0/1 column; treatment must not end once it has begun.
-        covariates : sequence of str
-            Numeric columns, fixed or varying.
+        covariates : sequence of str or mapping
+            Numeric columns, fixed or varying; also logarithms, categories and so on of columns: see ``impact.terms``.
         cluster, area, residents, weight : str, optional
             Columns that are fixed within a unit; see the class.
         se : str, optional
@@ -323,12 +331,14 @@ class Panel:
         ------
         DataError
             Every problem at once, with the rows: missing columns, duplicated unit-period rows, a start or cluster that
-            changes within a unit, treatment that ends, text among the numbers, units without any observation.
+            changes within a unit, treatment that ends, text among the numbers, units without any observation. Where
+            there are none, every problem of the covariates. (Wrong spellings of these are a ``UsageError``.)
         """
+        coding = coded(df, read_terms(covariates))
         columns = Columns(
-            unit, time, outcome, first_treated, treated, tuple(covariates), cluster, area, residents, weight, se, place
+            unit, time, outcome, first_treated, treated, coding.columns, cluster, area, residents, weight, se, place
         )
-        return _assemble(dense(df, columns), columns, outcome_unit)
+        return _assemble(dense(coding.frame, columns), columns, outcome_unit, coding)
 
 
 _INTEGERS = frozenset({"cluster", "area", "group"})
@@ -347,8 +357,9 @@ _SHAPES = {
 }
 
 
-def _assemble(table: Dense, columns: Columns, outcome_unit: str) -> Panel:
+def _assemble(table: Dense, columns: Columns, outcome_unit: str, coding: Coding) -> Panel:
     """The panel of a dense table; units without a pre-period go aside by name."""
+    covariates, levels = coding.covariates(table)
     count, length = len(table.units), len(table.periods)
     everyone = (np.arange(count, dtype=np.intp), table.units)
     cluster, clusters = table.labels[columns.cluster] if columns.cluster is not None else everyone
@@ -358,9 +369,7 @@ def _assemble(table: Dense, columns: Columns, outcome_unit: str) -> Panel:
     else:
         area, areas = np.where(np.isfinite(table.first), everyone[0], -1), table.units
     area, areas = renumbered(area, areas)
-    place = None
-    if columns.place is not None:
-        place = np.column_stack([table.fixed[name] for name in columns.place])
+    place = None if columns.place is None else np.column_stack([table.fixed[name] for name in columns.place])
     first = np.where(table.first <= 0, 1.0, table.first)  # a stand-in; these rows leave at once
     panel = Panel(
         y=table.y,
@@ -372,12 +381,13 @@ def _assemble(table: Dense, columns: Columns, outcome_unit: str) -> Panel:
         area=area,
         areas=areas,
         weight=np.ones(count) if columns.weight is None else table.fixed[columns.weight],
-        group=_cohorts(first, length),
-        covariates={name: _narrow(table.varying[name]) for name in columns.covariates},
+        group=cohorts(first, length),
+        covariates=covariates,
         residents=None if columns.residents is None else table.fixed[columns.residents],
         place=place,
         se=None if columns.se is None else table.varying[columns.se],
         unit=outcome_unit,
+        notes=tuple(map(str, levels)),
     )
     late = table.first > 0
     if late.all():
@@ -386,13 +396,7 @@ def _assemble(table: Dense, columns: Columns, outcome_unit: str) -> Panel:
     return replace(panel.take(np.flatnonzero(late)), aside=aside)
 
 
-def _narrow(values: Float2) -> Float2:
-    """(N, 1) when the covariate is fixed within every unit."""
-    same = (values == values[:, :1]) | (np.isnan(values) & np.isnan(values[:, :1]))
-    return values[:, :1] if same.all() else values
-
-
-def _cohorts(first: Float1, length: int) -> Int1:
+def cohorts(first: Float1, length: int) -> Int1:
     """(N,) number of the cohort among those treated within `length` periods; -1 for the others."""
     known = np.unique(first[first < length])
     return np.where(first < length, np.searchsorted(known, first), -1).astype(np.intp)

@@ -230,7 +230,7 @@ def _cluster_share(panel: Panel) -> Float2:
     """(G, K) treated weight by cluster and group."""
     share = np.zeros((len(panel.clusters), len(panel.groups)))
     inside = panel.group >= 0
-    np.add.at(share, (panel.cluster[inside], panel.group[inside]), panel.weight[inside])
+    np.add.at(share, (panel.cluster[inside], panel.group[inside]), panel.counted[inside])
     return share
 
 

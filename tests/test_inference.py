@@ -327,11 +327,34 @@ def test_the_analytic_error_of_a_difference_of_means() -> None:
     found = given(run(Scores(), DiD(), panel))
     assert found.std_error[0] == pytest.approx(math.sqrt(8 / 9 + 9 / 16))
     assert found.df[0] == 6
-    # Two clusters of treated {1, 3} and {5}, two of controls {0, 3} and {0, 3}: scores ∓2/3 and 0.
-    pooled = replace(panel, cluster=np.array([0, 0, 1, 2, 3, 2, 3]), clusters=("a", "b", "c", "d"))
+    # Three clusters of treated, two of controls {0, 3} and {0, 3}: what these deviate cancels.
+    pooled = replace(panel, cluster=np.array([0, 1, 2, 3, 4, 3, 4]), clusters=("a", "b", "c", "d", "e"))
     found = given(run(Scores(), DiD(), pooled))
-    assert found.std_error[0] == pytest.approx(math.sqrt(2 * (2 / 3) ** 2))
-    assert found.df[0] == 3
+    assert found.std_error[0] == pytest.approx(math.sqrt(8 / 9))
+    assert found.df[0] == 4
+
+
+@pytest.mark.parametrize(
+    ("clusters", "said"), [([0, 0, 0, 1, 2, 3, 4], "one treated cluster"), ([0, 0, 1, 2, 3, 4, 5], "two treated")]
+)
+def test_one_or_two_treated_clusters_have_no_error_of_their_own(clusters: list[int], said: str) -> None:
+    """Whatever the effects there are, the scores of the treated cluster are 0, or those of two mirror each other: an
+    error from them would be the error of the controls, or have one degree of freedom."""
+    for last in (5.0, 500.0):
+        panel = panel_of(np.c_[np.zeros(7), [1, 3, last, 0, 0, 3, 3]], [1.0] * 3 + [NEVER] * 4, clusters)
+        full = evaluate(DiD(), panel, Target())
+        assert isinstance(full, Found) and full.effects.scores is not None
+        treated = full.effects.scores[: len(set(clusters[:3])), 0]
+        assert treated.sum() == pytest.approx(0, abs=1e-9)
+        found = given(run(Scores(), DiD(), panel))
+        assert found.refused[0] is not None and said in found.refused[0].because and found.refused[0].instead
+        assert np.isnan([found.std_error[0], found.low[0], found.high[0], found.p_value[0], found.df[0]]).all()
+
+
+def test_only_the_term_that_rests_on_them_is_refused() -> None:
+    found = given(run(Scores(), GroupTime(), hand(), Target("event")))
+    np.testing.assert_array_equal(found.treated_clusters, [3, 4, 1, 4])
+    assert [reason is None for reason in found.refused] == [True, True, False, True]
 
 
 @pytest.mark.parametrize("inference", [Scores(), ScoreFlip()], ids=lambda one: one.name)

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import cast
+from functools import partial
 
 import numpy as np
 
 from impact.arrays import Bool1, Float1, Float2, Int1
-from impact.cells import Cells, Fit, Projection, ScoreBlock, Scores
+from impact.cells import Cells, Fit, ScoreBlock, Scores
 from impact.errors import Refused
 from impact.estimators.drdid import TRIM, Arm, Cellwise, Comparison, Method, Products, Pull
-from impact.estimators.linear import Plan, coupled
+from impact.estimators.linear_scores import coupled
 from impact.estimators.paths import Pooled
+from impact.estimators.plan import Plan
 from impact.numerics.moments import strata
 from impact.panel import Panel
 
@@ -29,7 +30,7 @@ def fit_adjusted(panel: Panel, plan: Plan, method: Method, notes: tuple[str, ...
         raise ValueError("adjustment for covariates compares each cell with a pool of controls")
     arms = _Arms(panel)
     effects = np.zeros(len(plan.group))
-    untreated = np.full(panel.y.shape, np.nan)
+    imputed: list[tuple[Arm, Cellwise, Int1]] = []
     blocks: list[Pull | ScoreBlock] = []
     trimmed: dict[int, int] = {}
     for (group, at, reference), cells in _shared(panel, plan):
@@ -38,8 +39,7 @@ def fit_adjusted(panel: Panel, plan: Plan, method: Method, notes: tuple[str, ...
             return comparison
         found = comparison.cells(plan.change[cells])
         effects[cells] = found.effect
-        own = comparison.treated
-        untreated[np.ix_(own.rows, plan.period[cells])] = _imputed(panel, own, plan.period[cells], found)
+        imputed.append((comparison.treated, found, plan.period[cells]))
         blocks += _blocks(panel, group, comparison, found, cells, len(plan.group))
         trimmed[group] = max(trimmed.get(group, 0), comparison.trimmed)
     inside = panel.group >= 0
@@ -50,9 +50,10 @@ def fit_adjusted(panel: Panel, plan: Plan, method: Method, notes: tuple[str, ...
         panel.groups[plan.group],
         plan.period,
         size[plan.group],
-        Scores(cast("tuple[ScoreBlock | Projection, ...]", tuple(blocks)), len(panel.clusters)),
+        Scores(tuple(blocks), len(panel.clusters)),
     )
-    return Fit(table, untreated, notes=(*notes, *trimmed_note(panel.group_names, trimmed)))
+    surface = partial(_surface, panel.y, imputed)
+    return Fit(table, surface, notes=(*notes, *trimmed_note(panel.group_names, trimmed)))
 
 
 def trimmed_note(names: tuple[str, ...], trimmed: dict[int, int]) -> tuple[str, ...]:
@@ -87,10 +88,14 @@ def _comparison(arms: _Arms, group: int, serves: Bool1, at: int, method: Method)
     return Comparison.of(treated, tuple(arm for arm, _ in kept), theirs, method, what, tuple(panel.covariates))
 
 
-def _imputed(panel: Panel, own: Arm, periods: Int1, found: Cellwise) -> Float2:
-    """(n, C) outcome without treatment: the outcome less what is left of its change."""
-    rest = own.y @ found.change.T - own.x @ found.slope - found.mean_control
-    return np.asarray(panel.y[np.ix_(own.rows, periods)] - rest)
+def _surface(y: Float2, imputed: list[tuple[Arm, Cellwise, Int1]]) -> Float2:
+    """(N, T) outcome without treatment: the outcome less what is left of its change; nan elsewhere."""
+    untreated = np.full(y.shape, np.nan)
+    for own, found, periods in imputed:
+        rest = own.y @ found.change.T - own.x @ found.slope - found.mean_control
+        at = np.ix_(own.rows, periods)
+        untreated[at] = y[at] - rest
+    return untreated
 
 
 def _blocks(
@@ -122,7 +127,7 @@ class _Arms:
     def __post_init__(self) -> None:
         panel = self.panel
         place, known = strata(panel)
-        heavy = panel.weight > 0
+        heavy = (panel.weight > 0) | (panel.control_weight(panel.treated) > 0)
         self.members = [np.flatnonzero((place == stratum) & heavy) for stratum in range(len(known.first))]
 
     def treated(self, group: int, at: int) -> Arm:

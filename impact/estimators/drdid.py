@@ -1,8 +1,8 @@
 """Difference-in-differences with covariates for panels (Sant'Anna & Zhao 2020, Journal of Econometrics 219(1)).
 
-Outcome regression (their eq. 2.2), inverse-probability weighting with normalised weights (Hájek; Abadie 2005), the
-doubly robust combination (eq. 2.5 and section 3.1), and its improved form (eqs. 3.1-3.3), whose propensity score
-balances the covariates exactly and whose error owes nothing to its own estimation.
+Outcome regression (their eq. 2.2), inverse-probability weighting with normalised weights (Abadie 2005, Review of
+Economic Studies 72(1), as Hájek), the doubly robust combination of both (eq. 3.1), and its improved form (section 3.1),
+whose propensity score balances the covariates exactly and whose error owes nothing to what was estimated on the way.
 
 Every number is linear in the outcomes. One logit and one set of sums of products therefore serve all cells that compare
 the same units under the same covariates, and a unit's score is two or three factors of its own times its outcomes and
@@ -21,7 +21,20 @@ from impact.cells import by_cluster
 from impact.errors import Refused
 from impact.numerics.propensity import Part, expit, logit, separating, tilting
 
-__all__ = ["Arm", "Cellwise", "Comparison", "Method", "Products", "Pull", "collinear", "propensity_refused"]
+__all__ = [
+    "TRIM",
+    "Arm",
+    "Cellwise",
+    "Comparison",
+    "Method",
+    "Products",
+    "Pull",
+    "collinear",
+    "no_control_left",
+    "odds_of",
+    "propensity_refused",
+    "solved",
+]
 
 Method = Literal["dr", "dr-improved", "ipw", "reg"]
 
@@ -157,22 +170,23 @@ class Comparison:
         if refused is not None:
             return refused
         ours = Products.of(treated, treated.weight)
-        bread = np.linalg.inv(theirs.xx)
-        slopes = bread @ theirs.xy
+        slopes = solved(theirs.xx, theirs.xy)
         if method == "reg":
-            return Comparison(treated, controls, ours, None, None, slopes, bread @ (ours.x / ours.mass), None, 0)
+            return Comparison(
+                treated, controls, ours, None, None, slopes, solved(theirs.xx, ours.x / ours.mass), None, 0
+            )
         parts = [arm.part for arm in controls]
         gamma = (tilting if method == "dr-improved" else logit)([treated.part], parts)
         if gamma is None:
             return propensity_refused([treated.part], parts, method, what, names)
         shares = [expit(arm.x @ gamma) for arm in controls]
-        odds = [_odds(share, method) for share in shares]
+        odds = [odds_of(share, method) for share in shares]
         tilted = [Products.of(arm, arm.weight * odd) for arm, odd in zip(controls, odds, strict=True)]
         weighted = sum(tilted[1:], tilted[0])
         if weighted.mass == 0:
             return no_control_left(what)
         if method == "dr-improved":
-            slopes = np.linalg.solve(weighted.xx, weighted.xy)
+            slopes = solved(weighted.xx, weighted.xy)
             return Comparison(treated, controls, ours, gamma, weighted, slopes, None, None, 0)
         share = expit(treated.x @ gamma)
         information = (treated.x * (treated.weight * share * (1 - share))[:, None]).T @ treated.x
@@ -182,7 +196,7 @@ class Comparison:
         if method == "ipw":
             nothing = np.zeros_like(slopes)
             return Comparison(treated, controls, ours, gamma, weighted, nothing, None, information, trimmed)
-        pull = bread @ (ours.x / ours.mass - weighted.x / weighted.mass)
+        pull = solved(theirs.xx, ours.x / ours.mass - weighted.x / weighted.mass)
         return Comparison(treated, controls, ours, gamma, weighted, slopes, pull, information, trimmed)
 
     def cells(self, change: Float2) -> Cellwise:
@@ -196,7 +210,7 @@ class Comparison:
         lever = None
         if self.information is not None:
             moment = w.xy @ change.T - w.xx @ slope - np.outer(w.x, mean_control)
-            lever = np.linalg.solve(self.information, moment / w.mass)
+            lever = solved(self.information, moment / w.mass)
         return Cellwise(mean_treated - mean_control, change, slope, mean_treated, mean_control, lever)
 
     def scores(self, cells: Cellwise, columns: Int1) -> list[Pull]:
@@ -228,7 +242,11 @@ class Pull:
 
     def at(self, weights: Float2, clusters: int) -> Float2:
         """(G, m) sums by cluster of the scores of `m` weighted sums of cells; see ``Scores``."""
-        return by_cluster(self.of(weights[self.columns]), self.arm.cluster, clusters)
+        own = weights[self.columns]
+        used = own.any(axis=0)
+        out = np.zeros((clusters, weights.shape[1]))
+        out[:, used] = by_cluster(self.of(own[:, used]), self.arm.cluster, clusters)
+        return out
 
     def of(self, weights: Float2) -> Float2:
         """(n, m) scores of the units; `weights` is (C, m) over the cells of the comparison."""
@@ -241,7 +259,7 @@ class Pull:
         else:
             scores = np.zeros_like(rest)
             if found.weighted is not None:
-                odds = w * _odds(share, "dr-improved" if found.information is None else "dr")
+                odds = w * odds_of(share, "dr-improved" if found.information is None else "dr")
                 scores -= (rest - cells.mean_control @ weights) * (odds / found.weighted.mass)[:, None]
             if found.pull is not None:
                 scores -= rest * (w * (x @ found.pull))[:, None]
@@ -251,7 +269,12 @@ class Pull:
         return scores
 
 
-def _odds(share: Float1, method: Method) -> Float1:
+def solved(matrix: Float2, right: Float2) -> Float2:
+    """The solution of a system that is known to have one; `right` is a vector or a matrix."""
+    return np.asarray(np.linalg.solve(matrix, right), dtype=np.float64)
+
+
+def odds_of(share: Float1, method: Method) -> Float1:
     """Odds of controls; 0 for those who look almost surely treated, unless their weights are tied by balance."""
     with np.errstate(divide="ignore"):
         odds = share / (1 - share)

@@ -12,12 +12,15 @@ from impact.cells import Fit, Weights
 from impact.errors import Refused
 from impact.estimators.adjusted import fit_adjusted
 from impact.estimators.drdid import Method
-from impact.estimators.linear import Plan, fit_plan, learnable, lost, patterns
+from impact.estimators.linear import fit_plan
 from impact.estimators.paths import Pooled
+from impact.estimators.plan import Plan, bases, learnable, lost, patterns
 from impact.estimators.planned import Planned
-from impact.estimators.protocol import guard
+from impact.estimators.protocol import Asks, guard
+from impact.estimators.sampled import fit_sampled
 from impact.numerics.moments import Strata, strata
 from impact.panel import Panel
+from impact.sample import Sample
 
 __all__ = ["GroupTime"]
 
@@ -33,9 +36,9 @@ class GroupTime(Planned):
     ----------
     control : {"never", "not-yet"}
         Who serves as control: never-treated units, or all that are untreated until after the period (and anticipation).
-    method : {"dr", "ipw", "reg"}
-        With covariates: doubly robust, inverse-probability weighting, or outcome regression (Sant'Anna & Zhao 2020);
-        without covariates the three are the same.
+    method : {"dr", "dr-improved", "ipw", "reg"}
+        With covariates: doubly robust, the same with odds that balance the covariates, inverse-probability weighting,
+        or outcome regression (Sant'Anna & Zhao 2020); without covariates they are all the same.
     anticipation : int
         Periods before the start in which the outcome may already respond.
     base : {"varying", "universal"}
@@ -53,7 +56,9 @@ class GroupTime(Planned):
     base: Base = "varying"
 
     name: ClassVar[str] = "group-time"
+    asks: ClassVar[Asks] = Asks(min_pre=1, min_controls=2, never_treated=False, balanced=False, samples=True)
     why: ClassVar[str] = "no base period or no control group"
+    uses_covariates: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         for name, value, known in (
@@ -66,8 +71,10 @@ class GroupTime(Planned):
         if self.anticipation < 0:
             raise ValueError("anticipation is a number of periods, 0 or more")
 
-    def fit(self, panel: Panel, *, learn: Bool2 | None = None, hold: Weights | None = None) -> Fit | Refused:
-        """Cells with scores and the imputed surface; see ``Estimator.fit``; `hold` changes nothing here."""
+    def fit(self, panel: Panel | Sample, *, learn: Bool2 | None = None, hold: Weights | None = None) -> Fit | Refused:
+        """Cells with scores, and the surface of a panel; see ``Estimator.fit``; `hold` changes nothing here."""
+        if isinstance(panel, Sample):
+            return fit_sampled(self, panel, learn)
         asks = replace(self.asks, never_treated=self.control == "never", balanced=bool(panel.covariates))
         refused = guard(panel, asks, self.name)
         if refused is not None:
@@ -80,19 +87,19 @@ class GroupTime(Planned):
                 "Complete them or leave them out; nothing is filled in.",
             )
         panel, usable = learnable(panel, learn)
-        _, known = strata(panel)
-        plan = self.plan(known, usable)
+        at = strata(panel)
+        plan = self.plan(at[1], usable)
         if len(plan.group) == 0:
             return Refused(
                 "an estimate by group-time",
                 "no cohort has both a base period and a control group",
                 "Add earlier periods, lower the anticipation, or widen the donor pool.",
             )
-        notes = (*lost(panel, plan, self.why), *patterns(panel))
+        notes = (*lost(panel, plan, self.why), *patterns(panel), *bases(panel, plan))
         if panel.covariates:
             return fit_adjusted(panel, plan, self.method, notes)
-        found = fit_plan(plan, panel)
-        return found if isinstance(found, Refused) else Fit(*found, notes=notes)
+        found = fit_plan(plan, panel, at=at)
+        return found if isinstance(found, Refused) else Fit(found[0], found[1], notes=notes)
 
     def plan(self, known: Strata, usable: Bool2) -> Plan:
         """The cells that can be estimated; `usable` (groups, T) are the periods that may be a base.

@@ -39,12 +39,15 @@ class Asks:
         Whether controls must be never treated.
     balanced : bool
         Whether every cell must be observed.
+    samples : bool
+        Whether repeated cross-sections will do (`Sample`).
     """
 
     min_pre: int = 1
     min_controls: int = 2
     never_treated: bool = True
     balanced: bool = True
+    samples: bool = False
 
 
 @runtime_checkable

@@ -1,4 +1,4 @@
-"""Figures of a ``Result``, for a notebook: matplotlib figures, drawn without any global state."""
+"""Figures for a notebook, of a ``Result`` and of a decomposition: matplotlib, drawn without any global state."""
 
 from __future__ import annotations
 
@@ -6,16 +6,26 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from impact.arrays import Int1
 from impact.errors import Problem, UsageError
 from impact.evidence.svg import COMPARISON, FOCUS, INK, look
 from impact.inference.protocol import Uncertainty
 
 if TYPE_CHECKING:
+    from impact.estimators.bacon import Decomposition
     from impact.evidence.result import Result
 
-__all__ = ["ResultPlots"]
+__all__ = ["ResultPlots", "decomposition"]
+
+# Marker and whether it is filled, by kind of comparison: apart in black and white too.
+_COMPARISONS = {
+    "treated vs untreated": ("o", FOCUS, True),
+    "earlier vs later": ("^", FOCUS, False),
+    "later vs earlier": ("X", COMPARISON, True),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +35,10 @@ class ResultPlots:
     result: Result
 
     def event_study(self) -> Figure:
-        """Effects by periods since the start with their pointwise intervals; open markers lie before the start.
+        """Effects by periods since the start; open markers lie before it.
+
+        A heavy line is the interval of a period by itself; a light one with caps, where the inference gives it, the
+        band that holds for all periods at once.
 
         Raises
         ------
@@ -44,14 +57,16 @@ class ResultPlots:
             axes = figure.add_subplot()
             axes.axhline(0, color=INK, linewidth=1)
             axes.axvline(-0.5, color=INK, linewidth=0.8, linestyle=":")
-            for row in rows:
-                event, value = int(result.effects.terms[row]), result.effects.estimate[row]
-                if known is not None and np.isfinite(known.low[row]):
-                    axes.vlines(event, known.low[row], known.high[row], color=FOCUS, linewidth=1.6)
+            events = np.array([int(result.effects.terms[row]) for row in rows])
+            if known is not None:
+                _intervals(axes, known, events, rows)
+            for event, row in zip(events, rows, strict=True):
                 face = FOCUS if event >= 0 else "white"
-                axes.plot(event, value, marker="o", color=FOCUS, markerfacecolor=face)
+                axes.plot(event, result.effects.estimate[row], marker="o", color=FOCUS, markerfacecolor=face)
             axes.set_xlabel("periods since the start")
-            axes.set_ylabel(result.panel.unit or "effect")
+            axes.set_ylabel(result.unit or "effect")
+            if known is not None and known.band is not None:
+                figure.legend(loc="outside upper left", frameon=False, ncols=2)
         return figure
 
     def gap(self) -> Figure:
@@ -107,3 +122,49 @@ class ResultPlots:
             axes.barh([str(name) for name in largest.index], largest.to_numpy(), color=COMPARISON)
             axes.set_xlabel("weight, mean over the groups")
         return figure
+
+
+def _intervals(axes: Axes, known: Uncertainty, events: Int1, rows: list[int]) -> None:
+    """Intervals of the terms in `rows`, and their band, told apart by width and caps."""
+    level = f"{known.level:.0%}"
+    if known.band is not None:
+        low, high = known.band.low[rows], known.band.high[rows]
+        axes.vlines(events, low, high, color=FOCUS, linewidth=0.8, label=f"{level}, all periods together")
+        axes.plot(np.r_[events, events], np.r_[low, high], linestyle="", marker="_", markersize=7, color=FOCUS)
+    single = f"{level}, each period by itself"
+    axes.vlines(events, known.low[rows], known.high[rows], color=FOCUS, linewidth=2.4, label=single)
+
+
+def decomposition(found: Decomposition) -> Figure:
+    """Estimate of every two-by-two comparison over its weight, by kind, beside the coefficient they sum to.
+
+    As Goodman-Bacon (2021), Journal of Econometrics 225(2), draws it. The legend has the total weight of every kind.
+    """
+    with look():
+        figure = Figure(figsize=(6.0, 4.8), layout="constrained")
+        axes = figure.add_subplot()
+        axes.axhline(0, color=INK, linewidth=0.8, linestyle=":")
+        axes.axhline(found.coefficient, color=INK, linewidth=1.2, label=f"coefficient {_short(found.coefficient)}")
+        for kind, (mass, mean) in found.by_kind().items():
+            marker, color, filled = _COMPARISONS[kind]
+            inside = [number for number, one in enumerate(found.kind) if one == kind]
+            axes.plot(
+                found.weight[inside],
+                found.estimate[inside],
+                linestyle="",
+                marker=marker,
+                markersize=7,
+                color=color,
+                markerfacecolor=color if filled else "white",
+                clip_on=False,
+                label=f"{kind}: {mass:.0%} of the weight, mean {_short(mean)}",
+            )
+        axes.set_xlim(left=0)
+        axes.set_xlabel("weight")
+        axes.set_ylabel(found.unit or "two-by-two estimate")
+        figure.legend(loc="outside upper left", frameon=False)
+    return figure
+
+
+def _short(value: float) -> str:
+    return f"{value:.3g}".replace("-", "\N{MINUS SIGN}")

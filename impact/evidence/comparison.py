@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from impact.evidence.document import Block, Cell, Column, Figure, Paragraph, Table
 from impact.evidence.language import Texts, listed, number, significant
-from impact.evidence.reading import in_language, interval, printed, slug, value, window, with_unit
+from impact.evidence.reading import in_language, interval, one_base, printed, slug, value, window, with_unit
 from impact.evidence.record import Evidence
 
 __all__ = ["balance", "columns", "count", "course", "design", "fact_table"]
@@ -44,6 +44,8 @@ def design(evidence: Evidence, say: Texts) -> list[Block]:
         (say("design.anticipation"), count(evidence.anticipation, say)),
         (say("design.seen_before"), evidence.seen_before or say("words.not_given")),
     ]
+    if evidence.covariates:
+        facts.append((say("design.covariates"), listed(evidence.covariates, say.language)))
     if evidence.smallest is not None:
         smallest = with_unit(significant(evidence.smallest, say.language), evidence.unit)
         facts.append(
@@ -211,8 +213,9 @@ def _event_name(term: str, say: Texts) -> str:
 
 def _base_remark(evidence: Evidence, say: Texts) -> str:
     """With what the estimates before the start are compared, read from the method and from which of them are there."""
+    if one_base(evidence):
+        return say("event.universal")
     method = evidence.primary.method
     if method == "group-time":
-        varying = str(-1 - evidence.anticipation) in {row.term for row in evidence.event}
-        return say("event.varying" if varying else "event.universal")
+        return say("event.varying")
     return say.known(f"event.base.{slug(method)}", say("event.base.other"))

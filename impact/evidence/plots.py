@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from impact.evidence.language import Texts, decimals, listed, number, significant, texts
-from impact.evidence.reading import printed
+from impact.evidence.reading import one_base, printed
 from impact.evidence.record import Evidence, PathPoint
 from impact.evidence.svg import COMPARISON, FOCUS, INK, look, number_axis, rendered, round_ticks
 
@@ -68,7 +68,7 @@ def _event_study(evidence: Evidence, say: Texts) -> str | None:
     axes.axhline(0, color=INK, linewidth=1.0, zorder=1)
     events = [event for event, _, _ in rows]
     base = -1 - evidence.anticipation
-    if evidence.primary.method == "group-time" and base not in events and min(events) < base:
+    if one_base(evidence) and min(events) < base:
         axes.plot(base, 0, marker="D", markersize=5, color=INK, zorder=3)
         axes.annotate(say("draw.base"), (base, 0), xytext=(0, 7), textcoords="offset points", ha="center", va="bottom")
         events.append(base)

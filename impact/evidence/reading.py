@@ -11,12 +11,14 @@ from impact.errors import Refused
 from impact.evidence.document import Cell, Foreign
 from impact.evidence.language import Texts, decimals, number
 from impact.evidence.record import Estimate, Evidence, Text
+from impact.inference.support import Support, support
 
 __all__ = [
     "Periods",
     "Printed",
     "in_language",
     "interval",
+    "one_base",
     "opening",
     "periods",
     "plain",
@@ -24,6 +26,7 @@ __all__ = [
     "reason",
     "size",
     "slug",
+    "supported",
     "value",
     "visible",
     "window",
@@ -31,6 +34,8 @@ __all__ = [
     "within",
 ]
 
+# Estimators with that one base, in some or all of their settings.
+_ONE_BASE = ("group-time", "stacked", "sun-abraham", "extended-twfe", "twfe")
 _FEWEST = 4  # treated clusters below which cluster-jackknife refuses "an interval"
 
 
@@ -113,6 +118,15 @@ def periods(evidence: Evidence) -> Periods | None:
     return Periods(max(start - evidence.anticipation, 0), ends[1] - max(ends[0], start) + 1)
 
 
+def one_base(evidence: Evidence) -> bool:
+    """Whether all estimates by periods since the start are compared with the last period before it, which is then 0."""
+    terms = {row.term for row in evidence.event}
+    if evidence.primary.method not in _ONE_BASE or str(-1 - evidence.anticipation) in terms:
+        return False
+    # One difference for all periods after the start has no points before it, and no base among them.
+    return evidence.primary.method != "twfe" or any(term.startswith("-") for term in terms)
+
+
 def window(evidence: Evidence) -> str:
     """The periods of the estimate: one, or first and last."""
     first, last = evidence.window
@@ -171,6 +185,12 @@ def interval(estimate: Estimate, say: Texts, missing: str = "words.not_given") -
         return say("words.no_interval")
     low, high = (number(x, say.language, shown.digits, sign=True) for x in (shown.low, shown.high))
     return say("format.interval", low=low, high=high)
+
+
+def supported(estimate: Estimate) -> Support:
+    """What is known of the interval of an estimate: nothing where it adjusts for covariates."""
+    known = support(estimate.method, estimate.inference)
+    return "unsized" if estimate.adjusted and known != "refused" else known
 
 
 # --- refusals ---------------------------------------------------------------------------------------------------------

@@ -45,7 +45,10 @@ class Second:
 class Estimate:
     """One term with its uncertainty, in units of the outcome.
 
-    `low`, `high` and `p_value` are None where the declared inference was refused; `refused` says why.
+    `low`, `high` and `p_value` are None where the declared inference was refused; `refused` says why. `band_low` and
+    `band_high` hold for all terms at once. `known_share` is the share of the variance that known errors of the figures
+    make up (samples, rounding); None where there are none, or where it is not known. `adjusted`: the estimate adjusts
+    for covariates, with which no pair of estimator and inference was tried by simulation.
     """
 
     term: str
@@ -67,6 +70,10 @@ class Estimate:
     effective_clusters: float | None
     beside: tuple[Second, ...] = ()
     refused: Refused | None = None
+    band_low: float | None = None
+    band_high: float | None = None
+    known_share: float | None = None
+    adjusted: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,10 +185,14 @@ class Evidence:
         Periods that do not count, each with the reason.
     siblings : tuple of (name, file)
         The study's other outcomes, and the pages about them.
+    covariates : tuple of str
+        Characteristics that the estimate adjusts for, in the language of the study.
     event : tuple of Estimate
         By periods since the start; `term` is the event time. Pre-period terms below 0.
     notes : tuple of str
         Sentences about the data and the fit that a reader must know, in the language of the study.
+    remarks : tuple of str
+        What the estimator itself remarks, in English.
     """
 
     study: str
@@ -221,6 +232,8 @@ class Evidence:
     not_measurable: tuple[str, ...] = ()
     periods_left_out: tuple[Excluded, ...] = ()
     siblings: tuple[tuple[str, str], ...] = ()
+    covariates: tuple[str, ...] = ()
+    remarks: tuple[str, ...] = ()
     versions: dict[str, str] = field(default_factory=dict)
     schema: int = 1
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from impact.cells import Fit
 from impact.errors import Refused
+from impact.inference.known_error import KnownError
 from impact.inference.protocol import Band, Uncertainty
 from impact.inference.support import status
 from impact.panel import Panel
@@ -59,6 +60,8 @@ class Result:
     method, inference : str
         Names of the estimator and the inference.
     seed : int
+    known : KnownError or Refused or None
+        What the known errors of the figures add to the error of the terms; None when the panel has none.
     """
 
     panel: Panel
@@ -69,6 +72,7 @@ class Result:
     method: str
     inference: str
     seed: int
+    known: KnownError | Refused | None = None
 
     @property
     def unit(self) -> str:
@@ -119,6 +123,48 @@ class Result:
         refused = self.uncertainty if isinstance(self.uncertainty, Refused) else self.uncertainty.refused[term]
         return status(self.method, self.inference, refused)
 
+    def known_error(self, level: float = 0.95) -> pd.DataFrame | Refused:
+        """How much of the error of every term is known beforehand: that of the figures, from samples or rounding.
+
+        One row per term. `known_error` is the error that the figures' own errors give it, and `share` its part of the
+        variance ``std_error²``: what more respondents would take away and more areas would not. (It may exceed 1, as
+        that variance is an estimate.) `full_low` to `full_high` is a `level` interval for what would have been
+        estimated from figures without those errors, as from a full count.
+
+        That interval may be given for a single area, which has no other. It is *not* one for the effect of the
+        programme there: what else happened in that area and nowhere else is no error of the figures. It says how well
+        the difference in development is known, and the effect is known less well.
+
+        Parameters
+        ----------
+        level : float
+            Of the interval.
+
+        Returns
+        -------
+        DataFrame or Refused
+            Columns target, term, weighting, estimate, std_error, known_error, share, full_low, full_high, status.
+        """
+        from scipy import stats
+
+        if self.known is None:
+            return Refused(
+                "the known error", "the panel has no errors of its figures", "Name their column with se= in from_frame."
+            )
+        if isinstance(self.known, Refused):
+            return self.known
+        table = self.tidy()[["target", "term", "weighting", "estimate", "std_error", "status"]]
+        known = self.known.std_error
+        reach = float(stats.norm.ppf(0.5 + level / 2)) * known
+        added: dict[str, Any] = {
+            "known_error": known,
+            "share": self.known.share(table["std_error"].to_numpy()),
+            "full_low": self.effects.estimate - reach,
+            "full_high": self.effects.estimate + reach,
+        }
+        status = table.pop("status")
+        return table.assign(**added, status=status)
+
     def weights(self) -> pd.DataFrame:
         """Unit weights in long form: group, unit, weight; empty without weights. Weights of 0 are left out."""
         import pandas as pd
@@ -163,6 +209,8 @@ class Result:
         )
         if isinstance(self.uncertainty, Refused):
             lines.append(str(self.uncertainty))
+        if self.known is not None:
+            lines.append(_known(self.known, self.effects.terms, self.uncertainty))
         return "\n".join([*lines, *getattr(self.panel, "notes", ()), *self.fit.notes])
 
     @property
@@ -173,6 +221,24 @@ class Result:
         return ResultPlots(self)
 
 
+def _known(known: KnownError | Refused, terms: tuple[str, ...], uncertainty: Uncertainty | Refused) -> str:
+    """How much of the error of the last term that has one was known beforehand."""
+    if isinstance(known, Refused):
+        return str(known)
+    held = ", with the weights taken as given" if known.given_weights else ""
+    error = np.full(len(terms), np.nan) if isinstance(uncertainty, Refused) else uncertainty.std_error
+    share = known.share(error)
+    given = np.flatnonzero(np.isfinite(share))
+    if not given.size:
+        low, high = known.std_error.min(), known.std_error.max()
+        spread = f"{low:.4g}" if len(terms) == 1 else f"{low:.4g} to {high:.4g}"
+        return f"known error of the figures (samples, rounding): {spread}{held}; no variance to hold it against"
+    last = int(given[-1])
+    part = "all" if share[last] >= 1 else f"{share[last]:.0%}"
+    whose = "" if len(terms) == 1 else f" of {terms[last]}"
+    return f"known error of the figures (samples, rounding) is {part} of the variance{whose}{held}"
+
+
 def _band(known: Uncertainty, band: Band) -> str:
     """What the intervals say together."""
     count = int(band.inside.sum())
@@ -180,5 +246,6 @@ def _band(known: Uncertainty, band: Band) -> str:
         return "the band is over one term and is its interval"
     return (
         f"each interval holds by itself; the band over {count} terms holds for all of them at once and reaches "
-        f"{band.critical:.2f} standard errors to either side ({known.draws} draws, Monte-Carlo error {band.mc_error:.2g})"
+        f"{band.critical:.2f} standard errors to either side "
+        f"({known.draws} draws, Monte-Carlo error {band.mc_error:.2g})"
     )

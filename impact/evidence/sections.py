@@ -8,9 +8,8 @@ from impact.evidence.comparison import balance, columns, count, course, design, 
 from impact.evidence.document import Block, Cell, Code, Foreign, Paragraph, Points, Section, Table
 from impact.evidence.front import check_title
 from impact.evidence.language import Texts, listed, number, p_value, significant
-from impact.evidence.reading import interval, opening, printed, reason, value, with_unit
+from impact.evidence.reading import interval, opening, printed, reason, supported, value, with_unit
 from impact.evidence.record import Evidence, Second, Variant
-from impact.inference.support import support
 
 __all__ = ["account"]
 
@@ -95,7 +94,7 @@ def _trust(evidence: Evidence, say: Texts) -> Iterator[Cell]:
     elif primary.refused is not None:
         yield reason(primary.refused, evidence, say)[1]
     else:
-        yield say(f"support.{support(primary.method, primary.inference)}")
+        yield say(f"support.{supported(primary)}")
         if any(area.matched for area in evidence.areas):
             yield say("estimate.given_matching")
 
@@ -145,8 +144,7 @@ def _unsized(evidence: Evidence, say: Texts) -> list[str]:
     names = [
         variant.name
         for variant in evidence.alternatives
-        if variant.estimate.low is not None
-        and support(variant.estimate.method, variant.estimate.inference) not in ("sized", "conservative")
+        if variant.estimate.low is not None and supported(variant.estimate) not in ("sized", "conservative")
     ]
     return [say("alternative.unsized", names=listed(names, say.language))] if names else []
 
@@ -220,6 +218,9 @@ def _data(evidence: Evidence, say: Texts) -> list[Block]:
     blocks: list[Block] = []
     if evidence.notes:
         blocks.append(Points(evidence.notes))
+    if evidence.remarks:
+        remarks = tuple(Foreign(remark, "en") for remark in evidence.remarks)
+        blocks += [Paragraph((say("data.remarks"),)), Points(remarks)]
     if evidence.data:
         rows: tuple[tuple[Cell, ...], ...] = tuple(
             (

@@ -19,9 +19,11 @@ from impact.parallel import Parallel
 from impact.streams import Streams
 from impact.targets import Target
 
-__all__ = ["ClusterJackknife", "Jackknife", "Scores"]
+__all__ = ["ClusterJackknife", "Jackknife", "Scores", "interval", "no_scores", "own_error"]
 
 _FEWEST = 4
+# In one or two treated clusters nothing is left around the mean that tells the error of that mean.
+_MIRRORED = 2
 _NULL = "the effect is 0"
 
 
@@ -85,7 +87,7 @@ class ClusterJackknife:
             for count in treated
         )
         df = np.minimum(clusters, treated) - 1.0
-        return _interval(found, self.name, np.sqrt(variance), df, self.level, refused, len(replicates), len(weighing))
+        return interval(found, self.name, np.sqrt(variance), df, self.level, refused, len(replicates), len(weighing))
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,14 +147,17 @@ class Jackknife:
             )
             for value in error
         )
-        return _interval(found, self.name, error, np.full(len(error), np.inf), self.level, refused, count, count)
+        return interval(found, self.name, error, np.full(len(error), np.inf), self.level, refused, count, count)
 
 
 @dataclass(frozen=True, slots=True)
 class Scores:
     """The analytic error from influence scores, summed by cluster: ``V = Σ s_g²`` with t(G - 1).
 
-    Holds its level with many treated clusters only; with few it rejects a true null too often.
+    Holds its level with many treated clusters only; with few it rejects a true null too often. A term whose weight lies
+    in one or two treated clusters has no error of its own: scores are centred on the mean of the treated, so that of
+    one is 0 and those of two mirror each other. For the same reason a cohort in one cluster adds no error to the mean
+    over several cohorts.
 
     References
     ----------
@@ -181,9 +186,21 @@ class Scores:
         if found.effects.scores is None:
             return no_scores(self.name, estimator)
         error = np.asarray(np.sqrt((found.effects.scores**2).sum(axis=0)))
-        clusters, _, _, _ = spread(found)
-        none: tuple[Refused | None, ...] = (None,) * len(error)
-        return _interval(found, self.name, error, np.asarray(clusters - 1.0), self.level, none, 0, 0)
+        clusters, treated, _, _ = spread(found)
+        return interval(found, self.name, error, np.asarray(clusters - 1.0), self.level, own_error(treated), 0, 0)
+
+
+def own_error(treated: Int1) -> tuple[Refused | None, ...]:
+    """Why terms with weight in `treated` (m,) treated clusters have no error from scores; None for those that have."""
+    because = {
+        1: "its weight lies in one treated cluster, whose score is 0 whatever happened there",
+        2: "its weight lies in two treated clusters, whose scores mirror each other whatever happened there",
+    }
+    instead = "Use a target over more areas, or placebo-space for a p-value."
+    return tuple(
+        None if count > _MIRRORED else Refused("a standard error", because.get(int(count), "nobody weighs"), instead)
+        for count in treated
+    )
 
 
 def no_scores(inference: str, estimator: Estimator) -> Refused:
@@ -208,9 +225,9 @@ def _leave_out(
     estimator: Estimator, panel: Panel, target: Target, found: Found, weighing: Int1, parallel: Parallel
 ) -> tuple[list[Float1], tuple[str, ...]]:
     """(m,) estimates without each cluster, and the names of the deletions that gave none."""
-    moments = (
-        Moments.of(found.panel) if Gives.MOMENTS in estimator.gives and isinstance(estimator, FromMoments) else None
-    )
+    moments = None
+    if Gives.MOMENTS in estimator.gives and isinstance(estimator, FromMoments) and isinstance(found.panel, Panel):
+        moments = Moments.of(found.panel)
     terms = found.effects.terms
     results: list[Float1 | Refused]
     if moments is not None and isinstance(estimator, FromMoments):
@@ -238,8 +255,9 @@ def _by_subtraction(
         many = target.many(left.cells, left.effect[whole], left.size[whole], found.panel)
         for row, cluster in enumerate(left.clusters[whole]):
             results[int(cluster)] = many if isinstance(many, Refused) else many[row]
-    for row in np.flatnonzero(~whole):
-        results[int(left.clusters[row])] = _in_order(target, left.at(int(row)), found.panel, found.effects.terms)
+    for short in np.flatnonzero(~whole):
+        rest = left.at(int(short))
+        results[int(left.clusters[short])] = _in_order(target, rest, found.panel, found.effects.terms)
     return [results[int(cluster)] for cluster in weighing]
 
 
@@ -269,7 +287,7 @@ def _in_order(target: Target, cells: Cells | Refused, panel: Panel, terms: tuple
     return values if isinstance(values, Refused) else np.array([values.get(term, np.nan) for term in terms])
 
 
-def _interval(
+def interval(
     found: Found,
     name: str,
     error: Float1,

@@ -17,6 +17,7 @@ from impact.estimators.protocol import Estimator, Gives
 from impact.inference.protocol import Found, Uncertainty, evaluate, without_interval
 from impact.panel import Panel
 from impact.parallel import Parallel
+from impact.sample import Sample
 from impact.streams import Streams
 from impact.targets import Target
 
@@ -79,6 +80,12 @@ class PlaceboSpace:
         found = full or evaluate(estimator, panel, target)
         if isinstance(found, Refused):
             return found
+        if isinstance(panel, Sample):
+            return Refused(
+                "a p-value by placebo-space",
+                "the programme cannot fall on donors that are seen once only",
+                "Use cluster-jackknife or score-flip.",
+            )
         if panel.pairs is not None and self.rematch is None:
             return Refused(
                 "a p-value by placebo-space",

@@ -7,16 +7,42 @@ from typing import ClassVar, Literal, Protocol, runtime_checkable
 
 import numpy as np
 
-from impact.arrays import Bool2, Float1, Int1
+from impact.arrays import Bool1, Bool2, Float1, Int1
 from impact.cells import Fit, Weights
 from impact.errors import Refused
 from impact.estimators.protocol import Estimator, Gives
 from impact.panel import Panel
 from impact.parallel import Parallel
+from impact.sample import Sample
 from impact.streams import Streams
 from impact.targets import Effects, Target
 
-__all__ = ["Found", "Inference", "Uncertainty", "evaluate"]
+__all__ = ["Band", "Found", "Inference", "Uncertainty", "evaluate"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Band:
+    """Intervals that hold for several terms at once.
+
+    Attributes
+    ----------
+    low, high : (m,) float
+        nan for a term that is not among them.
+    critical : float
+        Standard errors that the band reaches to either side.
+    mc_error : float
+        Monte-Carlo standard error of `critical`; 0 where nothing was drawn.
+    """
+
+    low: Float1
+    high: Float1
+    critical: float
+    mc_error: float
+
+    @property
+    def inside(self) -> Bool1:
+        """(m,) the terms that it holds for."""
+        return np.isfinite(self.low)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -35,6 +61,7 @@ class Uncertainty:
     refused : tuple of Refused or None, one per term
         Why the term has no interval or no p-value.
     kind : {"pointwise", "uniform", "joint"}
+        ``pointwise``: every interval holds by itself. ``uniform``: beside these, `band` holds for its terms at once.
     clusters, treated_clusters : (m,) int
         Clusters with weight, and treated clusters with weight, in this term.
     largest_share, effective : (m,) float
@@ -45,6 +72,8 @@ class Uncertainty:
         Names of the draws that failed, with the reason.
     mc_error : (m,) float
         Monte-Carlo standard error of the p-value; 0 where everything was enumerated.
+    band : Band or None
+        The simultaneous band of a ``uniform`` kind, and of no other.
     """
 
     name: str
@@ -65,6 +94,11 @@ class Uncertainty:
     failures: tuple[str, ...] = ()
     mc_error: Float1 | None = None
     kind: Literal["pointwise", "uniform", "joint"] = "pointwise"
+    band: Band | None = None
+
+    def __post_init__(self) -> None:
+        if (self.kind == "uniform") != (self.band is not None):
+            raise ValueError("an uncertainty is called uniform when it has a simultaneous band, and only then")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -103,7 +137,13 @@ class Inference(Protocol):
 def evaluate(
     estimator: Estimator, panel: Panel, target: Target, *, learn: Bool2 | None = None, hold: Weights | None = None
 ) -> Found | Refused:
-    """Prepare, fit and apply the target: the one path from panel to terms."""
+    """Prepare, fit and apply the target: the one path from panel (or `Sample`) to terms."""
+    if isinstance(panel, Sample) and not estimator.asks.samples:
+        return Refused(
+            f"an estimate by {estimator.name}",
+            "it needs units that are seen again, and these are repeated cross-sections",
+            "Use group-time.",
+        )
     prepared = target.prepare(panel)
     fit = estimator.fit(prepared, learn=learn, hold=hold)
     if isinstance(fit, Refused):

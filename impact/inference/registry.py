@@ -13,6 +13,7 @@ INFERENCES: dict[str, str] = {
     "scores": "impact.inference.cluster:Scores",
     "jackknife": "impact.inference.cluster:Jackknife",
     "placebo-space": "impact.inference.placebo:PlaceboSpace",
+    "multiplier": "impact.inference.multiplier:Multiplier",
 }
 
 LATER: tuple[str, ...] = (
@@ -28,7 +29,6 @@ LATER: tuple[str, ...] = (
     "ibragimov-mueller",
     "conley",
     "driscoll-kraay",
-    "multiplier",
 )
 
 

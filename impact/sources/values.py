@@ -260,7 +260,7 @@ def read_values(
 
 
 def read_numbers(series: pd.Series[Any], *, marks: Marks = CBS) -> Float1 | tuple[BadText, ...]:
-    """The numbers of `read_values` alone, (n,) with nan where there is none; a column of numbers costs next to nothing."""
+    """The numbers of `read_values` alone, (n,) with nan for none; a column of numbers costs next to nothing."""
     if _plain(series):
         return _numbers(series, marks)[0]
     found = read_values(series, marks=marks)

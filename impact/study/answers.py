@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
-from typing import Any, cast, get_args
+from typing import Any, TypeAlias, cast, get_args
 
 import numpy as np
 
@@ -16,15 +16,19 @@ from impact.estimators.registry import resolve as resolve_estimator
 from impact.evidence.record import Estimate, Second, Variant
 from impact.evidence.result import Result
 from impact.facade import estimate
+from impact.inference.known_error import KnownError
 from impact.inference.protocol import Found, Inference, Uncertainty, spread
 from impact.inference.registry import resolve as resolve_inference
 from impact.panel import Weighting
 from impact.parallel import Parallel
 from impact.study.compare import Comparison
-from impact.study.model import Method, Specification
+from impact.study.model import FIXED, Method, Specification
 from impact.targets import Target
 
-__all__ = ["Answers", "alternative", "answers", "gates", "target"]
+__all__ = ["Answers", "Gaps", "alternative", "answers", "gates", "target"]
+
+Gaps: TypeAlias = tuple[tuple[str, tuple[str, ...]], ...]
+"""Groups by their first treated period, and the periods of the window in which the estimator gives them no effect."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -39,6 +43,10 @@ class Answers:
     weightings : tuple of Variant
     event : tuple of Estimate
     pretrend : Check
+    span : (str, str)
+        First and last period that the primary estimate is about.
+    gaps : Gaps
+        What it is not about although the window of the study is.
     """
 
     primary: Estimate
@@ -46,6 +54,8 @@ class Answers:
     weightings: tuple[Variant, ...]
     event: tuple[Estimate, ...]
     pretrend: Check
+    span: tuple[str, str]
+    gaps: Gaps = ()
 
     @property
     def refusals(self) -> tuple[Refused, ...]:
@@ -88,12 +98,14 @@ def answers(spec: Specification, comparison: Comparison, parallel: Parallel, *, 
     asked = target(spec, comparison, spec.target.every)
     match = spec.comparison.match
     used = match is not None and bool(match.outcomes_in)
+    declared = asked.window or (comparison.panel.periods[-1],) * 2
     if sealed:
         reason = Refused(
             "the estimate", "a gate of the design was not passed", "Change the design before outcomes are used."
         )
         empty = _blank(spec, asked, reason)
-        return Answers(empty, None, (), (), pretrend((), np.zeros(0), spec.thresholds["pre-trend"], used=used))
+        drift = pretrend((), np.zeros(0), spec.thresholds["pre-trend"], used=used)
+        return Answers(empty, None, (), (), drift, declared)
     result = _result(spec, comparison, asked, parallel)
     beside = tuple(_second(spec, comparison, asked, method, parallel) for method in spec.inference.beside)
     primary = _estimates(spec, result, asked, beside)[-1]
@@ -108,16 +120,37 @@ def answers(spec: Specification, comparison: Comparison, parallel: Parallel, *, 
     rows = tuple(row for row in _estimates(spec, events, over_time, ()) if row.term != "mean")
     p_values = np.array([np.nan if row.p_value is None else row.p_value for row in rows])
     drift = pretrend(tuple(row.term for row in rows), p_values, spec.thresholds["pre-trend"], used=used)
-    return Answers(primary, result if isinstance(result, Result) else None, weightings, rows, drift)
+    if isinstance(result, Refused):
+        return Answers(primary, None, weightings, rows, drift, declared)
+    about = result.fit.cells.period[result.effects.weights[:, -1] != 0]
+    span = (result.panel.periods[about.min()], result.panel.periods[about.max()])
+    return Answers(primary, result, weightings, rows, drift, span, _gaps(result))
 
 
-def alternative(spec: Specification, comparison: Comparison, parallel: Parallel) -> Estimate:
-    """The estimate of a declared alternative; refused when a gate of its own design is not passed."""
+def alternative(spec: Specification, comparison: Comparison, parallel: Parallel) -> tuple[Estimate, Gaps]:
+    """The estimate of a declared alternative, and what of its window it is not about.
+
+    Refused when a gate of its own design is not passed.
+    """
     asked = target(spec, comparison, spec.target.every)
     for gate in gates(spec, comparison):
         if gate.gates and gate.verdict != "pass":
-            return _blank(spec, asked, closed(gate))
-    return _estimates(spec, _result(spec, comparison, asked, parallel), asked, ())[-1]
+            return _blank(spec, asked, closed(gate)), ()
+    result = _result(spec, comparison, asked, parallel)
+    return _estimates(spec, result, asked, ())[-1], () if isinstance(result, Refused) else _gaps(result)
+
+
+def _gaps(result: Result) -> Gaps:
+    panel, cells = result.panel, result.fit.cells
+    low, high = result.target.window or (panel.periods[0], panel.periods[-1])
+    inside = range(panel.periods.index(low), panel.periods.index(high) + 1)
+    counted = result.effects.weights[:, -1] != 0
+    found = []
+    for group, (start, name) in enumerate(zip(panel.groups, panel.group_names, strict=True)):
+        there = cells.period[counted & (cells.group == group)]
+        missing = tuple(panel.periods[t] for t in inside if t >= start and t not in there)
+        found += [(name, missing)] if missing else []
+    return tuple(found)
 
 
 def closed(gate: Check) -> Refused:
@@ -160,9 +193,12 @@ def _second(spec: Specification, comparison: Comparison, target: Target, method:
 
 def _estimator(spec: Specification) -> Estimator:
     maker = cast("Any", resolve_estimator(spec.estimator.name))
-    options = dict(spec.estimator.options)
-    if any(field.name == "anticipation" for field in fields(maker)):
-        options["anticipation"] = spec.treatment.anticipation
+    options, early = spec.estimator.options | FIXED.get(spec.estimator.name, {}), spec.treatment.anticipation
+    known = {field.name for field in fields(maker)}
+    if "anticipation" in known:
+        options["anticipation"] = early
+    elif "reference" in known:
+        options["reference"] = -1 - early
     return cast("Estimator", maker(**options))
 
 
@@ -193,6 +229,9 @@ def _estimates(
     refused: tuple[Refused | None, ...] = (
         known.refused if known is not None else (cast("Refused", result.uncertainty),) * len(table)
     )
+    shares = None
+    if isinstance(result.known, KnownError) and known is not None:
+        shares = result.known.share(known.std_error)
     return tuple(
         Estimate(
             term=name,
@@ -214,6 +253,10 @@ def _estimates(
             effective_clusters=float(effective[term]),
             beside=beside,
             refused=refused[term],
+            band_low=_plain(table["band_low"].iloc[term]),
+            band_high=_plain(table["band_high"].iloc[term]),
+            known_share=None if shares is None else _plain(shares[term]),
+            adjusted=bool(result.panel.covariates),
         )
         for term, name in enumerate(result.effects.terms)
     )

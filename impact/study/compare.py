@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from impact.arrays import Bool1, Float2
+from impact.covariates import Levels
 from impact.design.balance import balance
 from impact.design.donors import (
     Exclusion,
@@ -26,6 +27,7 @@ from impact.errors import DataError, Problem, Refused
 from impact.evidence.record import BalanceRow
 from impact.panel import Panel
 from impact.register.areas import areas as register_areas
+from impact.study.adjust import adjustment, unknown
 from impact.study.areas import FocusArea
 from impact.study.load import Loaded
 from impact.study.model import LeaveOut, Match, Specification
@@ -101,6 +103,8 @@ class Comparison:
         Share of the outcome cells of treated units and candidates that has no number.
     fewest : float or None
         Respondents behind the figure of a treated unit that has the fewest.
+    levels : tuple of Levels
+        How the categories that are adjusted for lie over the units.
     """
 
     panel: Panel
@@ -111,6 +115,7 @@ class Comparison:
     matcher: Matcher | None
     without: float
     fewest: float | None = None
+    levels: tuple[Levels, ...] = ()
 
     @property
     def first_start(self) -> str:
@@ -126,7 +131,7 @@ def compare(spec: Specification, loaded: Loaded, series: Series, areas: tuple[Fo
     DataError
         ``DATA-123`` no treated unit is left, ``DATA-130`` no donor is left, ``DATA-131`` the matching is refused,
         ``DATA-132`` a cluster is unknown, ``DATA-133`` residents of a treated unit that must weigh are unknown,
-        ``DATA-134`` no measured period to estimate over is left.
+        ``DATA-134`` no measured period to estimate over is left, ``TERM-`` covariates that cannot be.
     """
     regions = loaded.regions
     lost_rules = _data_rules(spec, loaded, series)
@@ -159,6 +164,8 @@ def compare(spec: Specification, loaded: Loaded, series: Series, areas: tuple[Fo
                 Problem("DATA-131", f"{matched.what}: {matched.because}.", matched.instead, spec.data.outcomes.file)
             )
         panel = matched
+    covariates, levels = adjustment(spec, loaded.units, panel)
+    panel = replace(panel, covariates=covariates)
     absent = np.zeros(len(regions), dtype=bool) if series.there is None else ~series.there
     cells = series.raw[treated | pool.keep | (unfit & ~anywhere & ~absent)]
     return Comparison(
@@ -170,19 +177,18 @@ def compare(spec: Specification, loaded: Loaded, series: Series, areas: tuple[Fo
         matcher,
         float(np.isnan(cells).mean()),
         None if series.respondents is None else float(series.respondents[treated].min()),
+        levels,
     )
 
 
 def _data_rules(spec: Specification, loaded: Loaded, series: Series) -> list[Rule]:
     """Why a unit cannot be used at all, treated or not; only whether an outcome was observed counts, not its value."""
     regions, count = loaded.regions, len(loaded.regions)
-    unknown = np.array([region not in loaded.units.known for region in regions], dtype=bool)
-    rules = [Rule("not-in-units", "", unknown, ("",) * count)]
-    match = spec.comparison.match
-    if match is not None and _columns(match, spec):
-        x = np.column_stack([loaded.units.number(name, regions) for name in _columns(match, spec)])
-        names = _columns(match, spec)
-        gaps = np.isnan(x) & ~unknown[:, None]
+    absent = np.array([region not in loaded.units.known for region in regions], dtype=bool)
+    rules = [Rule("not-in-units", "", absent, ("",) * count)]
+    names, gaps = unknown(spec, loaded.units, regions)
+    if names:
+        gaps = gaps & ~absent[:, None]
         detail = tuple(", ".join(names[column] for column in np.flatnonzero(row)) for row in gaps)
         rules.append(Rule("no-characteristic", "", gaps.any(axis=1), detail))
     if series.there is not None and not series.there.all():
@@ -285,7 +291,7 @@ def _panel(spec: Specification, loaded: Loaded, series: Series, inside: dict[str
         weight=np.ones(len(units)),
         group=np.full(len(units), -1),
         residents=residents if np.isfinite(residents).any() else None,
-        se=None if series.se is None else series.se[rows],
+        se=None if series.error is None else series.error[rows],
         unit=series.outcome.measure.unit,
     )
     return panel.assign(first, area, slugs)
@@ -309,11 +315,10 @@ def _matcher(match: Match | None, spec: Specification, loaded: Loaded, series: S
 
 def _balance(spec: Specification, loaded: Loaded, panel: Panel, matcher: Matcher | None) -> tuple[BalanceRow, ...]:
     """Characteristics of the treated units, of the pool and of the matched controls."""
-    units = spec.data.units
-    own = (
-        () if units is None else tuple(dict.fromkeys(name for group in units.columns.groups.values() for name in group))
-    )
-    names = own if matcher is None else tuple(dict.fromkeys((*matcher.names, *own)))
+    groups = {} if spec.data.units is None else spec.data.units.columns.groups
+    own = [name for group in groups.values() for name in group]
+    own += [name for term in spec.covariates for name in term.numbers]
+    names = tuple(dict.fromkeys((*(() if matcher is None else matcher.names), *own)))
     known = {} if matcher is None else dict(zip(matcher.names, matcher.x.T, strict=True))
     row = {name: number for number, name in enumerate(loaded.regions)}
     at = np.array([row[unit] for unit in panel.units], dtype=np.intp)

@@ -13,7 +13,7 @@ from impact.inference.registry import resolve as resolve_inference
 from impact.study.alternatives import Variation
 from impact.study.explain_data import data, outcome, periods
 from impact.study.explain_design import comparison, treated
-from impact.study.model import Method, Specification
+from impact.study.model import FIXED, Method, Specification
 from impact.study.read import Study
 from impact.study.wording import FOLLOWS, Said, Teller, differing, ended
 
@@ -24,7 +24,12 @@ SEALING = ("pre-periods", "controls")
 
 _SHARES = ("largest-share", "suppressed")
 # Parameters that have sentences of their own; of any other the name and the value are said.
-_TOLD = {"estimator": ("control", "method", "base", "solver"), "inference": ("draws", "statistic")}
+_TOLD = {
+    "estimator": ("control", "method", "base", "solver", "variance", "effect", "before", "after"),
+    "inference": ("draws", "statistic"),
+}
+# Estimators whose comparison, once matched, is the chosen units alone.
+_CHOSEN_ONLY = ("group-time", "stacked", "poisson")
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,16 +140,36 @@ def _estimator(tell: Teller) -> Iterator[Said]:
         base = spec.base_periods(start, spec.labels)
         if base:
             yield tell("estimate.base", f"{topic}.base", start=start, list=tell.listed(base))
-    given = _parameters(resolve_estimator(name), spec.estimator, ("anticipation",))
+    given = _parameters(resolve_estimator(name), spec.estimator, ("anticipation", "reference"))
+    given |= FIXED.get(name, {})
     if "control" in given:
-        yield tell(f"estimate.control.{given['control']}", f"{topic}.control")
+        chosen = spec.comparison.match is not None and given["control"] == "not-yet" and name in _CHOSEN_ONLY
+        yield tell(f"estimate.control.{'matched' if chosen else given['control']}", f"{topic}.control")
     if "base" in given:
         yield tell(f"estimate.shown.{given['base']}", f"{topic}.shown")
-    if "solver" in given:
-        yield tell(f"estimate.solver.{given['solver']}", f"{topic}.solver")
-    if "method" in given:
-        yield tell("estimate.adjust", f"{topic}.adjust", setting=tell.word("quoted", text=f"method: {given['method']}"))
+    for key in ("solver", "variance", "effect"):
+        if key in given:
+            yield tell(f"estimate.{key}.{given[key]}", f"{topic}.{key}")
+    for key in ("before", "after"):
+        if key in given:
+            count = {0: "-none", 1: "-one"}.get(given[key], "")
+            yield tell(f"estimate.{key}{count}", f"{topic}.{key}", value=tell.count(given[key]))
+    yield from _adjusted(tell, given, topic)
     yield from _settings(tell, given, "estimator", topic)
+
+
+def _adjusted(tell: Teller, given: dict[str, Any], topic: str) -> Iterator[Said]:
+    """Which characteristics the estimate adjusts for, and how."""
+    spec, terms = tell.spec, tell.spec.covariates
+    if terms:
+        yield tell("estimate.covariates", "estimate.covariates", list=tell.listed(map(tell.term, terms)))
+        scores = spec.data.units.columns.selection if spec.data.units is not None else ()
+        if set(scores) & {name for term in terms for name in (*term.numbers, *term.categories)}:
+            yield tell("estimate.selected", "estimate.covariates.selected")
+        name = "reg" if given.get("control") == "never" and "method" not in given else spec.estimator.name
+        yield tell(f"estimate.adjusting.{given.get('method', name)}", f"{topic}.adjust")
+    elif "method" in given:
+        yield tell("estimate.adjust", f"{topic}.adjust", setting=tell.word("quoted", text=f"method: {given['method']}"))
 
 
 def _parameters(maker: Any, method: Method, elsewhere: tuple[str, ...]) -> dict[str, Any]:

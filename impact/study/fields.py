@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from difflib import get_close_matches
 from typing import Annotated
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 from pydantic_core import PydanticCustomError
 
 from impact.sources.periods import read_period
+from impact.terms import KINDS, Term, read_terms
 
 __all__ = [
     "SURVEY",
     "Code",
+    "Covariate",
+    "Factor",
     "Part",
     "Period",
     "Slug",
@@ -21,6 +26,8 @@ __all__ = [
     "Word",
     "as_areas",
     "as_cluster",
+    "as_covariate",
+    "as_factor",
     "as_named",
     "as_no_match",
     "as_standard",
@@ -77,6 +84,33 @@ def as_cluster(value: object) -> object:
     return {"by": value} if isinstance(value, str) else value
 
 
+def as_factor(value: object) -> object:
+    """A name stands for the column as it is; anything else is one word and what it is about."""
+    return _one_word(value, KINDS[:-1])
+
+
+def as_covariate(value: object) -> object:
+    """As `as_factor`; it can be an interaction too."""
+    return _one_word(value, KINDS)
+
+
+def _one_word(value: object, known: Sequence[str]) -> object:
+    if isinstance(value, str):
+        return {"column": value}
+    if not isinstance(value, dict):
+        return value
+    strange = [key for key in value if key not in known]
+    if strange:
+        near = get_close_matches(str(strange[0]), known, n=1)
+        hint = f"Did you mean `{near[0]}`?" if near else f"Here known: {', '.join(known)}."
+        said = {"message": f"covariates know no `{strange[0]}` here", "hint": hint}
+        raise PydanticCustomError("SPEC-004", "{message}", said)
+    if len(value) != 1:
+        hint = "Write for instance `inwoners`, `{log: inwoners}` or `{category: klasse}`, each an item of its own."
+        raise fault(f"a covariate is one word with its column, and here are {len(value)}", hint)
+    return value
+
+
 def as_no_match(value: object) -> object:
     return None if value == "none" else value
 
@@ -119,3 +153,31 @@ class Text(Part):
 
 
 Texts = Annotated[Text, BeforeValidator(as_languages)]
+
+
+class Factor(Part):
+    """A column of the units table as it is, its logarithm (`log`), its `square`, or its levels (`category`)."""
+
+    column: Word | None = None
+    log: Word | None = None
+    square: Word | None = None
+    category: Word | None = None
+
+    @property
+    def term(self) -> Term:
+        """What is asked of the columns.
+
+        Raises
+        ------
+        UsageError
+            ``TERM-001``: an interaction of something with itself.
+        """
+        return read_terms([self.model_dump(exclude_none=True)])[0]
+
+
+class Covariate(Factor):
+    """A characteristic that the estimate adjusts for; `interaction` is the product of two."""
+
+    interaction: (
+        tuple[Annotated[Factor, BeforeValidator(as_factor)], Annotated[Factor, BeforeValidator(as_factor)]] | None
+    ) = None

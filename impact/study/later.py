@@ -22,7 +22,6 @@ LATER: dict[str, str] = {
     "comparison.match.moments": _DESIGN,
     "comparison.match.distance": _DESIGN,
     "comparison.match.replace": _DESIGN,
-    "estimator.covariates": "the part on difference-in-differences",
     "families": _INFERENCE,
     "correction": _INFERENCE,
     "looks": _INFERENCE,
@@ -45,6 +44,9 @@ INSTEAD: dict[str, str] = {
     "outcome.measure.value": "The column `value` is taken as it is: state only its `unit`.",
     "outcomes.measure.value": "The column `value` is taken as it is: state only its `unit`.",
     "estimator.anticipation": "`anticipation` stands under `treatment`.",
+    "estimator.reference": "The last period before the start and its `anticipation`, which stands under `treatment`.",
+    "estimator.effect": "Differences in a study are in the unit of the outcome.",
+    "estimator.exposure": "The outcome of a study is a rate or a figure as it is: no exposure is needed.",
     "weighting": "Say who counts once in `target: {every: area | resident | unit}`.",
     "target.weighting": "Say who counts once in `every: area | resident | unit`.",
 }

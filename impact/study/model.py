@@ -14,6 +14,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 from impact.register.indicators import Indicator, indicators
 from impact.study.fields import (
     Code,
+    Covariate,
     Part,
     Period,
     Slug,
@@ -22,20 +23,24 @@ from impact.study.fields import (
     Word,
     as_areas,
     as_cluster,
+    as_covariate,
     as_named,
     as_no_match,
     as_standard,
 )
 from impact.study.tables import Data
 from impact.study.timing import Break, LeftOut, Periods, segment
+from impact.terms import Term
 
 __all__ = [
     "CHECKS",
+    "FIXED",
     "Alternative",
     "AreaList",
     "Areas",
     "Cluster",
     "Comparison",
+    "Estimating",
     "Inference",
     "LeaveOut",
     "Match",
@@ -62,6 +67,19 @@ CHECKS: dict[str, float] = {
 """Checks of a run and their standard thresholds: at least so many comparable measurements before the start (with fewer
 nothing is measurable), treated clusters and controls; at most this standardised difference, share of one cluster and
 share of outcome cells without a number; at least this p-value."""
+
+
+# Estimators that compare with the last period before the start alone, and the parameters with which they do.
+_ONE_BASE: dict[str, dict[str, str]] = {
+    "group-time": {},
+    "stacked": {},
+    "sun-abraham": {},
+    "extended-twfe": {"control": "never"},
+    "twfe": {"effect": "event"},
+}
+
+FIXED: dict[str, dict[str, Any]] = {"poisson": {"effect": "level"}}
+"""Parameters that every study sets in one way: differences are in the unit of the outcome."""
 
 
 class AreaList(Part):
@@ -245,6 +263,19 @@ class Method(BaseModel):
         return dict(self.model_extra or {})
 
 
+class Estimating(Method):
+    """How the untreated outcome is imputed; `covariates` are columns of the units table that the estimate adjusts for.
+
+    The groups structure, size and selection stand for their columns.
+    """
+
+    covariates: tuple[Annotated[Covariate, BeforeValidator(as_covariate)], ...] = Field(
+        default=(),
+        description="what the estimate adjusts for: columns of the units table, each as it is or as {log: …}, "
+        "{square: …}, {category: …} or {interaction: [one, other]}",
+    )
+
+
 class Cluster(Part):
     """Which units move together: of one gemeente, each by itself, or alike in a column of the units table."""
 
@@ -289,7 +320,7 @@ class Specification(Part):
     outcomes: tuple[Outcome, ...] = ()
     target: TargetSpec = Field(description="what is estimated: {kind: …, every: area | resident | unit}")
     comparison: Comparison = Field(description="who the areas are compared with: {leave_out: […], match: …}")
-    estimator: Annotated[Method, BeforeValidator(as_named)] = Field(
+    estimator: Annotated[Estimating, BeforeValidator(as_named)] = Field(
         description="how the untreated outcome is imputed: {name: …}"
     )
     inference: Annotated[Inference, BeforeValidator(as_named)] = Field(
@@ -310,6 +341,18 @@ class Specification(Part):
     def thresholds(self) -> dict[str, float]:
         """Every check and its threshold, standard where the study gives none."""
         return CHECKS | self.checks
+
+    @property
+    def covariates(self) -> tuple[Term, ...]:
+        """What the estimate adjusts for."""
+        return tuple(term for covariate in self.estimator.covariates for term in self.meant(covariate))
+
+    def meant(self, covariate: Covariate) -> tuple[Term, ...]:
+        """What one covariate stands for: a group stands for its columns."""
+        groups = {} if self.data.units is None else self.data.units.columns.groups
+        if covariate.column in groups:
+            return tuple(Term("column", name) for name in groups[covariate.column])
+        return (covariate.term,)
 
     @property
     def measured(self) -> tuple[str, ...]:
@@ -338,10 +381,12 @@ class Specification(Part):
     def base_periods(self, start: str, labels: Sequence[str]) -> tuple[str, ...]:
         """Those of `labels` that say where an area with this start stood before it.
 
-        The last before the start (and anticipation) for group-time; all for estimators that average or weigh them.
+        The last before the start (and anticipation) where the estimator has one base; all where it averages or weighs.
         """
-        before = self.before(start, labels)
-        return before[-1:] if self.estimator.name == "group-time" else before
+        before, options = self.before(start, labels), self.estimator.options
+        asked = _ONE_BASE.get(self.estimator.name)
+        alone = asked is not None and all(options.get(key) == value for key, value in asked.items())
+        return before[-1:] if alone else before
 
     def window(self, labels: Sequence[str], first: str) -> tuple[str, str] | None:
         """First and last of `labels` that the estimate is about, `first` being the earliest start; None for none."""

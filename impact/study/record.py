@@ -9,20 +9,22 @@ import numpy as np
 from impact.arrays import Float1
 from impact.checks.protocol import Check
 from impact.evidence.language import Texts, texts
-from impact.evidence.record import AreaRow, Change, Evidence, Excluded, FlowStep, PathPoint, Text, Variant
+from impact.evidence.record import AreaRow, Change, Estimate, Evidence, Excluded, FlowStep, PathPoint, Text, Variant
 from impact.evidence.result import Result
 from impact.register.areas import areas as register_areas
-from impact.study.answers import Answers, target
+from impact.study.alternatives import Variation
+from impact.study.answers import Answers, Gaps
 from impact.study.areas import FocusArea
 from impact.study.compare import Comparison
 from impact.study.load import Loaded
 from impact.study.model import Outcome, Specification
 from impact.study.read import Study
-from impact.study.remarks import notes, periods_left_out, unmeasurable
+from impact.study.remarks import notes, periods_left_out, said_gaps, unmeasurable
 from impact.study.render import page
 from impact.study.series import Series
+from impact.study.wording import spoken
 
-__all__ = ["Case", "evidence"]
+__all__ = ["Case", "evidence", "variant"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -62,8 +64,9 @@ def evidence(
         areas_total=len(areas),
         areas=areas,
         periods=case.loaded.periods,
-        window=target(spec, comparison, spec.target.every).window or (case.loaded.periods[-1],) * 2,
+        window=found.span,
         anticipation=spec.treatment.anticipation,
+        covariates=tuple(spoken(term, say) for term in spec.covariates),
         pool=int(comparison.pool.keep.sum()),
         compared=int(serving.sum()),
         primary=found.primary,
@@ -83,7 +86,8 @@ def evidence(
         checks=tuple(_worded(check, say) for check in (*case.checks, found.pretrend)),
         refusals=tuple(dict.fromkeys(refusal for refusal in refusals if refusal is not None)),
         data=case.loaded.files,
-        notes=notes(spec, case.loaded, case.series, case.comparison, found.result, say),
+        notes=notes(spec, case.loaded, case.series, case.comparison, found, say),
+        remarks=() if found.result is None else found.result.fit.notes,
         not_measurable=unmeasurable(spec, case.series, case.checks, say),
         periods_left_out=periods_left_out(spec, case.loaded, say),
         siblings=tuple(
@@ -93,6 +97,14 @@ def evidence(
         ),
         versions=versions,
     )
+
+
+def variant(variation: Variation, answer: tuple[Estimate, Gaps], found: Answers) -> Variant:
+    """A declared alternative with its answer; it estimates the same only when it is about the same periods too."""
+    estimate, gaps = answer
+    why = [variation.why, *(gap.rstrip(".") for gap in said_gaps(gaps, texts("nl")))]
+    alike = estimate.value is None or gaps == found.gaps
+    return Variant(variation.name, "; ".join(why), variation.same_estimand and alike, estimate)
 
 
 def _name(outcome: Outcome) -> Text:

@@ -7,16 +7,18 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from impact.checks.protocol import Check
-from impact.evidence.language import Texts, number
+from impact.errors import Refused
+from impact.evidence.language import Texts, listed, number
 from impact.evidence.record import Excluded
 from impact.evidence.result import Result
 from impact.sources.values import rounding_sd
+from impact.study.answers import Answers, Gaps
 from impact.study.compare import Comparison
 from impact.study.load import Loaded
 from impact.study.model import Specification
 from impact.study.series import Series
 
-__all__ = ["notes", "periods_left_out", "unmeasurable"]
+__all__ = ["notes", "periods_left_out", "said_gaps", "unmeasurable"]
 
 
 def unmeasurable(spec: Specification, series: Series, checks: Sequence[Check], say: Texts) -> tuple[str, ...]:
@@ -50,7 +52,7 @@ def periods_left_out(spec: Specification, loaded: Loaded, say: Texts) -> tuple[E
 
 
 def notes(
-    spec: Specification, loaded: Loaded, series: Series, comparison: Comparison, result: Result | None, say: Texts
+    spec: Specification, loaded: Loaded, series: Series, comparison: Comparison, answers: Answers, say: Texts
 ) -> tuple[str, ...]:
     """Sentences about the data and the fit, in the order of a reader's questions."""
     found = [*_reading(loaded, say), *_measurement(spec, loaded, say), *_sampling(series, comparison, say)]
@@ -58,9 +60,11 @@ def notes(
         base = spec.data.outcomes.rounded_to
         sd = number(rounding_sd(base, "random"), say.language, 1)
         found.append(say("run.note.rounded", base=number(base, say.language, 0), sd=sd))
+    found += _known(series, answers.result, say)
     found += [say(f"run.note.{status}", count=str(count)) for status, count in series.without.items()]
     if comparison.pool.unknown:
         found.append(say("run.note.unknown", text=", ".join(comparison.pool.unknown)))
+    found += _levels(comparison, say)
     if comparison.panel.pairs is not None:
         found.append(say("run.note.conditional"))
     if not comparison.panel.clustered:
@@ -68,7 +72,15 @@ def notes(
     registered = series.outcome.registered
     if registered is not None and registered.mechanical:
         found.append(registered.mechanical)
-    return (*found, *(result.fit.notes if result is not None else ()))
+    elif series.outcome.source_kind == "modelled":
+        found.append(say("run.note.modelled"))
+    return (*found, *said_gaps(answers.gaps, say))
+
+
+def said_gaps(gaps: Gaps, say: Texts) -> Iterator[str]:
+    """Which periods of the window an estimate is not about, start by start."""
+    for start, missing in gaps:
+        yield say("run.note.gap", start=start, periods=listed(missing, say.language))
 
 
 def _reading(loaded: Loaded, say: Texts) -> Iterator[str]:
@@ -93,12 +105,41 @@ def _measurement(spec: Specification, loaded: Loaded, say: Texts) -> Iterator[st
         yield say("run.note.measurements", periods=", ".join(loaded.periods))
 
 
+def _levels(comparison: Comparison, say: Texts) -> Iterator[str]:
+    """With what the levels of a category are compared, and which of them say little."""
+    for found in comparison.levels:
+        one = "-one" if len(found.others) == 1 else ""
+        others = listed(found.others, say.language)
+        yield say(f"run.note.levels{one}", column=found.column, others=others, reference=found.reference)
+        for kind, names in (("once", found.once), ("alone", found.alone)):
+            if names:
+                yield say(f"run.note.levels-{kind}", column=found.column, names=listed(names, say.language))
+
+
 def _sampling(series: Series, comparison: Comparison, say: Texts) -> Iterator[str]:
     """How large the sampling error of a survey is beside the differences between areas over time."""
     se = comparison.panel.se
-    if se is None:
+    if se is None or series.se is None:
         return
     unit, error = series.outcome.measure.unit, float(np.median(se[np.isfinite(se)]))
     yield say("run.note.sampling", se=number(error, say.language, 1), unit=unit)
     if comparison.fewest is not None:
         yield say("run.note.respondents", fewest=number(comparison.fewest, say.language, 0))
+
+
+def _known(series: Series, result: Result | None, say: Texts) -> Iterator[str]:
+    """Which share of the variance of the estimate the errors of the figures are."""
+    if result is None or result.known is None:
+        return
+    if isinstance(result.known, Refused):
+        yield say("run.note.known-not")
+        return
+    if isinstance(result.uncertainty, Refused):
+        return
+    share = float(result.known.share(result.uncertainty.std_error)[-1])
+    if share >= 1:
+        yield say("run.note.known-all")
+    elif np.isfinite(share):
+        kind = "sampling" if series.rounding is None else "rounding" if series.se is None else "both"
+        percent = say("format.percent", number=number(100 * share, say.language, 0 if share >= 0.01 else 1))
+        yield say(f"run.note.known-{kind}", share=percent)

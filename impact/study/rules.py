@@ -9,10 +9,11 @@ from typing import Any
 
 from impact.register.areas import areas
 from impact.register.indicators import indicators
+from impact.study.adjust import faults_of_covariates
 from impact.study.faults import Fault
 from impact.study.fields import SURVEY
 from impact.study.later import INSTEAD, LATER
-from impact.study.model import CHECKS, Match, Method, Outcome, Specification
+from impact.study.model import CHECKS, FIXED, Match, Method, Outcome, Specification
 from impact.study.source import Loc
 from impact.study.times import before_every_start, spoken, times
 
@@ -32,6 +33,7 @@ def faults(spec: Specification) -> Iterator[Fault]:
         yield from _window(spec)
     yield from _comparison(spec)
     yield from _methods(spec)
+    yield from faults_of_covariates(spec)
     known = CHECKS | SURVEY
     for name in spec.checks.keys() - known.keys():
         yield Fault(("checks", name), f"there is no check '{name}'", _near(name, known), "SPEC-008")
@@ -263,7 +265,12 @@ def _methods(spec: Specification) -> Iterator[Fault]:
     from impact.inference import registry as inferences
 
     yield from _method(
-        spec.estimator, ("estimator",), "estimator", estimators.ESTIMATORS, estimators.LATER, ("anticipation",)
+        spec.estimator,
+        ("estimator",),
+        "estimator",
+        estimators.ESTIMATORS,
+        estimators.LATER,
+        ("anticipation", "reference", *FIXED.get(spec.estimator.name, ())),
     )
     judge = (inferences.INFERENCES, inferences.LATER, ("level",))
     yield from _method(spec.inference, ("inference",), "inference", *judge)

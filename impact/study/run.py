@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from impact.evidence.record import Evidence, Variant
+from impact.evidence.record import Evidence
 from impact.parallel import Parallel, Progress, silent
 from impact.study.answers import alternative, answers, gates
 from impact.study.areas import focus_areas
@@ -14,9 +14,10 @@ from impact.study.compare import Comparison, compare
 from impact.study.load import Loaded, load
 from impact.study.model import Specification
 from impact.study.read import Study, locate
-from impact.study.record import Case, evidence
+from impact.study.record import Case, evidence, variant
 from impact.study.render import pages, versions
 from impact.study.roots import Roots
+from impact.study.units import wanted
 
 __all__ = ["outline", "run"]
 
@@ -71,12 +72,7 @@ def run(
         sealed = _sealed(case)
         answer = answers(study.model, case.comparison, parallel, sealed=sealed)
         alternatives = tuple(
-            Variant(
-                variation.name,
-                variation.why,
-                variation.same_estimand,
-                alternative(variation.model, comparison, parallel),
-            )
+            variant(variation, alternative(variation.model, comparison, parallel), answer)
             for variation, comparison in zip(study.variations, varied[number], strict=True)
             if not sealed
         )
@@ -139,8 +135,7 @@ def _paths(study: Study, data: Sequence[str | Path]) -> Mapping[str, Path]:
 def _same_tables(one: Specification, other: Specification) -> bool:
     """Whether two specifications read the same from the same files."""
     keys = ("data", "labels", "treatment", "all_outcomes")
-    alike = all(getattr(one, key) == getattr(other, key) for key in keys)
-    return alike and one.inference.cluster == other.inference.cluster
+    return all(getattr(one, key) == getattr(other, key) for key in keys) and wanted(one) == wanted(other)
 
 
 def _comparison(spec: Specification, loaded: Loaded, number: int) -> Comparison:

@@ -48,7 +48,13 @@ def schema() -> _Json:
     parts |= {"Areas": _areas(parts["Areas"]), "Period": _PERIOD}
     parts["Inference"]["properties"]["name"]["enum"] = sorted(INFERENCES)
     parts["Inference"]["properties"]["beside"]["items"] = _method(INFERENCES)
-    whole["properties"]["estimator"] = {**whole["properties"]["estimator"], **_method(ESTIMATORS)}
+    covariates = parts.pop("Estimating")["properties"]["covariates"]
+    whole["properties"]["estimator"] = {
+        **whole["properties"]["estimator"],
+        **_method(ESTIMATORS, covariates=covariates),
+    }
+    for name in ("Covariate", "Factor"):
+        parts[name] |= {"minProperties": 1, "maxProperties": 1}
     whole["properties"]["inference"]["anyOf"][0]["enum"] = sorted(INFERENCES)
     del parts["Method"]
     # One of two or three keys is needed, whichever it is.
@@ -99,6 +105,8 @@ _SPELLINGS: dict[Callable[..., object], Callable[[_Json], _Json]] = {
     fields.as_texts: _texts,
     fields.as_languages: _either({"type": "string", "minLength": 1}),
     fields.as_named: _either({"type": "string", "minLength": 1}),
+    fields.as_covariate: _either({"type": "string", "minLength": 1}),
+    fields.as_factor: _either({"type": "string", "minLength": 1}),
     fields.as_cluster: _either({"enum": ["gemeente", "unit"]}),
     fields.as_no_match: _no_match,
     fields.as_standard: _checks,
@@ -136,10 +144,10 @@ def _areas(part: _Json) -> _Json:
     return {"title": part["title"], "description": part["description"], "anyOf": choices}
 
 
-def _method(registry: dict[str, str]) -> _Json:
+def _method(registry: dict[str, str], **more: _Json) -> _Json:
     """A registered name, or a mapping with that name and the method's own parameters."""
     names = sorted(registry)
-    mapping = {"type": "object", "properties": {"name": {"enum": names}}, "required": ["name"]}
+    mapping = {"type": "object", "properties": {"name": {"enum": names}, **more}, "required": ["name"]}
     return {"anyOf": [{"enum": names}, mapping]}
 
 

@@ -12,7 +12,7 @@ from impact.arrays import Bool1, Float1, Float2, frozen
 from impact.errors import Problem
 from impact.sources.contract import listed
 from impact.sources.rows import Long
-from impact.sources.values import Status
+from impact.sources.values import Status, rounding_sd
 from impact.study.model import Outcome
 from impact.study.tables import OutcomeColumns, OutcomeTable
 
@@ -40,6 +40,9 @@ class Series:
         Number of people asked.
     there : (n,) bool or None
         Regions that the table has a row for; None means all.
+    rounding : (n, T) float or None
+        Error of `y` that rounded counts add, in the same unit; None when they are not rounded, or are sums of rounded
+        ones.
     """
 
     outcome: Outcome
@@ -50,6 +53,14 @@ class Series:
     se: Float2 | None = None
     respondents: Float2 | None = None
     there: Bool1 | None = None
+    rounding: Float2 | None = None
+
+    @property
+    def error(self) -> Float2 | None:
+        """(n, T) what is known of the error of `y`, of its sample and of rounding together."""
+        if self.se is None or self.rounding is None:
+            return self.rounding if self.se is None else self.se
+        return np.hypot(self.se, self.rounding)
 
 
 def read_series(
@@ -69,13 +80,19 @@ def read_series(
         out[at] = long.values[name].number[inside]
         return out
 
-    columns = file.columns
+    columns, rounding = file.columns, None
+    off = rounding_sd(file.rounded_to, "random") if file.rounded_to and not file.rows.add_up_to else None
     if columns.value is not None:
         y = grid(columns.value)
+        rounding = None if off is None else np.where(np.isfinite(y), off, np.nan)
     else:
         above, below = grid(str(columns.numerator)), grid(str(columns.denominator))
+        per = outcome.measure.per or 1.0
         # A rate over nobody does not exist; it is not 0 and not infinite.
-        y = np.divide(above, below, out=np.full_like(above, np.nan), where=below > 0) * (outcome.measure.per or 1.0)
+        y = np.divide(above, below, out=np.full_like(above, np.nan), where=below > 0) * per
+        if off is not None:
+            # To first order, both counts rounded by themselves.
+            rounding = off * np.divide(np.hypot(per, y), below, out=np.full_like(y, np.nan), where=below > 0)
     without: dict[str, int] = {}
     for name in columns.figures:
         for kind in (Status.SUPPRESSED, Status.MISSING, Status.IMPOSSIBLE):
@@ -86,17 +103,17 @@ def read_series(
     there = np.bincount(at[0], minlength=len(regions)) > 0
     own = outcome.measure.as_percent_of_own
     if own is None:
-        return Series(outcome, frozen(y), frozen(y), None, without, se, respondents, there)
+        return Series(outcome, frozen(y), frozen(y), None, without, se, respondents, there, rounding)
     baseline = y[:, [column[period] for period in own.periods]].mean(axis=1)
     fit = baseline >= own.minimum_mean
-    relative, error = (
+    relative, error, rounding = (
         None
         if values is None
         else np.divide(100 * values, baseline[:, None], out=np.full_like(values, np.nan), where=fit[:, None])
-        for values in (y, se)
+        for values in (y, se, rounding)
     )
     assert relative is not None
-    return Series(outcome, frozen(relative), frozen(y), frozen(baseline), without, error, respondents, there)
+    return Series(outcome, frozen(relative), frozen(y), frozen(baseline), without, error, respondents, there, rounding)
 
 
 def _sampling_error(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from impact.evidence.reading import supported
 from impact.evidence.record import Estimate, Evidence
 from impact.evidence.result import COLUMNS
 from impact.inference.support import status
@@ -38,6 +39,7 @@ def tidy(outcomes: Sequence[Evidence]) -> pd.DataFrame:
 
 
 def _row(evidence: Evidence, role: str, name: str, same: bool, estimate: Estimate) -> dict[str, Any]:
+    known = status(estimate.method, estimate.inference, estimate.refused)
     statistic = None if estimate.value is None or not estimate.std_error else estimate.value / estimate.std_error
     return {
         "study": evidence.study,
@@ -56,14 +58,14 @@ def _row(evidence: Evidence, role: str, name: str, same: bool, estimate: Estimat
         "p_value": estimate.p_value,
         "ci_low": estimate.low,
         "ci_high": estimate.high,
-        "band_low": None,
-        "band_high": None,
+        "band_low": estimate.band_low,
+        "band_high": estimate.band_high,
         "n": estimate.units,
         "areas": estimate.areas,
         "clusters": estimate.clusters,
         "method": estimate.method,
         "unit": evidence.unit,
-        "status": status(estimate.method, estimate.inference, estimate.refused),
+        "status": supported(estimate) if known == "ok" and estimate.adjusted else known,
         "inference": estimate.inference,
         "areas_total": evidence.areas_total,
         "areas_left_out": "; ".join(area.name for area in evidence.others),

@@ -16,7 +16,7 @@ from impact.sources.rows import Long, keep, read_long
 from impact.sources.values import CBS, Labels, Odd, Values
 from impact.study.model import Specification
 
-__all__ = ["Units", "read_units"]
+__all__ = ["Units", "read_units", "wanted"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -51,16 +51,8 @@ def read_units(spec: Specification, table: Table | None, problems: list[Problem]
     file = spec.data.units
     if file is None or table is None:
         return None
-    c, treatment = file.columns, spec.treatment
-    texts = (
-        c.gemeente,
-        treatment.areas.column,
-        treatment.start.column,
-        spec.inference.cluster.column,
-        *(rule.column for rule in spec.comparison.leave_out),
-    )
-    named = tuple(dict.fromkeys(name for name in texts if name))
-    numbers = tuple(dict.fromkeys(name for name in (c.residents, *c.structure, *c.size, *c.selection) if name))
+    c = file.columns
+    named, numbers = wanted(spec)
     marks = CBS.override(**file.marks.given())
     region = Column(c.region, Kind.CODE, level=None if file.level is None else Level(file.level))
     values = tuple(Column(name, Kind.NUMBER, decimal=file.decimal, marks=marks) for name in numbers)
@@ -86,8 +78,30 @@ def read_units(spec: Specification, table: Table | None, problems: list[Problem]
         problems.extend(found)
         return None
     labels = {name: dict(zip(codes, map(_plain, frame[name]), strict=True)) for name in named}
+    # A level that the table marks as unknown is none.
+    unknown = {text.casefold() for text in (*marks.suppressed, *marks.missing, *marks.impossible)}
+    for name in dict.fromkeys(name for term in spec.covariates for name in term.categories):
+        labels[name] = {code: "" if text.casefold() in unknown else text for code, text in labels[name].items()}
     figures = {name: dict(zip(codes, _numbers(read[name]).tolist(), strict=True)) for name in numbers}
     return Units(frozenset(codes), labels, figures)
+
+
+def wanted(spec: Specification) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Columns of the units table that `spec` reads, as text and as numbers."""
+    file, treatment, terms = spec.data.units, spec.treatment, spec.covariates
+    if file is None:
+        return (), ()
+    c = file.columns
+    texts = (
+        c.gemeente,
+        treatment.areas.column,
+        treatment.start.column,
+        spec.inference.cluster.column,
+        *(rule.column for rule in spec.comparison.leave_out),
+        *(name for term in terms for name in term.categories),
+    )
+    numbers = (c.residents, *c.structure, *c.size, *c.selection, *(name for term in terms for name in term.numbers))
+    return tuple(dict.fromkeys(filter(None, texts))), tuple(dict.fromkeys(filter(None, numbers)))
 
 
 def _twice(codes: Sequence[str], places: Places, column: str, file: str) -> Iterator[Problem]:

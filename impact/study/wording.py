@@ -12,8 +12,9 @@ from impact.evidence.reading import in_language, opening, plain
 from impact.register.indicators import Indicator
 from impact.study.fields import Text
 from impact.study.model import Outcome, Specification
+from impact.terms import Term
 
-__all__ = ["FOLLOWS", "Said", "Teller", "differing", "ended"]
+__all__ = ["FOLLOWS", "Said", "Teller", "differing", "ended", "spoken"]
 
 FOLLOWS = "follows"
 """The topic of a sentence that follows from others: when it is no longer said, that need not be told."""
@@ -100,6 +101,10 @@ class Teller:
         """A column by name."""
         return self.word("column", name=name)
 
+    def term(self, term: Term) -> str:
+        """What is adjusted for, in words."""
+        return spoken(term, self.say)
+
     def filter(self, where: dict[str, tuple[str, ...]]) -> str:
         """Which rows stay, column by column."""
         return self.listed(
@@ -125,6 +130,12 @@ class Teller:
         known: Indicator | None = outcome.registered
         given = outcome.measure.unit
         return known.unit_en if known and self.language == "en" and given == known.unit else given
+
+
+def spoken(term: Term, say: Texts) -> str:
+    """A covariate in words: ``the logarithm of inwoners``."""
+    parts = {name: spoken(part, say) for name, part in zip(("one", "other"), term.parts, strict=False)}
+    return say(f"explain.term.{term.kind}", **({"column": term.column} if term.column else parts))
 
 
 def ended(text: str) -> str:

@@ -23,7 +23,7 @@ from impact.streams import Streams
 from impact.targets import Target
 from tests.contract.worlds import contents, frame, panel_of
 
-DRAWN = {"score-flip": 499, "placebo-space": 40}
+DRAWN = {"score-flip": 499, "placebo-space": 40, "multiplier": 499}
 EVERY = pytest.mark.parametrize(("inference", "estimator"), [(i, e) for i in INFERENCES for e in ESTIMATORS])
 NUMBERS = ("std_error", "df", "low", "high", "p_value")
 # An estimator without influence scores has no inference that needs them; that it is refused is what is expected.
@@ -80,6 +80,11 @@ def same(first: Uncertainty | Refused, second: Uncertainty | Refused, *, times: 
         scale = times if name in ("std_error", "low", "high") else 1.0
         np.testing.assert_allclose(getattr(second, name), scale * getattr(first, name), rtol=rtol, err_msg=name)
     assert (first.draws, first.attempted, len(first.failures)) == (second.draws, second.attempted, len(second.failures))
+    assert first.kind == second.kind
+    if first.band is not None and second.band is not None:
+        for name in ("low", "high"):
+            expected = times * getattr(first.band, name)
+            np.testing.assert_allclose(getattr(second.band, name), expected, rtol=rtol, err_msg=f"band {name}")
 
 
 def test_every_registered_inference_follows_the_protocol() -> None:
@@ -122,6 +127,13 @@ def test_every_term_has_numbers_or_a_reason(inference: str, estimator: str, kind
     np.testing.assert_allclose(full.effects.share.sum(axis=0)[given], 1)
     assert found.mc_error is None or (found.mc_error >= 0).all()
     assert found.draws <= found.attempted
+    if found.band is not None:
+        # A simultaneous band holds more at once than the intervals, so it cannot lie inside one of them.
+        held = found.band.inside
+        assert held.any() and given[held].all() and found.band.critical > 0 and found.band.mc_error >= 0
+        edge = 1e-9 * found.std_error[held]
+        assert (found.band.low[held] <= found.low[held] + edge).all()
+        assert (found.band.high[held] >= found.high[held] - edge).all()
 
 
 @EVERY

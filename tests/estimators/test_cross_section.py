@@ -182,6 +182,35 @@ def test_weighting_by_area_and_by_resident_by_hand() -> None:
     assert dict(zip(names.terms, names.estimate, strict=True)) == pytest.approx({"A": 1.0, "B": 5.0})
 
 
+@pytest.mark.parametrize("method", ["dr", "dr-improved", "ipw", "reg"])
+def test_whom_a_target_counts_does_not_change_who_is_compared(method: Any) -> None:
+    """One area a cohort and as many rows in every period: weights by resident are all rows' weights times a thousand,
+    and a propensity of those would make every control look surely treated."""
+    sample = people(2000)
+    order = np.argsort(sample.period, kind="stable")
+    alike = np.concatenate(
+        [
+            order[(sample.first[order] == start) & (sample.period[order] == t)][:60]
+            for start in (2.0, 3.0, np.inf)
+            for t in range(4)
+        ]
+    )
+    sample = replace(sample.take(alike), weight=np.ones(720))
+    thousands = replace(sample, residents=np.where(sample.treated, 1000.0, np.nan))
+    estimator = GroupTime(method=method)
+    plain, weighted = evaluated(estimator, sample), evaluated(estimator, thousands, weighting="resident")
+    np.testing.assert_allclose(weighted.fit.cells.effect, plain.fit.cells.effect, rtol=1e-9)
+
+
+@pytest.mark.parametrize("method", ["dr", "dr-improved", "ipw", "reg"])
+def test_the_level_of_a_period_costs_no_digits(method: Any) -> None:
+    """Outcomes of ten binary places beside levels up to 2^36 are exact, so nothing is lost before the fit."""
+    sample, estimator = people(), GroupTime(method=method)
+    short = replace(sample, y=np.round(sample.y * 1024) / 1024)
+    high = replace(short, y=short.y + 2.0**34 * (1 + sample.period))
+    np.testing.assert_allclose(cells(high, estimator)[0], cells(short, estimator)[0], atol=1e-11, rtol=0)
+
+
 def test_leaving_clusters_out_is_refitting_without_them() -> None:
     """CV3 over the rows of forty areas, against its formula."""
     sample = people(800)

@@ -12,6 +12,7 @@ DRDID = "tests/golden/test_drdid.py"
 FIXEST = "tests/golden/test_fixest.py"
 GROUP_TIME = "tests/golden/test_group_time.py"
 IMPUTATION = "tests/golden/test_imputation.py"
+MULTIPLIER = "tests/golden/test_multiplier.py"
 PROP99 = "tests/golden/test_prop99.py"
 
 CLAIMED: dict[str, str] = {
@@ -24,6 +25,7 @@ CLAIMED: dict[str, str] = {
     "did_mpdta_aggte_options": GROUP_TIME,
     "did_mpdta_clusterstate_*": GROUP_TIME,
     "did_mpdta_weights_*": GROUP_TIME,
+    "did_mpdta_dr_lpop_multiplierboot": MULTIPLIER,
     "did2s_*": IMPUTATION,
     "didimp_*": IMPUTATION,
     "etwfe_mpdta": IMPUTATION,
@@ -64,8 +66,6 @@ WAIVED: dict[str, str] = {
     # inference and checks
     "crv3_mpdta_state": "CV3 of a regression with covariates needs twfe, and lands with the inference and checks part; "
     "cluster-jackknife of group-time is tested against refits.",
-    "did_mpdta_dr_lpop_multiplierboot": "The multiplier bootstrap and its uniform bands land with the inference "
-    "and checks part.",
     "fixest_conley_quakes": "Conley errors land with the inference and checks part.",
     "honestdid_*": "Honest bounds land with the inference and checks part.",
     "pretrends_hewang": "The power of the pre-trend check is set against this reference in the inference and checks "

@@ -22,7 +22,7 @@ from impact.evidence.render import plain_text
 from impact.inference import registry as inferences
 from impact.study.explain import SEALING, explain, heading
 from impact.study.fields import SURVEY
-from impact.study.model import CHECKS, Specification
+from impact.study.model import CHECKS, FIXED, Specification
 from impact.study.read import read_study
 from tests.report.test_language import FORBIDDEN
 from tests.shared import ROOT
@@ -234,6 +234,30 @@ CASES: dict[str, tuple[dict[str, Any], Any, str]] = {
     "comparison.match.selection_waves": ({}, [2014], "De gebieden zijn gekozen op cijfers van 2014."),
     "comparison.match.caliper": ({}, 0.75, "meer dan 0,75 standaardafwijkingen"),
     "estimator.name": ({}, "did", "verschil-in-verschillen van gemiddelden (did)"),
+    "estimator.covariates.column": ({}, ["huur"], "De schatting houdt rekening met huur."),
+    "estimator.covariates.log": ({}, [{"log": "inwoners"}], "rekening met de logaritme van inwoners."),
+    "estimator.covariates.square": ({}, [{"square": "huur"}], "rekening met het kwadraat van huur."),
+    "estimator.covariates.category": ({}, [{"category": "klasse"}], "rekening met de klassen van klasse."),
+    "estimator.covariates.interaction.column": (
+        {},
+        [{"interaction": ["huur", "bijstand"]}],
+        "het product van huur en bijstand.",
+    ),
+    "estimator.covariates.interaction.log": (
+        {},
+        [{"interaction": [{"log": "huur"}, "bijstand"]}],
+        "het product van de logaritme van huur en bijstand.",
+    ),
+    "estimator.covariates.interaction.square": (
+        {},
+        [{"interaction": ["huur", {"square": "bijstand"}]}],
+        "het product van huur en het kwadraat van bijstand.",
+    ),
+    "estimator.covariates.interaction.category": (
+        {},
+        [{"interaction": ["huur", {"category": "klasse"}]}],
+        "het product van huur en de klassen van klasse.",
+    ),
     "inference.name": ({}, "jackknife", "(jackknife)"),
     "inference.cluster.by": ({}, "unit", "Elke wijk of buurt telt als een eigen groep"),
     "inference.cluster.column": ({}, {"column": "regio"}, "met dezelfde waarde in kolom ‘regio’"),
@@ -252,6 +276,7 @@ WRITTEN = {
     **{path: "inference.cluster" for path in CASES if path.startswith("inference.cluster.")},
     **{path: "comparison.leave_out" for path in CASES if path.startswith("comparison.leave_out.")},
     **{path: path.split(".")[0] for path in CASES if path.startswith(("leave_out.", "breaks.", "alternatives."))},
+    **{path: "estimator.covariates" for path in CASES if path.startswith("estimator.covariates.")},
     "periods.kind": "periods",
     "title.nl": "title",
     "estimator.name": "estimator",
@@ -369,6 +394,10 @@ OTHER = {
     "solver": "fw",
     "draws": 4321,
     "statistic": "estimate",
+    "variance": "leave-one-out",
+    "effect": "event",
+    "before": 3,
+    "after": 2,
 }
 
 
@@ -381,10 +410,70 @@ def parameters(registry: dict[str, str], resolve: Any, elsewhere: tuple[str, ...
     ]
 
 
-@pytest.mark.parametrize(("name", "key"), parameters(estimators.ESTIMATORS, estimators.resolve, ("anticipation",)))
-def test_every_parameter_of_an_estimator_is_said(name: str, key: str, tmp_path: Path) -> None:
-    plain, other = ({"estimator": {"name": name} | more} for more in ({}, {key: OTHER[key]}))
-    assert told(tmp_path, plain) != told(tmp_path, other)
+SETTABLE = [
+    (name, key)
+    for name, key in parameters(estimators.ESTIMATORS, estimators.resolve, ("anticipation", "reference"))
+    if key not in FIXED.get(name, {})
+]
+
+
+@pytest.mark.parametrize("matching", ["none", {"method": "nearest", "ratio": 5, "on": ["size"]}], ids=["all", "chosen"])
+@pytest.mark.parametrize(("name", "key"), SETTABLE)
+def test_every_parameter_of_an_estimator_is_said(name: str, key: str, matching: Any, tmp_path: Path) -> None:
+    """In words: a setting is not just repeated; where a choice of areas takes its place, that is said."""
+    standard = next(field.default for field in fields(estimators.resolve(name)) if field.name == key)  # type: ignore[arg-type]
+    other = {"control": {"never": "not-yet", "not-yet": "never"}.get(str(standard))}.get(key) or OTHER[key]
+    for language in ("nl", "en"):
+        one, two = (
+            told(
+                tmp_path,
+                {"comparison.match": matching, "alternatives": [], "estimator": {"name": name} | more},
+                language,
+            )
+            for more in ({}, {key: other})
+        )
+        assert one != two
+        assert not re.search(rf"(Instelling|Setting) {key}", one + two)
+
+
+def test_a_study_gives_differences_in_the_unit_of_the_outcome(tmp_path: Path) -> None:
+    assert "Het verschil staat in de eenheid van de uitkomst." in told(tmp_path, {"estimator": "poisson"})
+    assert "eenheid van de uitkomst" not in told(tmp_path, {"estimator": "twfe"})
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "words"),
+    [
+        (1, 0, ("begint bij de laatste meting voor de start", "eindigt bij de eerste meting met het programma")),
+        (2, 1, ("begint 2 metingen voor de start", "eindigt één meting na de eerste")),
+        (4, 3, ("begint 4 metingen voor de start", "eindigt 3 metingen na de eerste")),
+    ],
+)
+def test_the_window_of_a_stack_is_said(before: int, after: int, words: tuple[str, str], tmp_path: Path) -> None:
+    said = told(tmp_path, {"estimator": {"name": "stacked", "before": before, "after": after}})
+    assert all(word in said for word in words)
+
+
+@pytest.mark.parametrize(
+    ("estimator", "last"),
+    [
+        ("did", False),
+        ("imputation", False),
+        ("two-stage", False),
+        ("extended-twfe", False),
+        ("poisson", False),
+        ("twfe", False),
+        ({"name": "twfe", "effect": "event"}, True),
+        ({"name": "extended-twfe", "control": "never"}, True),
+        ("group-time", True),
+        ("stacked", True),
+        ("sun-abraham", True),
+    ],
+)
+def test_the_base_is_the_last_measurement_or_all_of_them(estimator: Any, last: bool, tmp_path: Path) -> None:
+    said = told(tmp_path, {"estimator": estimator, "treatment.anticipation": 1, "alternatives": []})
+    assert ("is het uitgangspunt 2020." in said) is last
+    assert ("is het uitgangspunt 2013, 2014, 2015, 2016, 2017, 2018, 2019 en 2020." in said) is not last
 
 
 @pytest.mark.parametrize(("name", "key"), parameters(inferences.INFERENCES, inferences.resolve, ("level",)))

@@ -108,9 +108,8 @@ def test_text_that_is_no_yaml_gets_the_repair_that_helps(tmp_path: Path, old: st
         ("{kind: average,", "{kind: unit,", "SPEC-005", "target.kind", "later version"),
         ("{kind: average,", "{kind: event,", "SPEC-005", "target.kind", "later version"),
         ("method: nearest", "method: optimal", "SPEC-005", "comparison.match.method", "optimal"),
-        ("{name: group-time, control: never}", "stacked", "SPEC-005", "estimator", "later version"),
+        ("{name: group-time, control: never}", "augmented-synthetic-control", "SPEC-005", "estimator", "later version"),
         ("name: cluster-jackknife", "name: wild", "SPEC-005", "inference.name", "later version"),
-        ("control: never", "covariates: [huur]", "SPEC-005", "estimator.covariates", "later version"),
         # names
         ("name: group-time", "name: grouptime", "SPEC-008", "estimator.name", "grouptime"),
         ("beside: [score-flip]", "beside: [scoreflip]", "SPEC-008", "inference.beside[0]", "scoreflip"),

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import csv
+import json
 import math
+import re
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import openpyxl
@@ -129,6 +133,53 @@ def test_respondents_are_people(project: Project) -> None:
     refused(project, "DATA-118", "WK900101 2013: 12.5")
 
 
+def share_in(found: dict[str, Any], words: str) -> int:
+    """The percentage in the one note with these words."""
+    notes = [note for note in found["notes"] if words in note]
+    assert len(notes) == 1
+    number = re.search(r"is ([0-9]+)% |komt ([0-9]+)% ", notes[0])
+    assert number is not None, notes
+    return int(number[1] or number[2])
+
+
+def smaller(project: Project, times: float) -> None:
+    """The errors of the table, so many times smaller."""
+    rewrite(
+        project.outcomes,
+        lambda row: row | ({} if row["se"] == "-" else {"se": str(float(row["se"].replace(",", ".")) / times)}),
+    )
+
+
+def test_the_report_says_which_share_of_the_variance_is_sampling_error(project: Project) -> None:
+    """Four times the respondents, with the same figures: a quarter of it. Nothing else moves, no interval either."""
+    sampled(project, "se: se")
+    smaller(project, 4)
+    few = ran(project)
+    share = few["primary"]["known_share"]
+    assert 0.02 < share < 1
+    assert share_in(few, "bekende steekproeffout") == round(100 * share)
+    assert "bekende steekproeffout" in (project.out / "report.html").read_text(encoding="utf-8")
+    smaller(project, 2)
+    many = ran(project)
+    assert many["primary"]["known_share"] == pytest.approx(share / 4, rel=1e-6)
+    assert few["primary"] | {"known_share": 0} == many["primary"] | {"known_share": 0}
+    assert all(row["known_share"] > 0 for row in few["event"] if row["std_error"] is not None)
+
+
+def test_errors_that_are_larger_than_all_uncertainty_are_told(project: Project) -> None:
+    """These figures are counts; errors of 200 respondents are far larger than they vary."""
+    sampled(project, "se: se")
+    found = ran(project)
+    assert found["primary"]["known_share"] > 1
+    assert any("de opgegeven fouten te groot zijn" in note for note in found["notes"])
+
+
+def test_counted_figures_have_no_known_error(first: Path) -> None:
+    found = json.loads((first / "results.json").read_text(encoding="utf-8"))["outcomes"][0]
+    assert found["primary"]["known_share"] is None
+    assert not any("bekende steekproeffout" in note or "afronden" in note for note in found["notes"])
+
+
 # --- rounding ---------------------------------------------------------------------------------------------------------
 
 
@@ -149,7 +200,75 @@ def test_rounding_is_said_with_its_size(project: Project) -> None:
     project.change(
         project.study, ("    level: wijk\n    " + COLUMNS, "    level: wijk\n    rounded_to: 5\n    " + COLUMNS)
     )
-    assert any("veelvoud van 5" in note and "standaardafwijking van 2,0" in note for note in ran(project)["notes"])
+    found = ran(project)
+    assert any("veelvoud van 5" in note and "standaardafwijking van 2,0" in note for note in found["notes"])
+    share = found["primary"]["known_share"]
+    assert 0 < share < 1
+    if share > 0.01:
+        assert share_in(found, "van het afronden") == round(100 * share)
+    assert not any("uit een steekproef" in note for note in found["notes"])
+
+
+def test_the_error_of_a_rate_of_rounded_counts_is_that_of_rounding_them(project: Project) -> None:
+    """Counts around 40 of 900, rounded at random to multiples of 5 without bias, 200,000 times."""
+    project.change(
+        project.study, ("    level: wijk\n    " + COLUMNS, "    level: wijk\n    rounded_to: 5\n    " + COLUMNS)
+    )
+    rewrite(
+        project.outcomes,
+        lambda row: (
+            row | {name: str(5 * round(int(row[name]) / 5)) for name in ("vsv", "deelnemers") if row[name].isdigit()}
+        ),
+    )
+    series = loaded(project).series[0]
+    assert series.rounding is not None and series.se is None and series.error is series.rounding
+    assert (np.isfinite(series.rounding) == np.isfinite(series.y)).all()
+    row, column = np.argwhere(np.isfinite(series.y))[0]
+    rng = np.random.default_rng(0)
+    with project.outcomes.open(encoding="utf-8", newline="") as file:
+        table = list(csv.DictReader(file, delimiter=";"))
+    where = {"region": loaded(project).regions[row], "period": loaded(project).periods[column]}
+    cell = next(line for line in table if where.items() <= line.items())
+    counts = []
+    for name in ("vsv", "deelnemers"):
+        true = int(cell[name]) + rng.integers(0, 5, 200_000)  # the last digit may be anything
+        below = true - true % 5
+        counts.append((below + 5 * (rng.random(200_000) < (true - below) / 5), true))
+    moved = 100 * counts[0][0] / counts[1][0] - 100 * counts[0][1] / counts[1][1]
+    # The true counts lie around the published one; to first order, and for every last digit together.
+    assert moved.std() == pytest.approx(series.rounding[row, column], rel=0.05)
+
+
+def test_sums_of_rounded_counts_have_an_error_that_is_not_known(project: Project) -> None:
+    project.change(
+        project.study,
+        (
+            "    level: wijk\n    " + COLUMNS,
+            "    level: wijk\n    rounded_to: 5\n    rows: {add_up_to: [region, period]}\n    " + COLUMNS,
+        ),
+    )
+    rewrite(
+        project.outcomes,
+        lambda row: (
+            row | {name: str(5 * round(int(row[name]) / 5)) for name in ("vsv", "deelnemers") if row[name].isdigit()}
+        ),
+    )
+    assert loaded(project).series[0].rounding is None
+
+
+# --- predicted figures ------------------------------------------------------------------------------------------------
+
+
+def test_a_predicted_outcome_says_so(project: Project) -> None:
+    """One of the register says how its score may move; another that is called modelled says that it is one."""
+    said = "De uitkomst is door een model voorspeld"
+    assert not any(said in note for note in ran(project)["notes"])
+    project.change(project.study, (INDICATOR, INDICATOR + "\n  kind: modelled"))
+    assert any(said in note for note in ran(project)["notes"])
+    project.change(project.study, (INDICATOR, "indicator: ervaren-leefbaarheid"), ("better: lower", "better: higher"))
+    notes = ran(project)["notes"]
+    assert any("sloop en nieuwbouw veranderen de score" in note for note in notes)
+    assert not any(said in note for note in notes)
 
 
 # --- tables for who works in a spreadsheet ----------------------------------------------------------------------------
