@@ -11,7 +11,7 @@ import numpy as np
 
 from impact.arrays import Bool1, Bool2, Float1, Float2
 from impact.errors import DataError, Problem, raise_all
-from impact.longtable import Dense, few
+from impact.longtable import few
 from impact.terms import Term
 
 if TYPE_CHECKING:
@@ -61,17 +61,13 @@ class Coding:
         """Columns of `frame` to read as covariates."""
         return tuple(dict.fromkeys([*(name for term in self.terms for name in term.numbers), *self.names.values()]))
 
-    def covariates(self, table: Dense) -> tuple[dict[str, Float2], tuple[Levels, ...]]:
-        """What the terms come to, once `frame` was read into `table`; see `expand`."""
-        given = Given(
-            {name: table.varying[name] for term in self.terms for name in term.numbers},
-            {name: table.varying[column] for name, column in self.names.items()},
-            self.levels,
-            table.units,
-            table.periods,
-            np.isfinite(table.y),
-            np.isinf(table.first),
-        )
+    def covariates(
+        self, read: Mapping[str, Float2], units: tuple[str, ...], periods: tuple[str, ...], seen: Bool2, controls: Bool1
+    ) -> tuple[dict[str, Float2], tuple[Levels, ...]]:
+        """What the terms come to, once `columns` were read from `frame`; the rest as in `Given`, see `expand`."""
+        numbers = {name: read[name] for term in self.terms for name in term.numbers}
+        codes = {name: read[column] for name, column in self.names.items()}
+        given = Given(numbers, codes, self.levels, units, periods, seen, controls)
         return expand(self.terms, given, problems=self.problems)
 
 

@@ -342,24 +342,15 @@ class Panel:
 
 
 _INTEGERS = frozenset({"cluster", "area", "group"})
-_SHAPES = {
-    "y": "NT",
-    "first": "N",
-    "cluster": "N",
-    "area": "N",
-    "weight": "N",
-    "serving": "N",
-    "group": "N",
-    "residents": "N",
-    "pairs": "AN",
-    "place": "N2",
-    "se": "NT",
-}
+_SHAPES = {"y": "NT", "pairs": "AN", "place": "N2", "se": "NT"}
+_SHAPES |= dict.fromkeys(("first", "cluster", "area", "weight", "serving", "group", "residents"), "N")
 
 
 def _assemble(table: Dense, columns: Columns, outcome_unit: str, coding: Coding) -> Panel:
     """The panel of a dense table; units without a pre-period go aside by name."""
-    covariates, levels = coding.covariates(table)
+    covariates, levels = coding.covariates(
+        table.varying, table.units, table.periods, np.isfinite(table.y), np.isinf(table.first)
+    )
     count, length = len(table.units), len(table.periods)
     everyone = (np.arange(count, dtype=np.intp), table.units)
     cluster, clusters = table.labels[columns.cluster] if columns.cluster is not None else everyone

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from impact.arrays import Bool1, Float1, Int1, frozen, renumbered, require
-from impact.covariates import Coding, Given, coded, expand
+from impact.covariates import Coding, coded
 from impact.errors import Problem, UsageError
 from impact.longtable import Columns
 from impact.panel import NEVER, Panel, Weighting, cohorts
@@ -345,16 +345,8 @@ def _shared(weight: Float1, area: Int1, period: Int1, inside: Bool1) -> Float1:
 def _assemble(table: Observed, outcome_unit: str, coding: Coding) -> Sample:
     """The sample of a table; rows without a pre-period go aside by the name of their area."""
     one = {name: values[:, None] for name, values in table.covariates.items()}
-    given = Given(
-        {name: one[name] for term in coding.terms for name in term.numbers},
-        {name: one[column] for name, column in coding.names.items()},
-        coding.levels,
-        table.rows,
-        table.periods,
-        np.ones((len(table.y), 1), dtype=bool),
-        np.isfinite(table.first),
-    )
-    covariates, levels = expand(coding.terms, given, problems=coding.problems)
+    seen = np.ones((len(table.y), 1), dtype=bool)
+    covariates, levels = coding.covariates(one, table.rows, table.periods, seen, np.isinf(table.first))
     treated = np.isfinite(table.first) & (table.weight > 0)
     start = np.where(table.first <= 0, 1.0, table.first)  # a stand-in; these rows leave at once
     cluster, clusters = table.cluster or (np.arange(len(table.y)), table.rows)

@@ -16,6 +16,7 @@ import impact
 from impact.covariates import MOST_LEVELS, levels
 from impact.errors import DataError, Problem, UsageError
 from impact.panel import Panel
+from impact.sample import Sample
 from impact.terms import Spelled, Term, parse_terms, read_terms
 from tests.study.conftest import Ended
 from tests.study.conftest import impact as command
@@ -397,6 +398,23 @@ def test_levels_that_say_little_are_told() -> None:
     frame.loc[frame["wijk"].isin(["w00", "w01"]), "klasse"] = "8"
     (note,) = panel(frame, [{"category": "klasse"}]).notes
     assert note == "klasse: 7, 8, 9, 10 against 2, the first level; one unit only has 7; no control has 8"
+
+
+def test_a_sample_takes_the_same_terms_row_by_row() -> None:
+    frame = table().drop(columns="wijk").assign(start=lambda f: f["start"].replace(0, np.nan))
+    frame.loc[[3, 4], "klasse"] = "8"
+    one = Sample.from_frame(
+        frame, time="jaar", outcome="y", first_treated="start",
+        covariates=[{"log": "size"}, {"category": "klasse"}, {"interaction": ["mood", "size"]}],
+    )  # fmt: skip
+    assert list(one.covariates) == ["log(size)", "klasse=8", "klasse=9", "klasse=10", "mood:size"]
+    np.testing.assert_array_equal(one.covariates["log(size)"], np.log(frame["size"]))
+    np.testing.assert_array_equal(one.covariates["klasse=10"], frame["klasse"] == "10")
+    np.testing.assert_array_equal(one.covariates["mood:size"], frame["mood"] * frame["size"])
+    assert one.notes == ("klasse: 8, 9, 10 against 2, the first level; no control has 8",)
+    frame.loc[7, "size"] = 0.0
+    with pytest.raises(DataError, match=r"TERM-004 \[size\]: no logarithm of 7"):
+        Sample.from_frame(frame, time="jaar", outcome="y", first_treated="start", covariates=[{"log": "size"}])
 
 
 # --- the command line -------------------------------------------------------------------------------------------------

@@ -8,12 +8,14 @@ from typing import ClassVar, Literal, get_args
 import numpy as np
 
 from impact.arrays import Bool2
+from impact.cells import Cells, Regression
 from impact.estimators.group_time import GroupTime
 from impact.estimators.imputation import regression_plan
 from impact.estimators.paths import Regressed
 from impact.estimators.plan import Plan
 from impact.estimators.planned import Planned
 from impact.numerics.moments import Strata
+from impact.panel import Panel
 
 __all__ = ["ExtendedTWFE"]
 
@@ -64,3 +66,15 @@ class ExtendedTWFE(Planned):
         else:
             plan = regression_plan(known, usable, self.anticipation, scaled=True)
         return replace(plan, conditional=True)
+
+    def sizes(self, panel: Panel, cells: Cells) -> Regression:
+        """Sizes of the regression: dummies of the cells after the start (or of all, with never-treated controls) and of
+        the periods, each with a slope for every fixed covariate; varying ones have one slope."""
+        counted = (panel.weight > 0) & (~np.isnan(panel.y)).any(axis=1)
+        fixed = sum(values.shape[1] == 1 for values in panel.covariates.values())
+        dummies = int(cells.post.sum()) if self.control == "not-yet" else len(cells.effect)
+        return Regression(
+            int((~np.isnan(panel.y[counted])).sum()),
+            (len(panel.periods) - 1 + dummies) * (1 + fixed) + len(panel.covariates) - fixed,
+            int(counted.sum()),
+        )

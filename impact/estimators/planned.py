@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import ClassVar, Self
 
 from impact.arrays import Bool2
-from impact.cells import Cells, Fit, Weights
+from impact.cells import Cells, Fit, Regression, Weights
 from impact.errors import Refused
 from impact.estimators.linear import cells_of, fit_plan, left_out
 from impact.estimators.paths import Regressed
@@ -68,4 +68,8 @@ class Planned(ABC):
         notes = [*lost(panel, plan, self.why), *patterns(panel)]
         if panel.covariates and not adjusted:
             notes.append(f"the covariates {', '.join(panel.covariates)} are not used by {self.name}")
-        return Fit(found[0], found[1], notes=tuple(notes))
+        return Fit(found[0], found[1], notes=tuple(notes), regression=self.sizes(panel, found[0]))
+
+    def sizes(self, panel: Panel, cells: Cells) -> Regression | None:
+        """Sizes of the regression that this is; None where it is none."""
+        return None

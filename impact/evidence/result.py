@@ -211,7 +211,7 @@ class Result:
             lines.append(str(self.uncertainty))
         if self.known is not None:
             lines.append(_known(self.known, self.effects.terms, self.uncertainty))
-        return "\n".join([*lines, *getattr(self.panel, "notes", ()), *self.fit.notes])
+        return "\n".join([*lines, *self.panel.notes, *self.fit.notes])
 
     @property
     def plot(self) -> ResultPlots:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import partial
-from typing import ClassVar
+from typing import ClassVar, get_args
 
 import numpy as np
 
@@ -13,6 +13,7 @@ from impact.cells import Cells, Weights
 from impact.errors import Refused
 from impact.estimators.protocol import Estimator, FromMoments, Gives
 from impact.inference.protocol import Found, Uncertainty, evaluate, spread
+from impact.inference.small_sample import Convention, small_sample
 from impact.numerics.moments import Moments
 from impact.panel import Panel
 from impact.parallel import Parallel
@@ -159,15 +160,26 @@ class Scores:
     one is 0 and those of two mirror each other. For the same reason a cohort in one cluster adds no error to the mean
     over several cohorts.
 
+    Parameters
+    ----------
+    small_sample : {"none", "fixest", "linearmodels"}
+        The factor that the named package multiplies the variance of a regression by; see ``small_sample`` in
+        ``impact.inference.small_sample``. Refused for estimators that are no regression.
+
     References
     ----------
     Callaway & Sant'Anna (2021), Journal of Econometrics 225(2), Theorem 2 and remark 10.
     """
 
     level: float = 0.95
+    small_sample: Convention = "none"
 
     name: ClassVar[str] = "scores"
     needs: ClassVar[Gives] = Gives.SCORES
+
+    def __post_init__(self) -> None:
+        if self.small_sample not in get_args(Convention):
+            raise ValueError(f"small_sample={self.small_sample!r} is not one of {', '.join(get_args(Convention))}")
 
     def run(
         self,
@@ -185,9 +197,25 @@ class Scores:
             return found
         if found.effects.scores is None:
             return no_scores(self.name, estimator)
-        error = np.asarray(np.sqrt((found.effects.scores**2).sum(axis=0)))
+        factor = self._factor(found, estimator)
+        if isinstance(factor, Refused):
+            return factor
+        error = np.asarray(np.sqrt(factor * (found.effects.scores**2).sum(axis=0)))
         clusters, treated, _, _ = spread(found)
         return interval(found, self.name, error, np.asarray(clusters - 1.0), self.level, own_error(treated), 0, 0)
+
+    def _factor(self, found: Found, estimator: Estimator) -> float | Refused:
+        """What the variance is multiplied by."""
+        if self.small_sample == "none":
+            return 1.0
+        if found.fit.regression is None:
+            return Refused(
+                f"a small-sample factor after {self.small_sample}",
+                f"{estimator.name} is no regression whose coefficients could be counted",
+                "Use small_sample='none', or twfe, sun-abraham or extended-twfe.",
+            )
+        clusters = len(np.unique(found.panel.cluster[found.panel.weight > 0]))
+        return small_sample(found.fit.regression, clusters, self.small_sample)
 
 
 def own_error(treated: Int1) -> tuple[Refused | None, ...]:

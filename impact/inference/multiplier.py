@@ -20,6 +20,7 @@ from impact.targets import Target
 
 __all__ = ["Critical", "Multiplier", "critical"]
 
+_NOTHING = 1e-12
 _BLOCK = 2**16  # numbers drawn at a time: they stay in the cache
 
 
@@ -41,7 +42,7 @@ class Multiplier:
     Parameters
     ----------
     draws : int
-        Random vectors.
+        Random vectors; a single term needs none.
 
     References
     ----------
@@ -82,10 +83,13 @@ class Multiplier:
         error = np.sqrt(np.diag(covariance))
         clusters, treated, _, _ = spread(found)
         refused, df = own_error(treated), np.asarray(clusters - 1.0)
-        inside = _family(target, found) & (error > 0) & np.array([reason is None for reason in refused])
-        pointwise = interval(found, self.name, error, df, self.level, refused, self.draws, self.draws)
+        # An error that is this small beside the others is rounding.
+        inside = _family(target, found) & (error > _NOTHING * error.max())
+        inside &= np.array([reason is None for reason in refused])
+        draws = self.draws if inside.sum() > 1 else 0
+        pointwise = interval(found, self.name, error, df, self.level, refused, draws, draws)
         if not inside.any():
-            return replace(pointwise, draws=0, attempted=0)
+            return pointwise
         generator = streams.at(self.name).generator()
         reach = critical(covariance[np.ix_(inside, inside)], float(df[inside].min()), self.level, self.draws, generator)
         away = np.where(inside, reach.value * error, np.nan)

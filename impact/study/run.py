@@ -122,6 +122,9 @@ def _design(spec: Specification, comparison: Comparison) -> list[str]:
         if area.left_out
     ]
     lines += [f"  {step.code}: {step.removed} removed, {step.left} left" for step in comparison.pool.steps]
+    if comparison.panel.covariates:
+        lines.append(f"  adjusted for: {', '.join(comparison.panel.covariates)}")
+        lines += [f"  {found}" for found in comparison.levels]
     if comparison.panel.pairs is not None:
         used = int((comparison.panel.pairs > 0).any(axis=0).sum())
         lines.append(f"  matched: {used} comparison units")

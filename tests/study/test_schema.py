@@ -111,7 +111,7 @@ SHORT: dict[str, tuple[tuple[str, str], ...]] = {
     "codes as numbers": (("[WK050324, WK050325]", "[50324, 051833]"),),
     "estimator by name": (("estimator: {name: group-time, control: never}", "estimator: did"),),
     "estimator with parameters": (("control: never", "control: not-yet, method: ipw, base: universal"),),
-    "covariates": (("control: never", "covariates: [huur, structure, {log: inwoners}, {category: klasse}]"),),
+    "covariates": (("control: never", "covariates: [size, structure, {log: inwoners}, {category: klasse}]"),),
     "covariates that are multiplied": (
         ("control: never", "covariates: [{interaction: [{square: huur}, {category: klasse}]}, {column: huur}]"),
     ),
