@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import ClassVar, Literal, get_args
 
@@ -12,7 +13,7 @@ from impact.cells import Cells, Regression
 from impact.estimators.group_time import GroupTime
 from impact.estimators.imputation import regression_plan
 from impact.estimators.paths import Regressed
-from impact.estimators.plan import Plan
+from impact.estimators.plan import Entry, Plan
 from impact.estimators.planned import Planned
 from impact.numerics.moments import Strata
 from impact.panel import Panel
@@ -59,13 +60,31 @@ class ExtendedTWFE(Planned):
 
     def plan(self, known: Strata, usable: Bool2) -> Plan:
         """The cells of the regression."""
-        if self.control == "never":
-            plan = GroupTime("never", anticipation=self.anticipation, base="universal").plan(known, usable)
-            never = Regressed(known.seen & np.isinf(known.first)[:, None])
-            plan = replace(plan, rule=never, reference=np.zeros_like(plan.reference))
-        else:
+        if self.control == "not-yet":
             plan = regression_plan(known, usable, self.anticipation, scaled=True)
+        else:
+            plan = Plan.of(
+                [cell for cell in self._against_never(known, usable) if cell[2]],
+                Regressed(known.seen & np.isinf(known.first)[:, None]),
+                usable.shape[1],
+            )
         return replace(plan, conditional=True)
+
+    def _against_never(self, known: Strata, usable: Bool2) -> Iterator[tuple[int, int, list[Entry]]]:
+        """Every group in every period against its last period before the start, whichever that is for a stratum."""
+        compared = GroupTime("never", anticipation=self.anticipation, base="universal")
+        length = usable.shape[1]
+        for group, start in enumerate(known.starts):
+            own = np.flatnonzero(known.group == group)
+            for t in range(length):
+                entries: list[Entry] = []
+                for stratum in own[known.seen[own, t]]:
+                    base = compared.base_of(usable[group] & known.seen[stratum], int(start), t)
+                    if base is not None:
+                        change = np.zeros(length)
+                        change[t], change[base] = 1.0, -1.0
+                        entries.append((int(stratum), 0, change))
+                yield group, t, entries
 
     def sizes(self, panel: Panel, cells: Cells) -> Regression:
         """Sizes of the regression: dummies of the cells after the start (or of all, with never-treated controls) and of

@@ -113,7 +113,7 @@ class GroupTime(Planned):
             for t in range(usable.shape[1]):
                 entries = []
                 for stratum in np.flatnonzero((known.group == group) & known.seen[:, t]):
-                    base = self._base(usable[group] & known.seen[stratum], int(start), t)
+                    base = self.base_of(usable[group] & known.seen[stratum], int(start), t)
                     if base is None:
                         continue
                     controls = self._controls(known, usable, float(start), t, base)
@@ -127,7 +127,7 @@ class GroupTime(Planned):
         rows = [np.frombuffer(row, dtype=bool) for row in serves]
         return Plan.of(cells, Pooled(np.array(rows, dtype=bool).reshape(-1, len(known.first))), usable.shape[1])
 
-    def _base(self, usable: Bool1, start: int, t: int) -> int | None:
+    def base_of(self, usable: Bool1, start: int, t: int) -> int | None:
         """The period that `t` is compared with, from the `usable` (T,) ones; None when it has none."""
         before = np.flatnonzero(usable[: max(start - self.anticipation, 0)])
         if not before.size or (t < start and not usable[t]):

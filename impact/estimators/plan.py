@@ -130,9 +130,10 @@ def patterns(panel: Panel) -> tuple[str, ...]:
 
 
 def bases(panel: Panel, plan: Plan) -> tuple[str, ...]:
-    """A note for every group whose units have another base than the last period before their start."""
+    """The base of every group: told where its units have several, and where periods are not evenly spaced."""
     place, known = strata(panel)
     count = np.bincount(place, minlength=len(known.first))
+    uneven = not _even(panel.periods)
     notes = []
     for group, start in enumerate(known.starts):
         entries = np.flatnonzero((plan.group[plan.cell] == group) & (plan.period[plan.cell] == start))
@@ -143,7 +144,18 @@ def bases(panel: Panel, plan: Plan) -> tuple[str, ...]:
         if len(units) > 1:
             told = ", ".join(f"{panel.periods[base]} for {units[base]} units" for base in sorted(units, reverse=True))
             notes.append(f"the base of {known.names[group]} is the last period in which a unit was observed: {told}")
+        elif units and uneven:
+            notes.append(
+                f"the base of {known.names[group]} is {panel.periods[next(iter(units))]}, the last wave before"
+            )
     return tuple(notes)
+
+
+def _even(periods: tuple[str, ...]) -> bool:
+    """Whether periods that are numbers follow each other at equal distances; other labels do not tell."""
+    if not all(label.lstrip("-").isdigit() for label in periods):
+        return True
+    return len(set(np.diff([int(label) for label in periods]).tolist())) <= 1
 
 
 def no_plan(what: str) -> Refused:

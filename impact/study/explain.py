@@ -26,7 +26,7 @@ _SHARES = ("largest-share", "suppressed")
 # Parameters that have sentences of their own; of any other the name and the value are said.
 _TOLD = {
     "estimator": ("control", "method", "base", "solver", "variance", "effect", "before", "after"),
-    "inference": ("draws", "statistic"),
+    "inference": ("draws", "statistic", "small_sample"),
 }
 # Estimators whose comparison, once matched, is the chosen units alone.
 _CHOSEN_ONLY = ("group-time", "stacked", "poisson")
@@ -186,7 +186,7 @@ def _settings(tell: Teller, given: dict[str, Any], what: str, topic: str) -> Ite
     for key, value in given.items():
         if key not in _TOLD[what]:
             shown = value if isinstance(value, str) else str(value).lower() if isinstance(value, bool) else None
-            yield tell("setting", f"{topic}.{key}", key=key, value=shown or tell.exact(value))
+            yield tell("setting", f"{topic}.{key}", name=key, value=shown or tell.exact(value))
 
 
 # --- how sure ---------------------------------------------------------------------------------------------------------
@@ -212,6 +212,8 @@ def _how(tell: Teller, method: Method, role: str) -> Iterator[Said]:
     yield tell(f"sure.{role}.{method.name}", topic, draws=draws)
     if "statistic" in given:
         yield tell(f"sure.statistic.{given['statistic']}", f"{topic}.statistic")
+    if given.get("small_sample", "none") != "none":
+        yield tell("sure.small-sample", f"{topic}.small-sample", name=given["small_sample"])
     yield from _settings(tell, given, "inference", topic)
 
 

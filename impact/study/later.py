@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from impact.estimators.poisson import LOG1P
+
 __all__ = ["INSTEAD", "LATER", "LATER_VALUES"]
 
 _DESIGN = "the part on who is compared with whom"
@@ -49,6 +51,12 @@ INSTEAD: dict[str, str] = {
     "estimator.exposure": "The outcome of a study is a rate or a figure as it is: no exposure is needed.",
     "weighting": "Say who counts once in `target: {every: area | resident | unit}`.",
     "target.weighting": "Say who counts once in `every: area | resident | unit`.",
+}
+
+INSTEAD |= {
+    f"{outcome}.{key}": f"{LOG1P[0].upper()}{LOG1P[1:]}."
+    for outcome in ("outcome", "outcomes")
+    for key in ("transform", "measure.transform", "measure.log", "measure.log1p", "measure.asinh", "measure.arcsinh")
 }
 
 # Values that a later version knows: dotted path to value to part.

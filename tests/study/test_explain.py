@@ -20,6 +20,7 @@ from impact.evidence.document import Figure, Section, Table
 from impact.evidence.language import differing, texts
 from impact.evidence.render import plain_text
 from impact.inference import registry as inferences
+from impact.study import explain as explaining
 from impact.study.explain import SEALING, explain, heading
 from impact.study.fields import SURVEY
 from impact.study.model import CHECKS, FIXED, Specification
@@ -395,6 +396,7 @@ OTHER = {
     "draws": 4321,
     "statistic": "estimate",
     "variance": "leave-one-out",
+    "small_sample": "fixest",
     "effect": "event",
     "before": 3,
     "after": 2,
@@ -434,6 +436,13 @@ def test_every_parameter_of_an_estimator_is_said(name: str, key: str, matching: 
         )
         assert one != two
         assert not re.search(rf"(Instelling|Setting) {key}", one + two)
+
+
+def test_a_parameter_without_words_of_its_own_is_repeated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever an estimator gets next is told in some way before it has a sentence."""
+    monkeypatch.setattr(explaining, "_TOLD", {"estimator": (), "inference": ()})
+    said = told(tmp_path, {"estimator": {"name": "stacked", "before": 3}, "inference": {"name": "scores"}})
+    assert "Instelling before: 3." in said and "Instelling small_sample: none." in said
 
 
 def test_a_study_gives_differences_in_the_unit_of_the_outcome(tmp_path: Path) -> None:
