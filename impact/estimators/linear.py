@@ -152,6 +152,8 @@ def fit_plan(
     imputed: list[tuple[Plan, Solved]] = []
     for mine, weight, serving, found in solved:
         live = mine & found.alive
+        if not live.any():
+            continue
         effect[live], size[live] = found.effect[live], found.size[live]
         ours = plan.take(live)
         cut = _cut(found, live, plan)

@@ -119,9 +119,10 @@ class Result:
         return pd.DataFrame(table)[list(COLUMNS)]
 
     def status(self, term: int) -> str:
-        """ "ok", "unsized", or why the term has no interval."""
+        """ "ok", "unsized", or why the term has no interval; nothing is known of the level of adjusted estimates."""
         refused = self.uncertainty if isinstance(self.uncertainty, Refused) else self.uncertainty.refused[term]
-        return status(self.method, self.inference, refused)
+        found = status(self.method, self.inference, refused)
+        return "unsized" if found == "ok" and self.panel.covariates else found
 
     def known_error(self, level: float = 0.95) -> pd.DataFrame | Refused:
         """How much of the error of every term is known beforehand: that of the figures, from samples or rounding.

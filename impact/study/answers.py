@@ -21,7 +21,7 @@ from impact.inference.protocol import Found, Inference, Uncertainty, spread
 from impact.inference.registry import resolve as resolve_inference
 from impact.panel import Weighting
 from impact.parallel import Parallel
-from impact.study.compare import Comparison
+from impact.study.panels import Comparison
 from impact.study.model import FIXED, Method, Specification
 from impact.targets import Target
 

@@ -15,7 +15,7 @@ from impact.register.areas import areas as register_areas
 from impact.study.alternatives import Variation
 from impact.study.answers import Answers, Gaps
 from impact.study.areas import FocusArea
-from impact.study.compare import Comparison
+from impact.study.panels import Comparison
 from impact.study.load import Loaded
 from impact.study.model import Outcome, Specification
 from impact.study.read import Study

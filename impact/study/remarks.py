@@ -13,7 +13,7 @@ from impact.evidence.record import Excluded
 from impact.evidence.result import Result
 from impact.sources.values import rounding_sd
 from impact.study.answers import Answers, Gaps
-from impact.study.compare import Comparison
+from impact.study.panels import Comparison
 from impact.study.load import Loaded
 from impact.study.model import Specification
 from impact.study.series import Series

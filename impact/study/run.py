@@ -10,7 +10,7 @@ from impact.parallel import Parallel, Progress, silent
 from impact.study.answers import alternative, answers, gates
 from impact.study.areas import focus_areas
 from impact.study.bundle import Bundle, check_place, write_bundle
-from impact.study.compare import Comparison, compare
+from impact.study.panels import Comparison, compare
 from impact.study.load import Loaded, load
 from impact.study.model import Specification
 from impact.study.read import Study, locate
