@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from impact.facade import compare, decompose, estimate
     from impact.panel import Panel
     from impact.parallel import Bar
+    from impact.sample import Sample
     from impact.study.bundle import Bundle, read_bundle
     from impact.study.read import Study, read_study
     from impact.study.run import run
@@ -26,6 +27,7 @@ __all__ = [
     "Panel",
     "Refused",
     "Result",
+    "Sample",
     "SideBySide",
     "SpecError",
     "Study",
@@ -53,6 +55,7 @@ _HOME = {
     "Panel": "impact.panel",
     "Refused": "impact.errors",
     "Result": "impact.evidence.result",
+    "Sample": "impact.sample",
     "SideBySide": "impact.evidence.side_by_side",
     "SpecError": "impact.errors",
     "Study": "impact.study.read",

@@ -21,8 +21,8 @@ from impact.inference.protocol import Found, Inference, Uncertainty, spread
 from impact.inference.registry import resolve as resolve_inference
 from impact.panel import Weighting
 from impact.parallel import Parallel
-from impact.study.panels import Comparison
 from impact.study.model import FIXED, Method, Specification
+from impact.study.panels import Comparison
 from impact.targets import Target
 
 __all__ = ["Answers", "Gaps", "alternative", "answers", "gates", "target"]

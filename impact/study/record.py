@@ -15,9 +15,9 @@ from impact.register.areas import areas as register_areas
 from impact.study.alternatives import Variation
 from impact.study.answers import Answers, Gaps
 from impact.study.areas import FocusArea
-from impact.study.panels import Comparison
 from impact.study.load import Loaded
 from impact.study.model import Outcome, Specification
+from impact.study.panels import Comparison
 from impact.study.read import Study
 from impact.study.remarks import notes, periods_left_out, said_gaps, unmeasurable
 from impact.study.render import page

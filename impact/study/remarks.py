@@ -13,9 +13,9 @@ from impact.evidence.record import Excluded
 from impact.evidence.result import Result
 from impact.sources.values import rounding_sd
 from impact.study.answers import Answers, Gaps
-from impact.study.panels import Comparison
 from impact.study.load import Loaded
 from impact.study.model import Specification
+from impact.study.panels import Comparison
 from impact.study.series import Series
 
 __all__ = ["notes", "periods_left_out", "said_gaps", "unmeasurable"]

@@ -10,9 +10,9 @@ from impact.parallel import Parallel, Progress, silent
 from impact.study.answers import alternative, answers, gates
 from impact.study.areas import focus_areas
 from impact.study.bundle import Bundle, check_place, write_bundle
-from impact.study.panels import Comparison, compare
 from impact.study.load import Loaded, load
 from impact.study.model import Specification
+from impact.study.panels import Comparison, compare
 from impact.study.read import Study, locate
 from impact.study.record import Case, evidence, variant
 from impact.study.render import pages, versions

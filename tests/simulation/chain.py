@@ -21,8 +21,8 @@ from impact.simulate.tables import members, wijken
 from impact.streams import Streams
 from impact.study.answers import answers
 from impact.study.areas import focus_areas
-from impact.study.panels import Comparison, compare
 from impact.study.load import load
+from impact.study.panels import Comparison, compare
 from impact.study.read import Study, locate, read_study
 from impact.study.roots import Roots
 from tests.shared import ROOT

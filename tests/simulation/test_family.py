@@ -44,8 +44,8 @@ CASES = [
     Case("sun-abraham", covariates=("xt",)),
     Case("twfe", covariates=("xt",), fails={"heterogeneous": ONE["heterogeneous"]}),
 ]
-# Coverage may lie above 95 %: t with as many degrees of freedom as treated gemeenten is cautious by design, and an error
-# that counts cohorts' shares as sampled is more so where they are fixed and effects differ by cohort.
+# Coverage may lie above 95 %: t with as many degrees of freedom as treated gemeenten is cautious by design, and an
+# error that counts cohorts' shares as sampled is more so where they are fixed and effects differ by cohort.
 CAUTIOUS, SAMPLED = 0.025, 0.05
 # With 20 treated gemeenten the analytic error is too small, which is why it is not the default.
 ANALYTIC = 0.04

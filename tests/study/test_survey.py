@@ -14,8 +14,8 @@ import openpyxl
 import pytest
 
 from impact.study.areas import focus_areas
-from impact.study.panels import compare
 from impact.study.load import Loaded, load
+from impact.study.panels import compare
 from impact.study.read import locate, read_study
 from impact.study.roots import Roots
 from tests.study.conftest import Project
