@@ -84,8 +84,10 @@ def cells_of(plan: Plan, moments: Moments, *, scores: bool = False) -> Cells | R
         Scores of moments that have neither clusters nor squared weights, or of a plan that centres on clusters.
     """
     serving = moments.serving or moments
-    known = moments.strata
-    solved = _solve(plan, known, moments.sums, moments.mean, serving.sums, serving.mean)
+    known, whole = moments.strata, moments.sums
+    theirs = whole if moments.serving is None else serving.sums
+    mean = mean_of(whole, moments.shift, known.seen)
+    solved = _solve(plan, known, whole, mean, theirs, mean_of(theirs, serving.shift, known.seen))
     if not solved.alive.any():
         return no_plan("the cells")
     keep = solved.alive

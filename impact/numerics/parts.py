@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from impact.arrays import Bool1, Bool2, Float1, Int1
+from impact.arrays import Bool1, Bool2, Float1, Float2, Int1
 from impact.numerics.sums import Sums
 
 __all__ = ["pool", "shifted", "stacked", "taken"]
@@ -12,16 +12,19 @@ __all__ = ["pool", "shifted", "stacked", "taken"]
 
 def pool(place: Int1, places: int, parts: Sums) -> Sums:
     """The sums of the parts at every place."""
-    count, weight = np.zeros(places, dtype=np.intp), np.zeros(places)
-    total = np.zeros((places, parts.total.shape[1]))
-    np.add.at(count, place, parts.count)
-    np.add.at(weight, place, parts.weight)
-    np.add.at(total, place, parts.total)
     products = None
     if parts.products is not None:
-        products = np.zeros((places, *parts.products.shape[1:]))
-        np.add.at(products, place, parts.products)
-    return Sums(count, weight, total, products)
+        shape = parts.products.shape
+        products = _added(place, places, parts.products.reshape(shape[0], -1)).reshape(places, *shape[1:])
+    count = np.bincount(place, weights=parts.count, minlength=places).astype(np.intp)
+    weight = np.asarray(np.bincount(place, weights=parts.weight, minlength=places), dtype=np.float64)
+    return Sums(count, weight, _added(place, places, parts.total), products)
+
+
+def _added(place: Int1, places: int, rows: Float2) -> Float2:
+    """(P, k) sums of rows (n, k) at every place."""
+    columns = [np.bincount(place, weights=column, minlength=places) for column in rows.T]
+    return np.column_stack(columns) if columns else np.zeros((places, 0))
 
 
 def taken(parts: Sums, keep: Bool1) -> Sums:
