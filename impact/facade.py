@@ -99,7 +99,8 @@ def estimate(
 
 def compare(
     panel: Panel,
-    estimators: Mapping[str, str | Estimator | tuple[str, Mapping[str, Any]]] | Sequence[str | Estimator],
+    estimators: Mapping[str, str | Estimator | tuple[str, Mapping[str, Any]]]
+    | Sequence[str | Estimator | tuple[str, Mapping[str, Any]]],
     *,
     target: Kind | Target = "average",
     weighting: Weighting = "unit",
@@ -121,8 +122,8 @@ def compare(
         As ``Panel.from_frame`` gives it.
     estimators : mapping or sequence
         Label to a registered name, an object, or a name with its options, as in
-        ``{"never": "group-time", "not yet": ("group-time", {"control": "not-yet"})}``; or names and objects, which are
-        then their own labels.
+        ``{"never": "group-time", "not yet": ("group-time", {"control": "not-yet"})}``; or the same without labels, and
+        each is called by its name and options.
     target, weighting, inference, level, seed, parallel
         As in `estimate`; alike for all.
     **options
@@ -160,8 +161,17 @@ def compare(
     return SideBySide(asked, how.name, level, {label: one.name for label, one in chosen.items()}, results, pairs)
 
 
+def _label(given: str | Estimator | tuple[str, Mapping[str, Any]]) -> str:
+    """What an estimator is called when nobody named it: "group-time (control=not-yet)"."""
+    if isinstance(given, tuple):
+        name, options = given
+        return f"{name} ({', '.join(f'{key}={value}' for key, value in options.items())})"
+    return given if isinstance(given, str) else given.name
+
+
 def _labelled(
-    given: Mapping[str, str | Estimator | tuple[str, Mapping[str, Any]]] | Sequence[str | Estimator],
+    given: Mapping[str, str | Estimator | tuple[str, Mapping[str, Any]]]
+    | Sequence[str | Estimator | tuple[str, Mapping[str, Any]]],
 ) -> dict[str, Estimator]:
     """Estimators by label, every option given to its own."""
     if isinstance(given, Mapping):
@@ -169,7 +179,7 @@ def _labelled(
     elif isinstance(given, str):
         pairs = [(given, given)]
     else:
-        pairs = [(one if isinstance(one, str) else one.name, one) for one in given]
+        pairs = [(_label(one), one) for one in given]
     labels = [label for label, _ in pairs]
     twice = sorted({label for label in labels if labels.count(label) > 1})
     if twice or len(labels) < 2:

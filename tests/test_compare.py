@@ -365,3 +365,8 @@ def test_wrong_calls_say_what_to_write_instead() -> None:
     assert "USAGE-003" in usage({"a": "did", "b": ("group-time", {"control": "all"})})
     loose = usage(["did", "group-time"], control="not-yet")
     assert "'control' is no parameter of cluster-jackknife(" in loose and "stand with it" in loose
+
+
+def test_options_without_a_label_name_themselves() -> None:
+    found = impact.compare(world_of(frame()), ["imputation", ("group-time", {"control": "not-yet"})])
+    assert list(found.results) == ["imputation", "group-time (control=not-yet)"]
