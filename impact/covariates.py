@@ -71,14 +71,22 @@ class Coding:
         return expand(self.terms, given, problems=self.problems)
 
 
-def coded(df: pd.DataFrame, terms: tuple[Term, ...]) -> Coding:
-    """Categories of `df`, which is not changed, as numbers of their levels."""
+def coded(df: pd.DataFrame, terms: tuple[Term, ...], roles: Mapping[str, str | None] | None = None) -> Coding:
+    """Categories of `df`, which is not changed, as numbers of their levels; `roles` are columns that cannot be terms.
+
+    A covariate that is the outcome, or the treatment, explains every effect away.
+    """
     import pandas as pd
 
     names: dict[str, str] = {}
     known: dict[str, tuple[str, ...]] = {}
     more: dict[str, Float1] = {}
     problems: list[Problem] = []
+    taken = {column: role for role, column in (roles or {}).items() if column is not None}
+    for column in dict.fromkeys(name for term in terms for name in (*term.numbers, *term.categories)):
+        if column in taken:
+            message = f"{column!r} is the {taken[column]} and cannot be a covariate as well"
+            problems.append(Problem("TERM-008", message, "leave it out", path=column))
     for column in dict.fromkeys(name for term in terms for name in term.categories):
         names[column] = column
         if (df.columns == column).sum() != 1:

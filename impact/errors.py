@@ -107,6 +107,10 @@ class Refused:
     def __bool__(self) -> bool:
         return False
 
+    def summary(self) -> str:
+        """The refusal in words, so that ``result.summary()`` tells either what was found or why nothing can be."""
+        return str(self)
+
     def __str__(self) -> str:
         tail = f" {self.instead}" if self.instead else ""
         return f"{self.what}: refused, because {self.because}.{tail}"

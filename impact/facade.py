@@ -22,6 +22,7 @@ from impact.inference.protocol import Found, Inference, evaluate
 from impact.inference.registry import resolve as resolve_inference
 from impact.panel import Panel, Weighting
 from impact.parallel import Parallel, one_thread
+from impact.sample import Sample
 from impact.streams import Streams
 from impact.targets import Kind, Target
 
@@ -76,6 +77,7 @@ def estimate(
         ``USAGE-001`` unknown name; ``USAGE-002`` an option of both or neither, with both signatures; ``USAGE-003`` a
         value that is not allowed.
     """
+    _checked(panel, level)
     chosen, how = _configured(estimator, inference, level, options)
     asked = target if isinstance(target, Target) else _built(Target, {"kind": target, "weighting": weighting})
     with one_thread():
@@ -140,6 +142,7 @@ def compare(
         ``USAGE-001`` unknown name; ``USAGE-002`` an option of neither; ``USAGE-003`` a value that is not allowed;
         ``USAGE-009`` fewer than two estimators, or two with one label.
     """
+    _checked(panel, level)
     chosen = _labelled(estimators)
     how = _judged(inference, level, options)
     level = getattr(how, "level", level)
@@ -159,6 +162,22 @@ def compare(
             for first, second in combinations(found, 2)
         )
     return SideBySide(asked, how.name, level, {label: one.name for label, one in chosen.items()}, results, pairs)
+
+
+def _checked(panel: object, level: float = 0.95) -> None:
+    """The two that are most easily given wrong: a table for a panel, and 95 for 0.95."""
+    problems = []
+    if not isinstance(panel, (Panel, Sample)):
+        problems.append(
+            Problem(
+                "USAGE-010",
+                f"a panel is needed, and this is a {type(panel).__name__}",
+                "make one first: impact.Panel.from_frame(table, unit=, time=, outcome=, first_treated=)",
+            )
+        )
+    if not 0.5 <= level < 1:
+        problems.append(Problem("USAGE-003", f"level={level!r} is not from 0.5 to below 1", "write 0.95 for 95 %"))
+    raise_all(problems, UsageError)
 
 
 def _label(given: str | Estimator | tuple[str, Mapping[str, Any]]) -> str:
@@ -262,7 +281,7 @@ def _configured(
 def _built(maker: Any, options: dict[str, Any]) -> Any:
     try:
         return maker(**options)
-    except ValueError as error:
+    except (TypeError, ValueError) as error:
         raise UsageError(Problem("USAGE-003", str(error))) from error
 
 
@@ -279,5 +298,12 @@ def decompose(panel: Panel) -> Decomposition | Refused:
 
     Draw it with ``impact.evidence.charts.decomposition``; see ``impact.estimators.bacon.decompose``.
     """
+    _checked(panel)
+    if isinstance(panel, Sample):
+        return Refused(
+            "the decomposition",
+            "it needs units that are seen again, and these are repeated cross-sections",
+            "Decompose a panel.",
+        )
     with one_thread():
         return comparisons(panel)

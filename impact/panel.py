@@ -334,7 +334,8 @@ class Panel:
             changes within a unit, treatment that ends, text among the numbers, units without any observation. Where
             there are none, every problem of the covariates. (Wrong spellings of these are a ``UsageError``.)
         """
-        coding = coded(df, read_terms(covariates))
+        roles = {"unit": unit, "period": time, "outcome": outcome, "start": first_treated, "treatment": treated}
+        coding = coded(df, read_terms(covariates), roles)
         columns = Columns(
             unit, time, outcome, first_treated, treated, coding.columns, cluster, area, residents, weight, se, place
         )

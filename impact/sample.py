@@ -264,7 +264,8 @@ class Sample:
             residents that change within an area, treated rows without an area. Where there are none, every problem of
             the covariates. (Wrong spellings of these are a ``UsageError``.)
         """
-        coding = coded(df, read_terms(covariates))
+        roles = {"period": time, "outcome": outcome, "start": first_treated}
+        coding = coded(df, read_terms(covariates), roles)
         columns = Columns(
             unit=time,
             time=time,

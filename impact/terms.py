@@ -26,6 +26,7 @@ TERM-004  a logarithm of 0 or less
 TERM-005  a category of something else than texts or whole numbers, or of too many levels
 TERM-006  a category of one level
 TERM-007  a number that is too large to compute with
+TERM-008  a column that is the outcome, the period, the unit, the start or the treatment
 ========  ==========================================================
 """
 

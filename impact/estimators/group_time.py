@@ -14,7 +14,7 @@ from impact.estimators.adjusted import fit_adjusted
 from impact.estimators.drdid import Method
 from impact.estimators.linear import fit_plan
 from impact.estimators.paths import Pooled
-from impact.estimators.plan import Plan, bases, learnable, lost, patterns
+from impact.estimators.plan import Plan, bases, learnable, lost, patterns, unreached
 from impact.estimators.planned import Planned
 from impact.estimators.protocol import Asks, guard
 from impact.estimators.sampled import fit_sampled
@@ -97,9 +97,12 @@ class GroupTime(Planned):
             )
         notes = (*lost(panel, plan, self.why), *patterns(panel), *bases(panel, plan))
         if panel.covariates:
-            return fit_adjusted(panel, plan, self.method, notes)
+            return fit_adjusted(panel, plan, self.method, (*notes, *unreached(panel, plan.group, plan.period)))
         found = fit_plan(plan, panel, at=at)
-        return found if isinstance(found, Refused) else Fit(found[0], found[1], notes=notes)
+        if isinstance(found, Refused):
+            return found
+        cells = found[0]
+        return Fit(cells, found[1], notes=(*notes, *unreached(panel, cells.group, cells.period)))
 
     def plan(self, known: Strata, usable: Bool2) -> Plan:
         """The cells that can be estimated; `usable` (groups, T) are the periods that may be a base.

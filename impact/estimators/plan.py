@@ -10,10 +10,11 @@ import numpy as np
 from impact.arrays import Bool1, Bool2, Float1, Float2, Int1
 from impact.errors import Refused
 from impact.estimators.paths import Rule
+from impact.longtable import few
 from impact.numerics.moments import Strata, strata
 from impact.panel import Panel
 
-__all__ = ["Entry", "Plan", "bases", "every", "learnable", "lost", "no_plan", "one_cluster", "patterns"]
+__all__ = ["Entry", "Plan", "bases", "every", "learnable", "lost", "no_plan", "one_cluster", "patterns", "unreached"]
 
 Entry = tuple[int, int, Float1]
 Centre = Literal["mean", "conservative", "leave-one-out"]
@@ -116,16 +117,43 @@ def lost(panel: Panel, plan: Plan, why: str) -> tuple[str, ...]:
     )
 
 
+def unreached(panel: Panel, group: Int1, period: Int1) -> tuple[str, ...]:
+    """Notes on treated periods without an effect, from the `group` and `period` (C,) of the cells there are.
+
+    Groups without any cell are told by `lost`.
+    """
+    there = np.zeros((len(panel.groups), len(panel.periods)), dtype=bool)
+    there[group, period] = True
+    found: dict[tuple[str, ...], list[int]] = {}
+    for number, start in enumerate(panel.groups):
+        members = (panel.group == number) & (panel.weight > 0)
+        observed = (
+            ~np.isnan(panel.y[members]).all(axis=0) if members.any() else np.zeros(len(panel.periods), dtype=bool)
+        )
+        late = np.arange(len(panel.periods)) >= start
+        gone = tuple(panel.periods[t] for t in np.flatnonzero(late & observed & ~there[number]))
+        if gone and there[number].any():
+            found.setdefault(gone, []).append(number)
+    notes = []
+    for periods, groups in found.items():
+        names = [panel.group_names[number] for number in groups]
+        units = int((np.isin(panel.group, groups) & (panel.weight > 0)).sum())
+        which = f"{few(names)} ({units} of {int(panel.treated.sum())} treated units)"
+        notes.append(
+            f"no effect in {few(list(periods), most=8)} for {which}: nobody to compare with, or no base, in those periods"
+        )
+    return tuple(notes)
+
+
 def patterns(panel: Panel) -> tuple[str, ...]:
     """What to know of a panel with missing cells; nothing for a complete one."""
     missing = np.asarray(np.isnan(panel.y).any(axis=1))
     if not missing.any():
         return ()
     names = [panel.units[row] for row in np.flatnonzero(missing)]
-    told = ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
     return (
-        f"{len(names)} of {len(missing)} units miss the outcome in some period ({told}); every effect uses the units "
-        "that were observed in its period and in their base",
+        f"{len(names)} of {len(missing)} units miss the outcome in some period ({few(names)}); every effect uses the "
+        "units that were observed in its period and in their base",
     )
 
 

@@ -11,7 +11,7 @@ from impact.cells import Cells, Fit, Regression, Weights
 from impact.errors import Refused
 from impact.estimators.linear import cells_of, fit_plan, left_out
 from impact.estimators.paths import Regressed
-from impact.estimators.plan import Plan, every, learnable, lost, patterns
+from impact.estimators.plan import Plan, every, learnable, lost, patterns, unreached
 from impact.estimators.protocol import Asks, Gives, LeftOut, guard
 from impact.estimators.regressed import fit_regressed
 from impact.numerics.moments import Moments, Strata, strata
@@ -23,8 +23,9 @@ __all__ = ["Planned"]
 class Planned(ABC):
     """An estimator that needs no more than moments: give it a `plan`, and the rest follows.
 
-    Subclasses are frozen dataclasses with `name`, `gives`, `asks`, and `why`: what a group lacks that has no cell.
-    With a regression as rule they can use covariates; `slopes`: treated cells then have slopes of their own.
+    Subclasses are frozen dataclasses with `name`, `gives`, `asks`, and `why`: what a group lacks that has no cell, with
+    the `remedy` for when all lack it. With a regression as rule they can use covariates; `slopes`: treated cells then
+    have slopes of their own.
     """
 
     __slots__ = ()
@@ -33,6 +34,7 @@ class Planned(ABC):
     gives: ClassVar[Gives] = Gives.SURFACE | Gives.SCORES | Gives.MOMENTS
     asks: ClassVar[Asks] = Asks(min_pre=1, min_controls=2, never_treated=False, balanced=False)
     why: ClassVar[str]
+    remedy: ClassVar[str] = "Add earlier periods, lower the anticipation, or widen the donor pool."
     uses_covariates: ClassVar[bool] = False
     slopes: ClassVar[bool] = False
 
@@ -61,11 +63,18 @@ class Planned(ABC):
         panel, usable = learnable(panel, learn)
         at = strata(panel)
         plan = self.plan(at[1], usable)
+        if not len(plan.group):
+            return Refused(f"an estimate by {self.name}", f"every group has {self.why}", self.remedy)
         adjusted = bool(panel.covariates) and isinstance(plan.rule, Regressed)
         found = fit_regressed(panel, plan, slopes=self.slopes) if adjusted else fit_plan(plan, panel, at=at)
         if isinstance(found, Refused):
             return found
-        notes = [*lost(panel, plan, self.why), *patterns(panel)]
+        cells = found[0]
+        notes = [
+            *lost(panel, plan, self.why),
+            *unreached(panel, cells.group, cells.period),
+            *patterns(panel),
+        ]
         if panel.covariates and not adjusted:
             notes.append(f"the covariates {', '.join(panel.covariates)} are not used by {self.name}")
         return Fit(found[0], found[1], notes=tuple(notes), regression=self.sizes(panel, found[0]))

@@ -39,6 +39,33 @@ LATER: tuple[str, ...] = (
 )
 
 
+# What the field, and other packages, call them.
+ALIASES: dict[str, str] = {
+    "etwfe": "extended-twfe",
+    "jwdid": "extended-twfe",
+    "wooldridge": "extended-twfe",
+    "did2s": "two-stage",
+    "gardner": "two-stage",
+    "bjs": "imputation",
+    "borusyak": "imputation",
+    "didimputation": "imputation",
+    "did-imputation": "imputation",
+    "att-gt": "group-time",
+    "callaway-santanna": "group-time",
+    "cs": "group-time",
+    "csdid": "group-time",
+    "cengiz": "stacked",
+    "stackedev": "stacked",
+    "sunab": "sun-abraham",
+    "feols": "twfe",
+    "ppml": "poisson",
+    "fepois": "poisson",
+    "scm": "synthetic-control",
+    "sdid": "synthetic-did",
+    "synthdid": "synthetic-did",
+}
+
+
 def named(name: str, known: dict[str, str], later: tuple[str, ...], what: str) -> Any:
     """The class registered under `name`.
 
@@ -56,7 +83,8 @@ def named(name: str, known: dict[str, str], later: tuple[str, ...], what: str) -
         )
     from difflib import get_close_matches
 
-    near = get_close_matches(name, [*known, *later], n=1)
+    alias = ALIASES.get(name.lower().replace("_", "-"))
+    near = [alias] if alias in known else get_close_matches(name, [*known, *later], n=1)
     hint = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(known)}"
     raise UsageError(Problem("USAGE-001", f"there is no {what} {name!r}", hint))
 

@@ -51,10 +51,13 @@ class Stacked(Planned):
 
     name: ClassVar[str] = "stacked"
     why: ClassVar[str] = "no whole window with clean controls"
+    remedy: ClassVar[str] = "Lower `before` or `after`, the periods of the window, or widen the donor pool."
 
     def __post_init__(self) -> None:
         if self.control not in get_args(Control):
             raise ValueError(f"control={self.control!r} is not one of {', '.join(get_args(Control))}")
+        if any(not isinstance(one, int) for one in (self.before, self.after, self.anticipation)):
+            raise ValueError("before, after and anticipation are whole numbers")
         if self.before < 1 or self.after < 0:
             raise ValueError(
                 "a window has at least 1 period before the start, and 0 or more after the first treated one"

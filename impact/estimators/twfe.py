@@ -170,6 +170,10 @@ class TWFE:
         if lost:
             notes.append(f"{', '.join(lost)} cannot be told apart from the other regressors and have no coefficient")
         if self.effect == "constant":
+            notes.append(
+                "one coefficient for all treated cells: terms by cohort, period or area are that one number and no "
+                "estimates of their own"
+            )
             if not ((found.weight > 0) & ~panel.treated).any():
                 notes.append("no unit stays untreated: in the last periods treated units are compared with each other")
             notes += _warning(_of(panel, found))

@@ -110,8 +110,17 @@ class SideBySide:
         lines = [f"target {self.target.kind} weighted by {self.target.weighting}, {self.inference}"]
         lines[0] += f", in {unit}" if unit else ""
         for label, result in self.results.items():
-            lines.append(f"  {label:<{wide}}  {_estimate(result)}")
-        return "\n".join([*lines, *self._compared()])
+            own = f", a {result.fit.unit}" if isinstance(result, Result) and result.fit.unit else ""
+            lines.append(f"  {label:<{wide}}  {_estimate(result)}{own}")
+        return "\n".join([*lines, *self._compared(), *self._notes()])
+
+    def _notes(self) -> list[str]:
+        """What to know of every estimator (units left out, covariates not used), each said once."""
+        told: dict[str, list[str]] = {}
+        for label, result in self.results.items():
+            for note in result.fit.notes if isinstance(result, Result) else ():
+                told.setdefault(note, []).append(label)
+        return [f"{', '.join(labels)}: {note}" for note, labels in told.items()]
 
     def _compared(self) -> list[str]:
         """What the pairs say; of estimators that are the same by construction the first speaks for all."""

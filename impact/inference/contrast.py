@@ -128,6 +128,13 @@ def contrast(
             f"{without[0]} has no influence scores",
             "Hold their intervals side by side.",
         )
+    units = [found.fit.unit or "the unit of the outcome" for found in (first, second)]
+    if units[0] != units[1]:
+        return Refused(
+            "the difference",
+            f"{names[0]} is in {units[0]} and {names[1]} in {units[1]}",
+            'Use ("poisson", {"effect": "level"}).',
+        )
     terms = tuple(term for term in first.effects.terms if term in second.effects.terms)
     if not terms:
         return Refused(

@@ -31,6 +31,7 @@ def faults(spec: Specification) -> Iterator[Fault]:
     yield from _target(spec)
     if not timing:
         yield from _window(spec)
+        yield from _one_number(spec)
     yield from _comparison(spec)
     yield from _methods(spec)
     yield from faults_of_covariates(spec)
@@ -258,6 +259,21 @@ def _match(spec: Specification, match: Match) -> Iterator[Fault]:
                 else ("Use earlier years.")
             )
             yield Fault(at, f"{year} is a base period of {spec.estimator.name} for the start in {bases[year]}", hint)
+
+
+def _one_number(spec: Specification) -> Iterator[Fault]:
+    """A constant effect is one coefficient for all treated periods, so a narrower window would claim another number."""
+    constant = spec.estimator.name == "twfe" and spec.estimator.options.get("effect", "constant") == "constant"
+    labels, starts = spec.periods.labels, [start for start in spec.starts() if start in spec.periods.labels]
+    if not constant or spec.target.window is None or not starts:
+        return
+    whole = (labels[min(labels.index(start) for start in starts)], labels[-1])
+    if tuple(spec.target.window) != whole:
+        yield Fault(
+            ("target", "window"),
+            f"twfe gives one number for {whole[0]} to {whole[1]} together, and none for a part of these periods",
+            f"Take window: [{whole[0]}, {whole[1]}], set `effect: event`, or use another estimator.",
+        )
 
 
 def _methods(spec: Specification) -> Iterator[Fault]:
