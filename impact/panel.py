@@ -11,7 +11,7 @@ import numpy as np
 from impact.arrays import Bool1, Bool2, Float1, Float2, Int1, frozen, renumbered, require, to_one
 from impact.covariates import Coding, coded
 from impact.errors import Problem, UsageError
-from impact.longtable import Columns, Dense, dense
+from impact.longtable import Columns, Dense, dense, few
 from impact.terms import Spelled, read_terms
 
 if TYPE_CHECKING:
@@ -200,7 +200,8 @@ class Panel:
         keep = np.ones(len(self.units), dtype=bool)
         keep[np.asarray(index, dtype=np.intp)] = False
         if self.pairs is not None:
-            unmatched = np.asarray(~(self.pairs[:, keep] > 0).any(axis=1))
+            had = (self.pairs > 0).any(axis=1)
+            unmatched = np.asarray(had & ~(self.pairs[:, keep] > 0).any(axis=1))
             keep &= ~((self.area >= 0) & unmatched[self.area])
         return self.take(np.flatnonzero(keep))
 
@@ -241,8 +242,22 @@ class Panel:
         return replace(self, y=y)
 
     def with_pairs(self, pairs: Float2) -> Panel:
-        """The panel compared with matched controls: `pairs` (areas, N), rows are made to sum to 1."""
-        return replace(self, pairs=to_one(np.asarray(pairs, dtype=np.float64)))
+        """The panel compared with matched controls: `pairs` (areas, N), rows are made to sum to 1.
+
+        A treated area without any matched control counts for nothing, and the notes name it.
+        """
+        found = to_one(np.asarray(pairs, dtype=np.float64))
+        lone = (self.area >= 0) & ~(found > 0).any(axis=1)[self.area] & self.treated & (self.weight > 0)
+        if not lone.any():
+            return replace(self, pairs=found)
+        names = few(sorted({self.areas[area] for area in self.area[lone]}))
+        return replace(
+            self,
+            pairs=found,
+            weight=np.where(lone, 0.0, self.weight),
+            serving=None if self.serving is None else np.where(lone, 0.0, self.serving),
+            notes=(*self.notes, f"{names}: no matched control, and left out"),
+        )
 
     def by_area(self) -> Panel:
         """The panel whose groups are the treated areas instead of the cohorts."""

@@ -107,7 +107,8 @@ class Target:
         if cells.scores is not None:
             fixed = cells.scores.at(weights)
             scores = fixed if cells.scores.conditional else fixed + share @ slopes
-            imposed = fixed + relative @ carried
+            # Scores that are centred on something else than the mean effect do not sum to 0 by themselves.
+            imposed = fixed + relative @ carried - (relative @ by_group) * fixed.sum(axis=0)
         return Effects(
             tuple(name for name, _ in rows),
             weights.T @ cells.effect,

@@ -61,7 +61,7 @@ class ExtendedTWFE(Planned):
     def plan(self, known: Strata, usable: Bool2) -> Plan:
         """The cells of the regression."""
         if self.control == "not-yet":
-            plan = regression_plan(known, usable, self.anticipation, scaled=True)
+            plan = regression_plan(known, usable, self.anticipation, dummies=True)
         else:
             plan = Plan.of(
                 [cell for cell in self._against_never(known, usable) if cell[2]],

@@ -7,7 +7,7 @@ from typing import ClassVar, Literal, get_args
 
 import numpy as np
 
-from impact.arrays import Bool1, Bool2
+from impact.arrays import Bool2
 from impact.estimators.paths import Regressed
 from impact.estimators.plan import Entry, Plan
 from impact.estimators.planned import Planned
@@ -23,7 +23,8 @@ class Imputation(Planned):
     """Every treated cell against what unit and period effects, learned from all untreated cells, impute for it.
 
     Not-yet-treated units serve until they start. A pre-period cell of a group is compared with what all *other*
-    untreated cells impute for it (the coefficient of a dummy for that cell), so no pre-period is 0 by construction.
+    untreated cells impute for it (on a balanced panel the coefficient of a dummy for that cell), so no pre-period is 0
+    by construction.
 
     Parameters
     ----------
@@ -55,7 +56,7 @@ class Imputation(Planned):
 
     def plan(self, known: Strata, usable: Bool2) -> Plan:
         """The cells that can be imputed."""
-        plan = regression_plan(known, usable, self.anticipation, scaled=True)
+        plan = regression_plan(known, usable, self.anticipation, dummies=True)
         return replace(plan, conditional=True, centre=self.variance)
 
 
@@ -89,13 +90,14 @@ class TwoStage(Planned):
 
     def plan(self, known: Strata, usable: Bool2) -> Plan:
         """The cells that can be imputed."""
-        return regression_plan(known, usable, self.anticipation, scaled=False)
+        return regression_plan(known, usable, self.anticipation, dummies=False)
 
 
-def regression_plan(known: Strata, usable: Bool2, anticipation: int, *, scaled: bool) -> Plan:
+def regression_plan(known: Strata, usable: Bool2, anticipation: int, *, dummies: bool) -> Plan:
     """All cells against one regression on unit and period effects over the untreated cells.
 
-    `scaled`: pre-period cells get a dummy of their own; otherwise they are mean residuals.
+    `dummies`: pre-period cells get a dummy of their own, and so are compared with what all other untreated cells
+    impute; otherwise they are mean residuals.
     """
     length = usable.shape[1]
     untreated = known.seen & (np.arange(length)[None, :] < known.first[:, None] - anticipation)
@@ -109,7 +111,9 @@ def regression_plan(known: Strata, usable: Bool2, anticipation: int, *, scaled: 
                 continue
             entries: list[Entry] = []
             for stratum in own[known.seen[own, t]]:
-                base = _base(untreated[stratum], t)
+                base = untreated[stratum].copy()
+                if dummies or base.sum() == 1:
+                    base[t] = False
                 if base.any():
                     change = np.where(base, -1.0 / base.sum(), 0.0)
                     change[t] += 1.0
@@ -118,11 +122,4 @@ def regression_plan(known: Strata, usable: Bool2, anticipation: int, *, scaled: 
                 cells.append((group, t, entries))
     plan = Plan.of(cells, Regressed(untreated), length)
     before = plan.period < known.starts[plan.group] - anticipation if cells else np.zeros(0, dtype=bool)
-    return replace(plan, scaled=before & scaled)
-
-
-def _base(untreated: Bool1, t: int) -> Bool1:
-    """The periods that make up a unit's own level: its untreated ones; a cell that is one of them needs another."""
-    other = untreated.copy()
-    other[t] = False
-    return untreated if other.any() else np.zeros_like(untreated)
+    return replace(plan, dummy=before & dummies)

@@ -21,13 +21,14 @@ from impact.estimators.linear_scores import (
     apart,
     control_scores,
     coupling,
+    matched_scale,
     of_moments,
     own_scores,
     projection,
     recentred,
     spread,
 )
-from impact.estimators.paths import Regressed
+from impact.estimators.paths import Dummies, Regressed
 from impact.estimators.plan import Plan, no_plan
 from impact.estimators.protocol import LeftOut
 from impact.numerics.moments import Moments, Strata, mean_of, strata
@@ -47,7 +48,13 @@ def _solve(plan: Plan, known: Strata, own: Sums, own_mean: Float3, serving: Sums
     # Units that nobody can be compared with do not count.
     lonely = learned.mass[..., plan.reference] <= 0
     mass = np.where(lonely, 0.0, np.where(own.count > 0, own.weight, 0.0)[..., plan.stratum])
-    away = own_mean[..., plan.stratum, :] - learned.path[..., plan.reference, :]
+    path = learned.path[..., plan.reference, :]
+    dummies = None
+    if plan.dummy.any() and isinstance(plan.rule, Regressed):
+        own_strata = known.group[None, :] == plan.group[:, None]
+        dummies = plan.rule.dummies(learned, weight, serving_mean, own_strata, plan.period)
+        path = np.where(plan.dummy[plan.cell][:, None], dummies.path[..., plan.cell, :], path)
+    away = own_mean[..., plan.stratum, :] - path
     part = (plan.change * away).sum(axis=-1)
     if len(plan.cell) == len(plan.group):
         size, share = mass, (mass > 0).astype(np.float64)
@@ -63,13 +70,9 @@ def _solve(plan: Plan, known: Strata, own: Sums, own_mean: Float3, serving: Sums
         lost = np.abs(np.einsum("...ct,...ts->...cs", change, learned.unknown)).max(axis=-1, initial=0.0)
         # A constant is never identified, and never needed: changes sum to 0.
         alive &= lost <= _UNKNOWN
-    scale = np.ones(size.shape)
-    if plan.scaled.any() and isinstance(plan.rule, Regressed):
-        kept, _ = plan.rule.dummy(learned, weight, known.group[None, :] == plan.group[:, None], plan.period)
-        alone = plan.scaled & (kept <= _UNKNOWN)
-        alive &= ~alone
-        scale = np.where(plan.scaled & ~alone, 1.0 / np.where(kept > _UNKNOWN, kept, 1.0), 1.0)
-    return Solved(learned, share, size, change, scale, effect * scale, alive)
+    if dummies is not None:
+        alive &= dummies.known | ~plan.dummy
+    return Solved(learned, share, size, change, path, dummies, effect, alive)
 
 
 def cells_of(plan: Plan, moments: Moments, *, scores: bool = False) -> Cells | Refused:
@@ -174,7 +177,7 @@ def fit_plan(
             blocks.append(projection(panel, place, panel.weight, known, treated, columns, len(kept.group), None))
             blocks.append(projection(panel, place, weight, known, control, columns, len(kept.group), None))
             if panel.pairs is not None and hold is None:
-                blocks.append(coupling(panel, place, weight, control, ours, columns, len(kept.group), together))
+                blocks += coupling(panel, place, weight, control, ours, columns, len(kept.group), together)
         imputed.append((ours, cut))
     cells = _cells(kept, known, effect[alive], size[alive])
     scores = Scores(tuple(blocks), len(panel.clusters), plan.conditional)
@@ -196,9 +199,14 @@ def _parts(plan: Plan, panel: Panel, hold: Weights | None, together: bool) -> li
 
 
 def own_weight(panel: Panel) -> Float1:
-    """(N,) treated units with their own weight, controls with what matching gives them over all areas."""
+    """(N,) weights of one regression: who is not treated within a matched panel has what matching gives over all areas.
+
+    The controls together weigh what the treated do as units, whatever these count for in the target.
+    """
     own = panel.weight if panel.serving is None else panel.serving
-    return own if panel.pairs is None else np.where(np.isfinite(panel.first), own, panel.control_weight(panel.treated))
+    if panel.pairs is None:
+        return own
+    return np.where(panel.treated, own, matched_scale(panel) * panel.control_weight(panel.treated))
 
 
 def _cells(plan: Plan, known: Strata, effect: Float1, size: Float1) -> Cells:
@@ -207,12 +215,22 @@ def _cells(plan: Plan, known: Strata, effect: Float1, size: Float1) -> Cells:
 
 def _cut(found: Solved, live: Bool1, plan: Plan) -> Solved:
     """What was solved, for the cells that are kept."""
+    entries, dummies = live[plan.cell], found.dummies
+    if dummies is not None:
+        dummies = Dummies(
+            dummies.known[live],
+            dummies.coefficient[live],
+            dummies.effects[live],
+            dummies.kept[live],
+            dummies.path[live],
+        )
     return Solved(
         found.learned,
-        found.share[live[plan.cell]],
+        found.share[entries],
         found.size[live],
         found.change[live],
-        found.scale[live],
+        found.path[entries],
+        dummies,
         found.effect[live],
         found.alive[live],
     )
@@ -222,11 +240,11 @@ def _surface(solved: tuple[tuple[Plan, Solved], ...], y: Float2, place: Int1) ->
     """Untreated outcome of a treated unit: its own base plus the change of the path."""
     untreated = np.full(y.shape, np.nan)
     for plan, found in solved:
-        path = (plan.change * found.learned.path[plan.reference]).sum(axis=1)
+        path = (plan.change * found.path).sum(axis=1)
         for stratum in np.unique(plan.stratum):
             entries = np.flatnonzero(plan.stratum == stratum)
             rows, periods = np.flatnonzero(place == stratum), plan.period[plan.cell[entries]]
             own = y[rows]
-            effect = (np.nan_to_num(own) @ plan.change[entries].T - path[entries]) * found.scale[plan.cell[entries]]
+            effect = np.nan_to_num(own) @ plan.change[entries].T - path[entries]
             untreated[np.ix_(rows, periods)] = own[:, periods] - effect
     return untreated

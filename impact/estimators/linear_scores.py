@@ -13,7 +13,7 @@ import numpy as np
 from impact.arrays import Bool1, Bool2, Float1, Float2, Float3, Int1
 from impact.cells import Projection, ScoreBlock
 from impact.errors import Refused
-from impact.estimators.paths import Learned, Regressed
+from impact.estimators.paths import Dummies, Learned, Regressed
 from impact.estimators.plan import Plan, one_cluster
 from impact.numerics.moments import Moments, Strata, mean_of
 from impact.numerics.sums import project
@@ -24,7 +24,9 @@ __all__ = [
     "apart",
     "control_scores",
     "coupled",
+    "coupled_together",
     "coupling",
+    "matched_scale",
     "of_moments",
     "own_scores",
     "projection",
@@ -44,21 +46,19 @@ class Solved:
     share: Float2  # (..., E) of the entry in its cell
     size: Float2  # (..., C) weight of the cell's units
     change: Float3  # (..., C, T) mean change of the cell
-    scale: Float2  # (..., C)
+    path: Float3  # (..., E, T) what the entry is compared with
+    dummies: Dummies | None
     effect: Float2  # (..., C)
     alive: Bool2  # (..., C)
 
 
 def own_scores(plan: Plan, found: Solved, places: int) -> tuple[Float3, Float2]:
     """(K, T, C), (K, C): the scores of a cell's own units, w (change (y - path) - effect) over its weight."""
-    cells = np.arange(len(plan.group))
-    right = np.zeros((places, plan.change.shape[1], len(cells)))
-    constant = np.zeros((places, len(cells)))
-    per = found.scale / found.size
-    change = plan.change * per[plan.cell][:, None]
+    right = np.zeros((places, plan.change.shape[1], len(plan.group)))
+    constant = np.zeros((places, len(plan.group)))
+    change = plan.change / found.size[plan.cell][:, None]
     right[plan.stratum, :, plan.cell] = change
-    path = found.learned.path[plan.reference]
-    constant[plan.stratum, plan.cell] = -(change * path).sum(axis=1) - (found.effect / found.size)[plan.cell]
+    constant[plan.stratum, plan.cell] = -(change * found.path).sum(axis=1) - (found.effect / found.size)[plan.cell]
     return right, constant
 
 
@@ -90,7 +90,7 @@ def recentred(
             own = panel.weight[rows[inside]]
             entries = np.flatnonzero((plan.stratum == stratum) & np.isin(plan.cell, cells))
             at = np.searchsorted(cells, plan.cell[entries])
-            path = (plan.change[entries] * found.learned.path[plan.reference[entries]]).sum(axis=1)
+            path = (plan.change[entries] * found.path[entries]).sum(axis=1)
             effect = np.nan_to_num(panel.y[rows[inside]]) @ plan.change[entries].T - path
             for column, values in zip(at, effect.T, strict=True):
                 np.add.at(weight[:, column], home[inside], own)
@@ -112,22 +112,24 @@ def recentred(
 def control_scores(plan: Plan, found: Solved, serving: Moments, known: Strata) -> tuple[Float3, Float2]:
     """(K, T, C), (K, C): the scores of those from whom the path is learned, centred on it.
 
-    A cell with a dummy of its own is centred on the path that it leaves to the others.
+    A cell with a dummy of its own is compared with the path that it leaves to the others, ``β - δ b`` with its
+    coefficient δ and its period effects b: the score of δ is that of a regression coefficient.
     """
-    change = plan.change * (found.share * found.scale[plan.cell])[:, None]
     sums = serving.sums
     weight = np.where(sums.count > 0, sums.weight, 0.0)
-    right = -plan.rule.pull(found.learned, weight, plan.reference, change)
-    constant = -np.einsum("kte,et->ke", right, found.learned.path[plan.reference])
+    right = -plan.rule.pull(found.learned, weight, plan.reference, plan.change * found.share[:, None])
+    constant = -np.einsum("kte,et->ke", right, found.path)
     if len(plan.cell) > len(plan.group):
         starts = np.flatnonzero(np.r_[True, plan.cell[1:] != plan.cell[:-1]])
         right, constant = np.add.reduceat(right, starts, axis=-1), np.add.reduceat(constant, starts, axis=-1)
-    if plan.scaled.any() and isinstance(plan.rule, Regressed):
-        own = known.group[None, :] == plan.group[:, None]
-        _, effects = plan.rule.dummy(found.learned, weight, own, plan.period)
-        moved = effects[None] - own.T[:, :, None] * np.eye(change.shape[1])[plan.period][None]
-        constant += np.where(plan.scaled, found.effect, 0.0) * np.einsum("ktc,kct->kc", right, moved)
-    return right, constant
+    if found.dummies is None or not isinstance(plan.rule, Regressed):
+        return right, constant
+    own = (known.group[:, None] == plan.group[None, :])[:, :, None] * np.eye(right.shape[1])[plan.period][None]
+    within = np.where((weight > 0)[:, None, None], plan.rule.within, 0.0)
+    lean = (found.change * found.dummies.effects).sum(axis=1) / found.dummies.kept * plan.dummy
+    right = right + np.einsum("kct,kts->ksc", own - found.dummies.effects[None], within) * lean
+    centre = found.dummies.path[None] + own * found.dummies.coefficient[None, :, None]
+    return right, np.where(plan.dummy, -np.einsum("ktc,kct->kc", right, centre), constant)
 
 
 def projection(
@@ -215,10 +217,30 @@ def coupling(
     columns: Int1,
     cells: int,
     together: bool,
-) -> ScoreBlock:
-    """The coupling of the controls that serve the cells of `plan`."""
-    members = panel.treated if together else panel.group == plan.group[0]
-    rows = np.flatnonzero((weight > 0) & ~np.isfinite(panel.first)) if together else np.flatnonzero(weight > 0)
+) -> list[ScoreBlock]:
+    """The coupling of the controls that serve the cells of `plan`, group by group or `together`."""
+    rows = np.flatnonzero((weight > 0) & (~panel.treated | (not together)))
     score = project(panel.y[rows], place[rows], weight[rows], *control)
-    block = coupled(panel, members, weight, rows, score)
-    return replace(block, right=spread(block.right, columns, cells))
+    if together:
+        blocks = coupled_together(panel, weight, rows, score)
+    else:
+        blocks = [coupled(panel, panel.group == plan.group[0], weight, rows, score)]
+    return [replace(block, right=spread(block.right, columns, cells)) for block in blocks]
+
+
+def matched_scale(panel: Panel) -> float:
+    """What brings matched controls, who weigh what the treated count for, to the weight of the treated as units."""
+    own = panel.weight if panel.serving is None else panel.serving
+    counted = panel.weight[panel.treated].sum()
+    return float(own[panel.treated].sum() / counted) if counted > 0 else 1.0
+
+
+def coupled_together(panel: Panel, weight: Float1, rows: Int1, score: Float2) -> list[ScoreBlock]:
+    """`coupled` for one regression of all areas: the scale of the controls moves with the treated as well."""
+    blocks = [coupled(panel, panel.treated, weight / matched_scale(panel), rows, score)]
+    if panel.serving is None:
+        return blocks
+    inside = np.flatnonzero(panel.treated)
+    own, counted = panel.serving[inside], panel.weight[inside]
+    left = own / own.sum() - counted / counted.sum()
+    return [*blocks, ScoreBlock(left[:, None], score.sum(axis=0)[None, :], panel.cluster[inside])]

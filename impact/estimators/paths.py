@@ -14,10 +14,12 @@ import numpy as np
 
 from impact.arrays import Bool2, Float1, Float2, Float3, Int1
 
-__all__ = ["Learned", "Pooled", "Regressed", "Rule"]
+__all__ = ["Dummies", "Learned", "Pooled", "Regressed", "Rule"]
 
 # A direction that carries less than this share of the largest one is not identified.
 _RANK = 1e-10
+# A cell that keeps less than this share of its weight beside its dummy is needed to learn the path at all.
+_KEPT = 1e-6
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -39,6 +41,30 @@ class Learned:
     mass: Float2
     unknown: Float3 | None = None
     inverse: Float3 | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Dummies:
+    """A dummy for each of `C` cells of a regression, one at a time.
+
+    Attributes
+    ----------
+    known : (..., C) bool
+        Whether the cell can be left to its dummy.
+    coefficient : (..., C) float
+    effects : (..., C, T) float
+        Period effects of the dummy itself.
+    kept : (..., C) float
+        Weight of the cell that is left as residual of the dummy; 1 where it is not known.
+    path : (..., C, T) float
+        What is learned from all other cells.
+    """
+
+    known: Bool2
+    coefficient: Float2
+    effects: Float3
+    kept: Float2
+    path: Float3
 
 
 class Rule(Protocol):
@@ -115,11 +141,10 @@ class Regressed:
             np.einsum("kts,cs->ktc", np.where((weight > 0)[:, None, None], self.within, 0.0), change @ learned.inverse)
         )
 
-    def dummy(self, learned: Learned, weight: Float2, group: Bool2, period: Int1) -> tuple[Float2, Float3]:
-        """A dummy for one cell, when it is regressed on unit and period effects.
+    def dummies(self, learned: Learned, weight: Float2, mean: Float3, group: Bool2, period: Int1) -> Dummies:
+        """What happens when every one of `C` cells gets a dummy, each alone.
 
-        `group` (C, K) are the strata of the cell, `period` (C,) its period. Returns (..., C) the share of its weight
-        that is left as residual, 0 where the cell cannot be left out, and (..., C, T) its period effects.
+        `group` (C, K) are the strata of a cell, `period` (C,) its period; `weight` and `mean` as in `learn`.
         """
         if learned.inverse is None:
             raise ValueError("a regression carries its inverse")
@@ -127,9 +152,16 @@ class Regressed:
         open_ = self.open & (self.open.sum(axis=1) > 1)[:, None]
         own = weight[..., None, :] * (group & open_[:, period].T)
         within = self.within[:, period, :]
+        effects = np.einsum("...ck,kct->...ct", own, within) @ learned.inverse
         column = np.einsum("...ck,kct->...ct", own, within)
-        effects = column @ learned.inverse
         kept = np.einsum("...ck,kc->...c", own, within[:, np.arange(within.shape[1]), period])
         kept = kept - (column * effects).sum(axis=-1)
+        rest = mean - learned.path
+        moved = np.einsum("...ck,kct,...kt->...c", own, within, rest, optimize=True)
         total = own.sum(axis=-1)
-        return np.asarray(np.divide(kept, total, out=np.zeros_like(kept), where=total > 0)), effects
+        share = np.divide(kept, total, out=np.zeros_like(kept), where=total > 0)
+        known = share > _KEPT
+        coefficient = np.divide(moved, kept, out=np.zeros_like(kept), where=known)
+        return Dummies(
+            known, coefficient, effects, np.where(known, kept, 1.0), learned.path - coefficient[..., None] * effects
+        )

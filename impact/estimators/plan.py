@@ -33,8 +33,9 @@ class Plan:
         1 in the period of the cell, minus the weights of its base.
     rule : Rule
         How the paths are learned.
-    scaled : (C,) bool
-        Cells whose change is divided by what they keep when they are left out of the regression (`Regressed`).
+    dummy : (C,) bool
+        Pre-period cells that are compared with the path that a regression (`Regressed`) learns from all other cells, as
+        when they had a dummy of their own.
     conditional : bool
         See ``Scores.conditional``.
     centre : {"mean", "conservative", "leave-one-out"}
@@ -50,7 +51,7 @@ class Plan:
     reference: Int1
     change: Float2
     rule: Rule
-    scaled: Bool1
+    dummy: Bool1
     conditional: bool = False
     centre: Centre = "mean"
 
@@ -81,7 +82,7 @@ class Plan:
             stratum=self.stratum[entries],
             reference=self.reference[entries],
             change=self.change[entries],
-            scaled=self.scaled[keep],
+            dummy=self.dummy[keep],
         )
 
 
@@ -96,9 +97,11 @@ def learnable(panel: Panel, learn: Bool2 | None) -> tuple[Panel, Bool2]:
     A never-treated unit with a masked cell is no control at all: a control is used in every period. A group without
     weight has no usable period.
     """
+    # Whoever counts for nothing in the target may still serve.
+    serving = panel.weight if panel.serving is None else panel.serving
     usable = np.zeros((len(panel.groups), len(panel.periods)), dtype=bool)
     for group in range(len(usable)):
-        members = (panel.group == group) & (panel.weight > 0)
+        members = (panel.group == group) & (serving > 0)
         usable[group] = members.any() if learn is None else members.any() & learn[members].all(axis=0)
     if learn is None:
         return panel, usable
@@ -139,9 +142,8 @@ def unreached(panel: Panel, group: Int1, period: Int1) -> tuple[str, ...]:
         names = [panel.group_names[number] for number in groups]
         units = int((np.isin(panel.group, groups) & (panel.weight > 0)).sum())
         which = f"{few(names)} ({units} of {int(panel.treated.sum())} treated units)"
-        notes.append(
-            f"no effect in {few(list(periods), most=8)} for {which}: nobody to compare with, or no base, in those periods"
-        )
+        when = few(list(periods), most=8)
+        notes.append(f"no effect in {when} for {which}: nobody to compare with, or no base, in those periods")
     return tuple(notes)
 
 

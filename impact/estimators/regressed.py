@@ -7,7 +7,7 @@ would vanish in the unit effect), varying ones one slope. Unit effects are parti
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -15,7 +15,7 @@ from impact.arrays import Bool1, Bool2, Float1, Float2, Float3, Int1
 from impact.cells import Cells, ScoreBlock, Scores, by_cluster
 from impact.errors import Refused
 from impact.estimators.linear import own_weight
-from impact.estimators.linear_scores import coupled
+from impact.estimators.linear_scores import coupled_together
 from impact.estimators.paths import Regressed
 from impact.estimators.plan import Plan, one_cluster
 from impact.numerics.moments import strata
@@ -105,11 +105,10 @@ def fit_regressed(panel: Panel, plan: Plan, *, slopes: bool) -> tuple[Cells, Flo
     lost = np.abs(cells.pull @ (vectors[:, ~determined] @ vectors[:, ~determined].T)).max(axis=1, initial=0.0)
     unit = np.abs(cells.pull).max(axis=1)
     alive = (cells.size > 0) & (lost <= _UNKNOWN * unit)
-    scale = np.ones(len(alive))
-    if plan.scaled.any():
-        kept = _kept(plan, design, inverse)
-        alive &= ~plan.scaled | (kept > _UNKNOWN)
-        scale = np.where(plan.scaled, 1.0 / np.where(kept > _UNKNOWN, kept, 1.0), 1.0)
+    dummies = {int(cell): _dummy(plan, design, int(cell), inverse, residual) for cell in np.flatnonzero(plan.dummy)}
+    cells = cells.beside(dummies, design)
+    for number, found in dummies.items():
+        alive[number] &= found.known
     post = plan.period >= known.starts[plan.group]
     if not (alive & post).any():
         return Refused(
@@ -118,14 +117,14 @@ def fit_regressed(panel: Panel, plan: Plan, *, slopes: bool) -> tuple[Cells, Flo
             "Use fewer covariates, or a wider donor pool.",
         )
     keep = np.flatnonzero(alive)
-    effect = (cells.effect * scale)[keep]
-    blocks = _scores(panel, plan, design, cells, keep, scale, effect, inverse, residual, slopes)
+    effect = cells.effect[keep]
+    blocks = _scores(panel, plan, design, cells, keep, dummies, inverse, residual, slopes)
     if isinstance(blocks, Refused):
         return blocks
     untreated = np.full(panel.y.shape, np.nan)
     for cell in keep:
         rows, gap = cells.gap(int(cell))
-        untreated[rows, plan.period[cell]] = panel.y[rows, plan.period[cell]] - gap * scale[cell]
+        untreated[rows, plan.period[cell]] = panel.y[rows, plan.period[cell]] - gap
     scores = Scores(tuple(blocks), len(panel.clusters), plan.conditional)
     group, period = plan.group[keep], plan.period[keep]
     return Cells(effect, group, known.starts[group], period, cells.size[keep], scores), untreated
@@ -140,11 +139,34 @@ class _Own:
     pull: Float2  # (C, Q) derivative of the effect with respect to the coefficients, times -1
     rows: tuple[tuple[Int1, Float2], ...]  # per cell its units and their change (n, T)
     rest: Float2
+    lean: dict[int, tuple[float, Float2]] = field(default_factory=dict)
 
     def gap(self, cell: int) -> tuple[Int1, Float1]:
         """Units of the cell, and what each deviates from what was imputed."""
         rows, change = self.rows[cell]
-        return rows, (change * self.rest[rows]).sum(axis=1)
+        rest = self.rest[rows]
+        if cell in self.lean:
+            coefficient, predicted = self.lean[cell]
+            rest = rest + coefficient * predicted
+        return rows, (change * rest).sum(axis=1)
+
+    def beside(self, dummies: dict[int, _Dummy], design: _Design) -> _Own:
+        """The same where some cells are compared with what is learned from all other cells."""
+        effect, lean = self.effect.copy(), {}
+        for cell, dummy in dummies.items():
+            effect[cell] += dummy.coefficient * float(self.pull[cell] @ dummy.coefficients)
+            lean[cell] = (dummy.coefficient, design.predicted(dummy.coefficients)[self.rows[cell][0]])
+        return replace(self, effect=effect, lean=lean)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Dummy:
+    """A dummy for one cell in the regression: its coefficient, those of the other regressors on it, its weight left."""
+
+    known: bool
+    coefficient: float
+    coefficients: Float1  # (Q,)
+    kept: float
 
 
 def _own(plan: Plan, panel: Panel, design: _Design, rest: Float2, place: Int1) -> _Own:
@@ -170,17 +192,13 @@ def _own(plan: Plan, panel: Panel, design: _Design, rest: Float2, place: Int1) -
     return _Own(effect, size, np.array(pull), tuple(rows), rest)
 
 
-def _kept(plan: Plan, design: _Design, inverse: Float2) -> Float1:
-    """(C,) share of a cell's weight that is left as residual when it gets a dummy; 1 for cells that get none."""
-    kept = np.ones(len(plan.group))
-    for cell in np.flatnonzero(plan.scaled):
-        t = int(plan.period[cell])
-        # A unit with one open period says nothing once that period has a dummy.
-        own = design.open[:, t] & (design.group == plan.group[cell]) & (design.open.sum(axis=1) > 1)
-        total = design.weight[own].sum()
-        left = design.weight[own] @ _dummy_residual(plan, design, int(cell), inverse)[own, t]
-        kept[cell] = left / total if total > 0 else 0.0
-    return kept
+def _dummy(plan: Plan, design: _Design, cell: int, inverse: Float2, residual: Float2) -> _Dummy:
+    left, coefficients = _dummy_residual(plan, design, cell, inverse)
+    own = left[:, int(plan.period[cell])] * (design.group == plan.group[cell]) * design.open[:, int(plan.period[cell])]
+    kept, total = float(design.weight @ own), float(design.weight @ (own != 0))
+    known = kept > _UNKNOWN * total
+    moved = float(np.einsum("n,nt,nt->", design.weight, left, residual, optimize=True))
+    return _Dummy(known, moved / kept if known else 0.0, coefficients, kept if known else 1.0)
 
 
 def _scores(
@@ -189,50 +207,52 @@ def _scores(
     design: _Design,
     cells: _Own,
     keep: Int1,
-    scale: Float1,
-    effect: Float1,
+    dummies: dict[int, _Dummy],
     inverse: Float2,
     residual: Float2,
     slopes: bool,
 ) -> list[ScoreBlock] | Refused:
     """Scores by cluster: a block for the regression, and one for the own units of every cell."""
-    right = -(inverse @ (cells.pull * scale[:, None])[keep].T)
+    right = -(inverse @ cells.pull[keep].T)
     left = design.moments(residual)
     clusters = np.arange(len(panel.clusters))
     blocks = [ScoreBlock(by_cluster(left, panel.cluster, len(clusters)), right, clusters)]
-    controls = np.flatnonzero((design.weight > 0) & ~np.isfinite(panel.first))
+    controls = np.flatnonzero((design.weight > 0) & ~panel.treated)
     if panel.pairs is not None:
-        blocks.append(coupled(panel, panel.treated, design.weight, controls, left[controls] @ right))
+        blocks += coupled_together(panel, design.weight, controls, left[controls] @ right)
     for group in np.unique(plan.group[keep]):
         columns = np.flatnonzero(plan.group[keep] == group)
         own = np.zeros((len(panel.units), len(columns)))
         for place, column in enumerate(columns):
-            score = _own_score(panel, plan, design, cells, int(keep[column]), scale, effect[column], slopes)
+            score = _own_score(panel, plan, design, cells, int(keep[column]), slopes)
             if score is None:
                 return one_cluster(panel.group_names[group])
             own[:, place] = score
         homes, home = np.unique(panel.cluster[own.any(axis=1)], return_inverse=True)
         sums = by_cluster(own[own.any(axis=1)], home, len(homes))
         blocks.append(ScoreBlock(sums, np.eye(len(keep))[columns], homes))
-    for column in np.flatnonzero(plan.scaled[keep]):
-        # A cell with a dummy of its own is centred on what the dummy leaves to the others.
-        moved = design.moments(_dummy_residual(plan, design, int(keep[column]), inverse)) @ right[:, [column]]
-        shift = -effect[column] * by_cluster(moved, panel.cluster, len(clusters))
-        blocks.append(ScoreBlock(shift, np.eye(len(keep))[[column]], clusters))
+    for column in np.flatnonzero(plan.dummy[keep]):
+        # A cell with a dummy of its own leans on what the dummy leaves to the others, and on its coefficient.
+        cell = int(keep[column])
+        dummy, (away, _) = dummies[cell], _dummy_residual(plan, design, cell, inverse)
+        lean = float(cells.pull[cell] @ dummy.coefficients) / dummy.kept
+        score = -dummy.coefficient * (design.moments(away) @ right[:, column])
+        score = score + lean * design.weight * (away * (residual - dummy.coefficient * away)).sum(axis=1)
+        blocks.append(
+            ScoreBlock(by_cluster(score[:, None], panel.cluster, len(clusters)), np.eye(len(keep))[[column]], clusters)
+        )
     return blocks
 
 
-def _own_score(
-    panel: Panel, plan: Plan, design: _Design, cells: _Own, cell: int, scale: Float1, effect: float, slopes: bool
-) -> Float1 | None:
+def _own_score(panel: Panel, plan: Plan, design: _Design, cells: _Own, cell: int, slopes: bool) -> Float1 | None:
     """(N,) what the cell's own units deviate from its centre (``Plan.centre``), over its weight.
 
     None when the cell rests on one cluster, which cannot be left out of its centre.
     """
     rows, gap = cells.gap(cell)
     weight = panel.weight[rows]
-    away = gap * scale[cell] - effect
-    if slopes and not plan.scaled[cell] and design.a.shape[1] > 1:
+    away = gap - cells.effect[cell]
+    if slopes and not plan.dummy[cell] and design.a.shape[1] > 1:
         x = design.a[rows, 1:] - np.average(design.a[rows, 1:], axis=0, weights=weight)
         root = np.sqrt(weight)
         away = away - x @ np.linalg.lstsq(x * root[:, None], away * root, rcond=None)[0]
@@ -251,14 +271,14 @@ def _own_score(
     return out
 
 
-def _dummy_residual(plan: Plan, design: _Design, cell: int, inverse: Float2) -> Float2:
-    """(N, T) the dummy of a cell after the regression."""
+def _dummy_residual(plan: Plan, design: _Design, cell: int, inverse: Float2) -> tuple[Float2, Float1]:
+    """(N, T) the dummy of a cell after the regression, and the (Q,) coefficients of that regression."""
     t = int(plan.period[cell])
     dummy = np.zeros(design.open.shape)
     dummy[:, t] = design.open[:, t] & (design.group == plan.group[cell])
     coefficients = inverse @ design.moments(design.demeaned(dummy[..., None])[..., 0]).sum(axis=0)
     rest = dummy - np.where(design.open, design.predicted(coefficients), 0.0)
-    return np.asarray(design.demeaned(rest[..., None])[..., 0])
+    return np.asarray(design.demeaned(rest[..., None])[..., 0]), coefficients
 
 
 def _covariates(panel: Panel, open_: Bool2) -> tuple[Float2, Float3, tuple[str, ...]] | Refused:

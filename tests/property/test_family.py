@@ -100,17 +100,33 @@ def test_imputation_is_what_it_says(seed: int, gaps: bool, fixed: int, varying: 
 
 @pytest.mark.parametrize(("fixed", "varying"), [(0, 0), (1, 1)])
 @given(seed=st.integers(0, 10_000), gaps=st.booleans())
-def test_a_pre_period_cell_is_the_coefficient_of_its_dummy(seed: int, gaps: bool, fixed: int, varying: int) -> None:
+def test_a_pre_period_cell_is_compared_with_what_the_others_impute(
+    seed: int, gaps: bool, fixed: int, varying: int
+) -> None:
+    """Least squares with a dummy for the cell; then each unit against its own other untreated periods. On a balanced
+    panel that is the coefficient of the dummy; under another weighting only the mean over the units changes."""
     one = panel(seed, gaps=gaps, fixed=fixed, varying=varying)
-    found = effects(Imputation().fit(one))
+    counts = np.random.default_rng(seed).uniform(0.2, 5, len(one.units))
+    other = replace(one, weight=np.where(one.treated, counts, one.weight), serving=one.weight)
+    found, weighted = (effects(Imputation().fit(each)) for each in (one, other))
     fitted = ~np.isnan(one.y) & ~one.treated_cells()
     unit, time = np.nonzero(fitted)
-    weight = one.weight[unit]
+    x, units = design(one, fitted), len(one.units)
+    checked = 0
     for (start, t), effect in found.items():
-        if t < start:
-            dummy = (one.first[unit] == start) & (time == t)
-            x = np.column_stack([dummy, design(one, fitted)])
-            assert least_squares(x, one.y[fitted], weight)[0] == pytest.approx(effect, abs=NEAR)
+        if t >= start:
+            continue
+        dummy = (one.first[unit] == start) & (time == t)
+        slope = least_squares(np.column_stack([dummy, x]), one.y[fitted], one.weight[unit])
+        rest = np.full(one.y.shape, np.nan)
+        rest[fitted] = one.y[fitted] - x[:, units:] @ slope[1 + units :]
+        rows = np.flatnonzero((one.first == start) & fitted[:, t] & (fitted.sum(axis=1) > 1))
+        gap = np.array([rest[row, t] - np.nanmean(np.delete(rest[row], t)) for row in rows])
+        assert np.average(gap, weights=one.weight[rows]) == pytest.approx(effect, abs=NEAR)
+        assert np.average(gap, weights=counts[rows]) == pytest.approx(weighted[start, t], abs=NEAR)
+        assert gaps or slope[0] == pytest.approx(effect, abs=NEAR)
+        checked += 1
+    assert checked >= 4
 
 
 @given(seed=st.integers(0, 10_000), covariates=st.booleans())
