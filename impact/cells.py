@@ -166,6 +166,8 @@ class Cells:
         Total weight of the group's treated units.
     scores : Scores or None
         By ``Panel.cluster``; None when the estimator has no influence function.
+    held : Block or None
+        Weight of every cluster in every cell, where units miss periods and a cell is not about its whole group.
     """
 
     effect: Float1
@@ -174,6 +176,7 @@ class Cells:
     period: Int1
     size: Float1
     scores: Scores | None = None
+    held: Block | None = None
 
     def __post_init__(self) -> None:
         count = len(self.effect)

@@ -75,7 +75,7 @@ def dense(df: pd.DataFrame, columns: Columns) -> Dense:
     Raises
     ------
     DataError
-        ``PANEL-001`` to ``PANEL-009``, all at once.
+        ``PANEL-001`` to ``PANEL-010``, all at once.
     """
     missing = [missing_column(df, name) for name in columns.named() if name not in df.columns]
     twice = [name for name in columns.named() if (df.columns == name).sum() > 1]
@@ -99,6 +99,7 @@ class Reader:
         self.keys = self._keys()
         self.units, self.times = self.keys.units, self.keys.times
         self.numeric_time = np.asarray(self.times).dtype.kind in "iuf"
+        self._sorts()
         self._stop()
 
     def read(self) -> Dense:
@@ -136,6 +137,22 @@ class Reader:
             varying,
             labels,
         )
+
+    def _sorts(self) -> None:
+        """Periods that are text must sort in time: 2019-10 would stand before 2019-9."""
+        if self.numeric_time:
+            return
+        forms: dict[str, dict[str, str]] = {}
+        for label in as_names(self.times):
+            forms.setdefault(re.sub(r"\d+", "0", label), {})[re.sub(r"\d", "0", label)] = label
+        odd = [list(lengths.values()) for lengths in forms.values() if len(lengths) > 1]
+        if odd:
+            self._say(
+                "PANEL-010",
+                self.columns.time,
+                f"periods of one form in several lengths ({few(odd[0])}) do not sort in time",
+                "write them alike, as in 2019-09 and 2019-10",
+            )
 
     # Columns ----------------------------------------------------------------------------------------------------
 

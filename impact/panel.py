@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from impact.arrays import Bool1, Bool2, Float1, Float2, Int1, frozen, renumbered, require, to_one
+from impact.arrays import Bool1, Bool2, Float1, Float2, Int1, cohorts, frozen, renumbered, require, to_one
 from impact.covariates import Coding, coded
 from impact.errors import Problem, UsageError
 from impact.longtable import Columns, Dense, dense, few
@@ -17,7 +17,7 @@ from impact.terms import Spelled, read_terms
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["NEVER", "Panel", "Weighting", "cohorts"]
+__all__ = ["NEVER", "Panel", "Weighting"]
 
 NEVER = np.inf
 Weighting = Literal["area", "resident", "unit"]
@@ -247,7 +247,8 @@ class Panel:
         A treated area without any matched control counts for nothing, and the notes name it.
         """
         found = to_one(np.asarray(pairs, dtype=np.float64))
-        lone = (self.area >= 0) & ~(found > 0).any(axis=1)[self.area] & self.treated & (self.weight > 0)
+        matched = np.asarray((found > 0).any(axis=1))
+        lone = (self.area >= 0) & ~matched[self.area] & self.treated & (self.weight > 0)
         if not lone.any():
             return replace(self, pairs=found)
         names = few(sorted({self.areas[area] for area in self.area[lone]}))
@@ -401,9 +402,3 @@ def _assemble(table: Dense, columns: Columns, outcome_unit: str, coding: Coding)
         return panel
     aside = tuple(name for name, stays in zip(table.units, late, strict=True) if not stays)
     return replace(panel.take(np.flatnonzero(late)), aside=aside)
-
-
-def cohorts(first: Float1, length: int) -> Int1:
-    """(N,) number of the cohort among those treated within `length` periods; -1 for the others."""
-    known = np.unique(first[first < length])
-    return np.where(first < length, np.searchsorted(known, first), -1).astype(np.intp)

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from impact.arrays import Bool1, Float1, Int1, frozen, renumbered, require
+from impact.arrays import Bool1, Float1, Int1, cohorts, frozen, renumbered, require
 from impact.covariates import Coding, coded
 from impact.errors import Problem, UsageError
 from impact.longtable import Columns
-from impact.panel import NEVER, Panel, Weighting, cohorts
+from impact.panel import NEVER, Panel, Weighting
 from impact.rowtable import Observed, observed
 from impact.terms import Spelled, read_terms
 
@@ -211,7 +211,11 @@ class Sample:
                     )
                 )
             weight = np.where(treated, self.residents, self.weight)
-        return replace(self, weight=weight, serving=self.weight)
+        # An area counts once, in however many periods it was sampled.
+        cells = np.unique(np.column_stack([self.area[treated], self.period[treated]]), axis=0)
+        sampled = np.bincount(cells[:, 0], minlength=len(self.areas)).astype(np.float64)
+        repeats = np.where(treated, sampled[self.area], self.repeats)
+        return replace(self, weight=weight, serving=self.weight, repeats=repeats)
 
     # Made from ----------------------------------------------------------------------------------------------------
 

@@ -96,7 +96,7 @@ class Target:
         if isinstance(rows, Refused):
             return rows
         share = _cluster_share(panel)
-        weights, slopes = _maps(rows, cells, len(panel.groups))
+        weights, slopes = _maps(rows, cells)
         by_group = np.zeros((len(panel.groups), len(rows)))
         np.add.at(by_group, cells.group, weights)
         carried = np.zeros((len(panel.groups), len(rows)))
@@ -106,7 +106,7 @@ class Target:
         scores = imposed = None
         if cells.scores is not None:
             fixed = cells.scores.at(weights)
-            scores = fixed if cells.scores.conditional else fixed + share @ slopes
+            scores = fixed if cells.scores.conditional else fixed + _of_sizes(cells, share, slopes)
             # Scores that are centred on something else than the mean effect do not sum to 0 by themselves.
             imposed = fixed + relative @ carried - (relative @ by_group) * fixed.sum(axis=0)
         return Effects(
@@ -124,7 +124,7 @@ class Target:
         rows = self._rows(cells, panel)
         if isinstance(rows, Refused):
             return rows
-        estimate = _maps(rows, cells, len(panel.groups))[0].T @ cells.effect
+        estimate = _maps(rows, cells)[0].T @ cells.effect
         return {name: float(value) for (name, _), value in zip(rows, estimate, strict=True)}
 
     def many(self, cells: Cells, effect: Float2, size: Float2, panel: Panel) -> Float2 | Refused:
@@ -205,26 +205,33 @@ def _own_periods(cells: Cells, post: Bool1) -> Float1:
     return np.where(post, 1.0 / np.maximum(count[cells.group], 1), 0.0)
 
 
-def _maps(rows: list[tuple[str, list[Float1]]], cells: Cells, groups: int) -> tuple[Float2, Float2]:
-    """(C, m) weights of the cells and (K, m) derivatives with respect to the group weights."""
+def _maps(rows: list[tuple[str, list[Float1]]], cells: Cells) -> tuple[Float2, Float2]:
+    """(C, m) weights of the cells and (C, m) derivatives with respect to the size of every cell."""
     weights = np.zeros((len(cells.effect), len(rows)))
-    slopes = np.zeros((groups, len(rows)))
+    slopes = np.zeros((len(cells.effect), len(rows)))
     for column, (_, ratios) in enumerate(rows):
         for pattern in ratios:
-            weight, slope = _ratio(pattern, cells, groups)
+            weight, slope = _ratio(pattern, cells)
             weights[:, column] += weight / len(ratios)
             slopes[:, column] += slope / len(ratios)
     return weights, slopes
 
 
-def _ratio(pattern: Float1, cells: Cells, groups: int) -> tuple[Float1, Float1]:
-    """Weights (C,) of one ratio and its derivative (K,) with respect to the weight of every group."""
+def _ratio(pattern: Float1, cells: Cells) -> tuple[Float1, Float1]:
+    """Weights (C,) of one ratio and its derivative (C,) with respect to the size of every cell."""
     mass = pattern * cells.size
     total = mass.sum()
     weight = mass / total
-    away = cells.effect - weight @ cells.effect
-    slope = np.bincount(cells.group, weights=pattern * away / total, minlength=groups)
-    return weight, np.asarray(slope, dtype=np.float64)
+    return weight, pattern * (cells.effect - weight @ cells.effect) / total
+
+
+def _of_sizes(cells: Cells, share: Float2, slopes: Float2) -> Float2:
+    """(G, m) scores of the sizes of the cells: those of their groups, unless some units are missing in some cells."""
+    if cells.held is not None:
+        return cells.held.at(slopes, len(share))
+    by_group = np.zeros((share.shape[1], slopes.shape[1]))
+    np.add.at(by_group, cells.group, slopes)
+    return np.asarray(share @ by_group)
 
 
 def _cluster_share(panel: Panel) -> Float2:

@@ -311,15 +311,18 @@ def test_the_summary_is_read_from_top_to_bottom() -> None:
         "imputation less not yet",
     ]
     assert all("no more than chance" in line for line in said[9:15])
-    assert said[15:] == ["not compared: sdid has no influence scores"]
+    assert said[15:] == [
+        "not compared: sdid has no influence scores",
+        "sdid: the weights of the controls are not used by synthetic-did, which finds its own",
+    ]
 
 
 def test_a_refusal_is_a_row_with_a_status() -> None:
     side = compared({"did": "did", "wide": ("stacked", {"before": 9, "after": 1})})
     row = side.tidy().iloc[-1]
     assert (row["estimator"], row["method"], row["term"]) == ("wide", "stacked", "") and math.isnan(row["estimate"])
-    assert row["status"].startswith("refused: no group")
-    assert side.pairs == () and "wide  refused, because no group" in side.summary()
+    assert row["status"].startswith("refused: every group")
+    assert side.pairs == () and "wide  refused, because every group has no whole window" in side.summary()
     assert side.differences().empty
 
 

@@ -363,9 +363,18 @@ def test_fractions_and_dates_are_no_category(value: Any) -> None:
 def test_a_category_of_one_level_or_of_too_many() -> None:
     (problem,) = refused(table().assign(klasse="stad"), {"category": "klasse"})
     assert problem.code == "TERM-006" and "'stad'" in problem.message
-    (problem,) = refused(table(MOST_LEVELS + 1), {"category": "wijk"})
+    many = table(MOST_LEVELS + 1).assign(soort=lambda one: one["wijk"])
+    (problem,) = refused(many, {"category": "soort"})
     assert problem.code == "TERM-005" and f"{MOST_LEVELS + 1} levels" in problem.message
-    assert len(panel(table(MOST_LEVELS), [{"category": "wijk"}]).covariates) == MOST_LEVELS - 1
+    most = table(MOST_LEVELS).assign(soort=lambda one: one["wijk"])
+    assert len(panel(most, [{"category": "soort"}]).covariates) == MOST_LEVELS - 1
+
+
+@pytest.mark.parametrize("column", ["jaar", "y", "start"])
+def test_what_has_another_part_to_play_is_no_covariate(column: str) -> None:
+    """The outcome as its own covariate would explain every effect away."""
+    with pytest.raises(DataError, match="TERM-008"):
+        panel(table(), [column])
 
 
 def test_a_number_that_is_too_large() -> None:

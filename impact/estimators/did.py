@@ -98,7 +98,7 @@ def _weights(panel: Panel, plan: Plan, hold: Weights | None) -> Weights:
 
 
 def _notes(panel: Panel, plan: Plan) -> tuple[str, ...]:
-    notes = [*lost(panel, plan, DiD.why)]
+    notes = [*lost(panel, plan.group, DiD.why)]
     if panel.covariates:
         notes.append(f"the covariates {', '.join(panel.covariates)} are not used by did")
     return tuple(notes)

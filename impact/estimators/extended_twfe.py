@@ -37,6 +37,9 @@ class ExtendedTWFE(Planned):
     anticipation : int
         Periods before the start that get a dummy as well.
 
+    On a balanced panel with fixed covariates these are the effects of that one regression; with missing cells, or with
+    varying covariates, they are imputed in the same way and a note says so.
+
     References
     ----------
     Wooldridge (2021), "Two-way fixed effects, the two-way Mundlak regression, and difference-in-differences
@@ -86,14 +89,27 @@ class ExtendedTWFE(Planned):
                         entries.append((int(stratum), 0, change))
                 yield group, t, entries
 
-    def sizes(self, panel: Panel, cells: Cells) -> Regression:
-        """Sizes of the regression: dummies of the cells after the start (or of all, with never-treated controls) and of
-        the periods, each with a slope for every fixed covariate; varying ones have one slope."""
-        counted = (panel.weight > 0) & (~np.isnan(panel.y)).any(axis=1)
-        fixed = sum(values.shape[1] == 1 for values in panel.covariates.values())
-        dummies = int(cells.post.sum()) if self.control == "not-yet" else len(cells.effect)
-        return Regression(
-            int((~np.isnan(panel.y[counted])).sum()),
-            (len(panel.periods) - 1 + dummies) * (1 + fixed) + len(panel.covariates) - fixed,
-            int(counted.sum()),
+    def remarks(self, panel: Panel) -> tuple[str, ...]:
+        """Where the effects are imputed and no longer those of one regression."""
+        if self._is_regression(panel):
+            return ()
+        return (
+            "with missing cells or varying covariates the effects are imputed from the untreated cells; one regression "
+            "on all cells would give others, so there is no small-sample factor",
         )
+
+    @staticmethod
+    def _is_regression(panel: Panel) -> bool:
+        return not np.isnan(panel.y).any() and all(values.shape[1] == 1 for values in panel.covariates.values())
+
+    def sizes(self, panel: Panel, cells: Cells) -> Regression | None:
+        """Sizes of the regression: dummies of the treated cells (or of all, with never-treated controls) and of the
+        periods, each with a slope for every covariate; None where the effects are not those of one regression."""
+        if not self._is_regression(panel):
+            return None
+        counted = panel.weight > 0
+        dummies = int((cells.period >= cells.cohort - self.anticipation).sum())
+        if self.control == "never":
+            dummies = len(cells.effect)
+        coefficients = (len(panel.periods) - 1 + dummies) * (1 + len(panel.covariates))
+        return Regression(int(counted.sum()) * len(panel.periods), coefficients, int(counted.sum()))

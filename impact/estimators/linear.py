@@ -181,7 +181,15 @@ def fit_plan(
         imputed.append((ours, cut))
     cells = _cells(kept, known, effect[alive], size[alive])
     scores = Scores(tuple(blocks), len(panel.clusters), plan.conditional)
-    return replace(cells, scores=scores), partial(_surface, tuple(imputed), panel.y, place)
+    held = None
+    if not known.seen.all():
+        there = np.zeros((len(known.first), len(kept.group)))
+        there[kept.stratum, kept.cell] = 1.0
+        nothing = np.zeros((len(known.first), len(panel.periods), len(kept.group)))
+        held = projection(
+            panel, place, panel.weight, known, (nothing, there), np.arange(len(kept.group)), len(kept.group), None
+        )
+    return replace(cells, scores=scores, held=held), partial(_surface, tuple(imputed), panel.y, place)
 
 
 def _parts(plan: Plan, panel: Panel, hold: Weights | None, together: bool) -> list[tuple[Bool1, Float1]]:

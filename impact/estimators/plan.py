@@ -98,10 +98,10 @@ def learnable(panel: Panel, learn: Bool2 | None) -> tuple[Panel, Bool2]:
     weight has no usable period.
     """
     # Whoever counts for nothing in the target may still serve.
-    serving = panel.weight if panel.serving is None else panel.serving
+    serves = panel.weight if panel.serving is None else panel.serving
     usable = np.zeros((len(panel.groups), len(panel.periods)), dtype=bool)
     for group in range(len(usable)):
-        members = (panel.group == group) & (serving > 0)
+        members = (panel.group == group) & (serves > 0)
         usable[group] = members.any() if learn is None else members.any() & learn[members].all(axis=0)
     if learn is None:
         return panel, usable
@@ -111,12 +111,10 @@ def learnable(panel: Panel, learn: Bool2 | None) -> tuple[Panel, Bool2]:
     return (panel if panel.pairs is None else panel.with_pairs(panel.pairs * ~masked)), usable
 
 
-def lost(panel: Panel, plan: Plan, why: str) -> tuple[str, ...]:
-    """A note for every group without a cell."""
+def lost(panel: Panel, group: Int1, why: str) -> tuple[str, ...]:
+    """A note for every group without a cell, from the `group` (C,) of those there are."""
     return tuple(
-        f"{name} has {why} and is not estimated"
-        for number, name in enumerate(panel.group_names)
-        if number not in plan.group
+        f"{name} has {why} and is not estimated" for number, name in enumerate(panel.group_names) if number not in group
     )
 
 
@@ -155,7 +153,8 @@ def patterns(panel: Panel) -> tuple[str, ...]:
     names = [panel.units[row] for row in np.flatnonzero(missing)]
     return (
         f"{len(names)} of {len(missing)} units miss the outcome in some period ({few(names)}); every effect uses the "
-        "units that were observed in its period and in their base",
+        "units that were observed in its period and in their base"
+        + ("" if panel.serving is None else "; where a unit is missing, its area counts for less"),
     )
 
 

@@ -71,13 +71,18 @@ class Planned(ABC):
             return found
         cells = found[0]
         notes = [
-            *lost(panel, plan, self.why),
+            *lost(panel, cells.group, self.why + (" beside these covariates" if adjusted else "")),
             *unreached(panel, cells.group, cells.period),
             *patterns(panel),
+            *self.remarks(panel),
         ]
         if panel.covariates and not adjusted:
             notes.append(f"the covariates {', '.join(panel.covariates)} are not used by {self.name}")
         return Fit(found[0], found[1], notes=tuple(notes), regression=self.sizes(panel, found[0]))
+
+    def remarks(self, panel: Panel) -> tuple[str, ...]:
+        """What else to know of an estimate on this panel."""
+        return ()
 
     def sizes(self, panel: Panel, cells: Cells) -> Regression | None:
         """Sizes of the regression that this is; None where it is none."""

@@ -244,6 +244,9 @@ def _weighing(found: Found) -> Float1:
     """(N,) 1 for units with weight in the estimate, treated or control."""
     panel = found.panel
     serving = panel.weight > 0
+    if panel.serving is not None:
+        # Whoever counts for nothing in the target may still serve.
+        serving = serving | (panel.serving > 0)
     if panel.pairs is not None:
         serving = serving & (panel.treated | (panel.pairs > 0).any(axis=0))
     return serving.astype(np.float64)
