@@ -16,7 +16,6 @@ __all__ = [
     "Float3",
     "Int1",
     "canonical",
-    "cohorts",
     "frozen",
     "renumbered",
     "require",
@@ -75,9 +74,3 @@ def to_one(rows: Float2) -> Float2:
     """Every row divided by its sum; a row without weight stays 0."""
     total = rows.sum(axis=1, keepdims=True)
     return np.asarray(np.divide(rows, total, out=np.zeros_like(rows), where=total > 0))
-
-
-def cohorts(first: Float1, length: int) -> Int1:
-    """(N,) number of the cohort among those treated within `length` periods; -1 for the others."""
-    known = np.unique(first[first < length])
-    return np.where(first < length, np.searchsorted(known, first), -1).astype(np.intp)

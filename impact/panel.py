@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from impact.arrays import Bool1, Bool2, Float1, Float2, Int1, cohorts, frozen, renumbered, require, to_one
+from impact.arrays import Bool1, Bool2, Float1, Float2, Int1, frozen, renumbered, require, to_one
 from impact.covariates import Coding, coded
 from impact.errors import Problem, UsageError
+from impact.groups import cohorts, group_starts, names_of
 from impact.longtable import Columns, Dense, dense, few
 from impact.terms import Spelled, read_terms
 
@@ -107,10 +108,7 @@ class Panel:
                     f"covariate {name} has shape {values.shape}, expected {(count, 1)} or {(count, length)}"
                 )
         object.__setattr__(self, "covariates", covariates)
-        inside = self.group >= 0
-        starts = np.full(int(self.group.max(initial=-1)) + 1, NEVER)
-        starts[self.group[inside]] = self.first[inside]
-        object.__setattr__(self, "groups", frozen(starts))
+        object.__setattr__(self, "groups", frozen(group_starts(self.group, self.first)))
         if (self.first <= 0).any():
             raise ValueError("a unit treated from the first period on cannot stand in a panel; set it aside")
 
@@ -141,9 +139,7 @@ class Panel:
         """(K,) name of every group: its first treated period, or its area. Names survive `take` and `drop`."""
         if self.grouped == "cohort":
             return tuple(self.periods[int(start)] for start in self.groups)
-        inside = np.flatnonzero(self.group >= 0)
-        _, heads = np.unique(self.group[inside], return_index=True)
-        return tuple(self.areas[self.area[inside[head]]] for head in heads)
+        return names_of(self.group, self.area, self.areas)
 
     def treated_cells(self) -> Bool2:
         """(N, T) the cells in which a unit is treated; nothing about Y(0) may be learned there."""

@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from impact.arrays import Bool1, Float1, Int1, cohorts, frozen, renumbered, require
+from impact.arrays import Bool1, Float1, Int1, frozen, renumbered, require
 from impact.covariates import Coding, coded
 from impact.errors import Problem, UsageError
+from impact.groups import cohorts, group_starts, names_of
 from impact.longtable import Columns
-from impact.panel import NEVER, Panel, Weighting
+from impact.panel import Panel, Weighting
 from impact.rowtable import Observed, observed
 from impact.terms import Spelled, read_terms
 
@@ -130,20 +131,14 @@ class Sample:
     @property
     def groups(self) -> Float1:
         """(K,) first treated period of every group, in the order of the numbers in `group`."""
-        count = int(self.group.max(initial=-1)) + 1
-        starts = np.full(count, NEVER)
-        inside = self.group >= 0
-        starts[self.group[inside]] = self.first[inside]
-        return starts
+        return group_starts(self.group, self.first)
 
     @property
     def group_names(self) -> tuple[str, ...]:
         """(K,) name of every group: its first treated period, or its area."""
         if self.grouped == "cohort":
             return tuple(self.periods[int(start)] for start in self.groups)
-        inside = np.flatnonzero(self.group >= 0)
-        _, heads = np.unique(self.group[inside], return_index=True)
-        return tuple(self.areas[self.area[inside[head]]] for head in heads)
+        return names_of(self.group, self.area, self.areas)
 
     def control_weight(self, members: Bool1) -> Float1:
         """(n,) weight of every row as a control, whoever the treated are."""

@@ -8,14 +8,12 @@ from typing import ClassVar
 import numpy as np
 
 from impact.arrays import Bool2
-from impact.cells import Fit, Weights
-from impact.errors import Refused
-from impact.estimators.linear import fit_plan
+from impact.cells import Weights
 from impact.estimators.paths import Pooled
-from impact.estimators.plan import Entry, Plan, learnable, lost
+from impact.estimators.plan import Entry, Plan
 from impact.estimators.planned import Planned
-from impact.estimators.protocol import Asks, Gives, guard
-from impact.numerics.moments import Strata, strata
+from impact.estimators.protocol import Asks, Gives
+from impact.numerics.moments import Strata
 from impact.panel import Panel
 
 __all__ = ["DiD"]
@@ -45,24 +43,6 @@ class DiD(Planned):
         if self.anticipation < 0:
             raise ValueError("anticipation is a number of periods, 0 or more")
 
-    def fit(self, panel: Panel, *, learn: Bool2 | None = None, hold: Weights | None = None) -> Fit | Refused:
-        """Cells with scores, the imputed surface and the weights; see ``Estimator.fit``."""
-        refused = guard(panel, self.asks, self.name)
-        if refused is not None:
-            return refused
-        panel, usable = learnable(panel, learn)
-        plan = self.plan(strata(panel)[1], usable)
-        if len(plan.group) == 0:
-            return Refused(
-                "an estimate by did",
-                "no cohort has a period before its start that may be used as base",
-                "Add earlier periods or lower the anticipation.",
-            )
-        found = fit_plan(plan, panel, hold)
-        if isinstance(found, Refused):
-            return found
-        return Fit(found[0], found[1], weights=_weights(panel, plan, hold), notes=_notes(panel, plan))
-
     def plan(self, known: Strata, usable: Bool2) -> Plan:
         """The cells: every period of every group that has a base, against the never treated."""
         length = usable.shape[1]
@@ -81,24 +61,18 @@ class DiD(Planned):
                 cells.append((group, t, [(int(stratum), 0, change)]))
         return Plan.of(cells, Pooled(np.isinf(known.first)[None, :]), length)
 
-
-def _weights(panel: Panel, plan: Plan, hold: Weights | None) -> Weights:
-    """Uniform (or matched, or held) control weights and uniform base weights of every group that has cells."""
-    groups = np.unique(plan.group)
-    names = tuple(panel.group_names[group] for group in groups)
-    unit, time = [], []
-    for group, name in zip(groups, names, strict=True):
-        weight = (
-            panel.control_weight(panel.group == group) * panel.never if hold is None else hold.of(name, panel.units)[0]
-        )
-        unit.append(weight / weight.sum())
-        row = plan.change[np.flatnonzero(plan.group == group)[-1]]
-        time.append(np.where(row < 0, -row, 0.0))
-    return Weights(names, panel.units, panel.periods, np.array(unit), np.array(time))
-
-
-def _notes(panel: Panel, plan: Plan) -> tuple[str, ...]:
-    notes = [*lost(panel, plan.group, DiD.why)]
-    if panel.covariates:
-        notes.append(f"the covariates {', '.join(panel.covariates)} are not used by did")
-    return tuple(notes)
+    def weights(self, panel: Panel, plan: Plan, hold: Weights | None) -> Weights:
+        """Uniform (or matched, or held) control weights and uniform base weights of every group that has cells."""
+        groups = np.unique(plan.group)
+        names = tuple(panel.group_names[group] for group in groups)
+        unit, time = [], []
+        for group, name in zip(groups, names, strict=True):
+            weight = (
+                panel.control_weight(panel.group == group) * panel.never
+                if hold is None
+                else hold.of(name, panel.units)[0]
+            )
+            unit.append(weight / weight.sum())
+            row = plan.change[np.flatnonzero(plan.group == group)[-1]]
+            time.append(np.where(row < 0, -row, 0.0))
+        return Weights(names, panel.units, panel.periods, np.array(unit), np.array(time))

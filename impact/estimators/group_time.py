@@ -95,7 +95,7 @@ class GroupTime(Planned):
                 "no cohort has both a base period and a control group",
                 "Add earlier periods, lower the anticipation, or widen the donor pool.",
             )
-        notes = (*lost(panel, plan.group, self.why), *patterns(panel), *bases(panel, plan))
+        notes = (*lost(panel, plan.group, self.why), *patterns(panel), *bases(panel, plan, at))
         if panel.covariates:
             return fit_adjusted(panel, plan, self.method, (*notes, *unreached(panel, plan.group, plan.period)))
         found = fit_plan(plan, panel, at=at)

@@ -60,7 +60,7 @@ def _solve(plan: Plan, known: Strata, own: Sums, own_mean: Float3, serving: Sums
         size, share = mass, (mass > 0).astype(np.float64)
         change, effect = np.broadcast_to(plan.change, away.shape), part * share
     else:
-        starts = np.flatnonzero(np.r_[True, plan.cell[1:] != plan.cell[:-1]])
+        starts = plan.heads
         size = np.add.reduceat(mass, starts, axis=-1)
         share = np.divide(mass, size[..., plan.cell], out=np.zeros_like(mass), where=size[..., plan.cell] > 0)
         effect = np.add.reduceat(part * share, starts, axis=-1)
@@ -142,11 +142,13 @@ def fit_plan(
     together = isinstance(plan.rule, Regressed)
     alone = panel.pairs is None and hold is None and panel.serving is None
     own = Moments.pooled(panel, panel.weight, products=alone and not panel.clustered, at=at)
+    whole, mean = own.sums, own.mean
     parts = _parts(plan, panel, hold, together)
     solved = []
     for mine, weight in parts:
         serving = own if weight is panel.weight else Moments.pooled(panel, weight, at=at)
-        found = _solve(plan, known, own.sums, own.mean, serving.sums, serving.mean)
+        theirs = (whole, mean) if serving is own else (serving.sums, serving.mean)
+        found = _solve(plan, known, whole, mean, *theirs)
         solved.append((mine, weight, serving, found))
     alive = np.logical_or.reduce([mine & found.alive for mine, _, _, found in solved])
     if not alive.any():

@@ -120,7 +120,7 @@ def control_scores(plan: Plan, found: Solved, serving: Moments, known: Strata) -
     right = -plan.rule.pull(found.learned, weight, plan.reference, plan.change * found.share[:, None])
     constant = -np.einsum("kte,et->ke", right, found.path)
     if len(plan.cell) > len(plan.group):
-        starts = np.flatnonzero(np.r_[True, plan.cell[1:] != plan.cell[:-1]])
+        starts = plan.heads
         right, constant = np.add.reduceat(right, starts, axis=-1), np.add.reduceat(constant, starts, axis=-1)
     if found.dummies is None or not isinstance(plan.rule, Regressed):
         return right, constant

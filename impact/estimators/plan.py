@@ -11,7 +11,7 @@ from impact.arrays import Bool1, Bool2, Float1, Float2, Int1
 from impact.errors import Refused
 from impact.estimators.paths import Rule
 from impact.longtable import few
-from impact.numerics.moments import Strata, strata
+from impact.numerics.moments import Strata
 from impact.panel import Panel
 
 __all__ = ["Entry", "Plan", "bases", "every", "learnable", "lost", "no_plan", "one_cluster", "patterns", "unreached"]
@@ -69,6 +69,11 @@ class Plan:
             rule,
             np.zeros(len(cells), dtype=bool),
         )
+
+    @property
+    def heads(self) -> Int1:
+        """(C,) the first entry of every cell."""
+        return np.flatnonzero(np.r_[True, self.cell[1:] != self.cell[:-1]])
 
     def take(self, keep: Bool1) -> Plan:
         """The cells for which `keep` (C,) holds."""
@@ -128,9 +133,7 @@ def unreached(panel: Panel, group: Int1, period: Int1) -> tuple[str, ...]:
     found: dict[tuple[str, ...], list[int]] = {}
     for number, start in enumerate(panel.groups):
         members = (panel.group == number) & (panel.weight > 0)
-        observed = (
-            ~np.isnan(panel.y[members]).all(axis=0) if members.any() else np.zeros(len(panel.periods), dtype=bool)
-        )
+        observed = (~np.isnan(panel.y[members])).any(axis=0)
         late = np.arange(len(panel.periods)) >= start
         gone = tuple(panel.periods[t] for t in np.flatnonzero(late & observed & ~there[number]))
         if gone and there[number].any():
@@ -158,9 +161,9 @@ def patterns(panel: Panel) -> tuple[str, ...]:
     )
 
 
-def bases(panel: Panel, plan: Plan) -> tuple[str, ...]:
-    """The base of every group: told where its units have several, and where periods are not evenly spaced."""
-    place, known = strata(panel)
+def bases(panel: Panel, plan: Plan, at: tuple[Int1, Strata]) -> tuple[str, ...]:
+    """The base of every group, from its strata: told where units have several, and where periods are not even."""
+    place, known = at
     count = np.bincount(place, minlength=len(known.first))
     uneven = not _even(panel.periods)
     notes = []

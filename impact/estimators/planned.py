@@ -55,7 +55,7 @@ class Planned(ABC):
         return left_out(self.plan(moments.strata, every(moments.strata)), moments)
 
     def fit(self, panel: Panel, *, learn: Bool2 | None = None, hold: Weights | None = None) -> Fit | Refused:
-        """Cells with scores and the imputed surface; see ``Estimator.fit``; `hold` changes nothing here."""
+        """Cells with scores and the imputed surface; see ``Estimator.fit``. `hold` is for those that give weights."""
         never = self.asks.never_treated or getattr(self, "control", "") == "never"
         refused = guard(panel, replace(self.asks, never_treated=never), self.name)
         if refused is not None:
@@ -66,7 +66,8 @@ class Planned(ABC):
         if not len(plan.group):
             return Refused(f"an estimate by {self.name}", f"every group has {self.why}", self.remedy)
         adjusted = bool(panel.covariates) and isinstance(plan.rule, Regressed)
-        found = fit_regressed(panel, plan, slopes=self.slopes) if adjusted else fit_plan(plan, panel, at=at)
+        hold = hold if Gives.WEIGHTS in self.gives else None
+        found = fit_regressed(panel, plan, slopes=self.slopes) if adjusted else fit_plan(plan, panel, hold, at)
         if isinstance(found, Refused):
             return found
         cells = found[0]
@@ -78,7 +79,12 @@ class Planned(ABC):
         ]
         if panel.covariates and not adjusted:
             notes.append(f"the covariates {', '.join(panel.covariates)} are not used by {self.name}")
-        return Fit(found[0], found[1], notes=tuple(notes), regression=self.sizes(panel, found[0]))
+        weights = self.weights(panel, plan, hold)
+        return Fit(cells, found[1], weights, notes=tuple(notes), regression=self.sizes(panel, cells))
+
+    def weights(self, panel: Panel, plan: Plan, hold: Weights | None) -> Weights | None:
+        """The weights of the comparison, for an estimator that gives them (``Gives.WEIGHTS``)."""
+        return None
 
     def remarks(self, panel: Panel) -> tuple[str, ...]:
         """What else to know of an estimate on this panel."""
