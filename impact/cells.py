@@ -20,6 +20,7 @@ __all__ = [
     "ScoreBlock",
     "Scores",
     "Trace",
+    "Tuned",
     "Weights",
     "by_cluster",
 ]
@@ -207,7 +208,7 @@ class Weights:
     groups, units, periods : tuple of str
         Names (``Panel.group_names``, ``Panel.units``, ``Panel.periods``).
     unit : (K, N) float
-        Weight of every unit as a control; rows sum to 1.
+        Weight of every unit as a control; rows sum to 1, unless the estimator says otherwise.
     time : (K, T) float
         Weight of every pre-period as base; rows sum to 1, or to 0 where levels are compared and there is no base.
     """
@@ -225,7 +226,9 @@ class Weights:
             object.__setattr__(self, name, array)
 
     def of(self, group: str, units: Sequence[str]) -> tuple[Float1, Float1]:
-        """Weights of one group over `units` (made to sum to 1 again) and over the periods.
+        """Weights of one group over `units` and over the periods; units that are gone leave their share to the others.
+
+        All zeros when nothing is left that could take the share over.
 
         Raises
         ------
@@ -237,8 +240,10 @@ class Weights:
         row = self.groups.index(group)
         known = dict(zip(self.units, self.unit[row], strict=True))
         weight = np.array([known.get(name, 0.0) for name in units])
-        total = weight.sum()
-        return (weight / total if total > 0 else weight), self.time[row]
+        if np.count_nonzero(weight) < np.count_nonzero(self.unit[row]):
+            before, after = float(self.unit[row].sum()), float(weight.sum())
+            weight = weight * (before / after) if before * after > 0 else np.zeros_like(weight)
+        return weight, self.time[row]
 
 
 @dataclass(frozen=True, slots=True)
@@ -250,6 +255,36 @@ class Trace:
     objective: float
     gap: float
     iterations: int
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Tuned:
+    """What one comparison chose from the data: the importance of predictors, a penalty, a degree of pooling.
+
+    Attributes
+    ----------
+    piece : str
+        The area, or the group; "" for a choice that all share.
+    parameter : str
+        Name of the parameter of the estimator ("v", "lam", "nu").
+    labels : tuple of str
+        What every value is of (the predictors); empty for a single number.
+    value : (k,) float
+    loss : float
+        What was minimised, at `value`.
+    tried : (n, k) float
+        The candidates (a grid), or where every start ended.
+    losses : (n,) float
+        The loss of each; their spread says how flat the choice is.
+    """
+
+    piece: str
+    parameter: str
+    labels: tuple[str, ...]
+    value: Float1
+    loss: float
+    tried: Float2
+    losses: Float1
 
 
 @dataclass(frozen=True, slots=True)
@@ -280,8 +315,12 @@ class Fit:
     surface : (N, T) float, or what makes it, or None
         Imputed untreated outcome of the treated units; nan elsewhere and where nothing was imputed. See `untreated`.
     weights : Weights or None
+    pieces : Weights or None
+        The same, by what was compared as one where that is less than a group: the treated areas of a cohort.
     trace : tuple of Trace
         One a solved program, in the order of the groups.
+    tuned : tuple of Tuned
+        What was chosen from the data.
     notes : tuple of str
         What a reader must know (a cohort without a base period, covariates that were not used).
     regression : Regression or None
@@ -293,7 +332,9 @@ class Fit:
     cells: Cells
     surface: Float2 | Callable[[], Float2] | None = None
     weights: Weights | None = None
+    pieces: Weights | None = None
     trace: tuple[Trace, ...] = ()
+    tuned: tuple[Tuned, ...] = ()
     notes: tuple[str, ...] = ()
     regression: Regression | None = None
     unit: str = ""

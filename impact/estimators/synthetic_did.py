@@ -7,12 +7,10 @@ from typing import ClassVar, Literal, get_args
 
 import numpy as np
 
-from impact.arrays import Bool2, Float1, Float2
-from impact.cells import Fit, Weights
+from impact.arrays import Float1, Float2
 from impact.errors import Refused
 from impact.estimators.did import DiD
-from impact.estimators.protocol import Asks, Gives, guard
-from impact.estimators.synthetic import Piece, Solved, fit_pieces, held, ignored, pieces, trace
+from impact.estimators.synthetic import Piece, Solved, Synthetic, placed, trace
 from impact.numerics.simplex import GAP, Simplex, solve, solve_fw
 from impact.panel import Panel
 
@@ -22,7 +20,7 @@ Solver = Literal["exact", "fw"]
 
 
 @dataclass(frozen=True, slots=True)
-class SyntheticDiD:
+class SyntheticDiD(Synthetic):
     """Per group two simplex programs: unit weights ω with a ridge, and weights λ of the periods before the start.
 
     ``ω`` makes the donors run parallel to the treated mean before the start, ``λ`` makes the pre-periods predict the
@@ -39,8 +37,8 @@ class SyntheticDiD:
     solver : {"exact", "fw"}
         ``exact`` solves both programs to their certificate. ``fw`` stops as the R package ``synthdid`` 0.0.9 does, for
         comparison with it.
-    anticipation : int
-        Periods before the start that are used neither as base nor for the weights.
+    anticipation, missing
+        See `Synthetic`.
 
     References
     ----------
@@ -49,40 +47,21 @@ class SyntheticDiD:
     """
 
     solver: Solver = "exact"
-    anticipation: int = 0
 
     name: ClassVar[str] = "synthetic-did"
-    gives: ClassVar[Gives] = Gives.SURFACE | Gives.WEIGHTS
-    asks: ClassVar[Asks] = Asks(min_pre=2, min_controls=2)
+    by_area: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
+        Synthetic.__post_init__(self)
         if self.solver not in get_args(Solver):
             raise ValueError(f"solver={self.solver!r} is not one of {', '.join(get_args(Solver))}")
-        if self.anticipation < 0:
-            raise ValueError("anticipation is a number of periods, 0 or more")
 
     def null_model(self) -> DiD:
         """Difference-in-differences: refitted under a null, weights that see the tested periods leave no power."""
         return DiD(self.anticipation)
 
-    def fit(self, panel: Panel, *, learn: Bool2 | None = None, hold: Weights | None = None) -> Fit | Refused:
-        """Cells for all periods, surface, weights of units and periods, and two traces per group (ω, λ); see
-        ``Estimator.fit``."""
-        refused = guard(panel, self.asks, self.name)
-        if refused is not None:
-            return refused
-        parts = pieces(panel, learn, self.anticipation, by_area=False)
-        return fit_pieces(
-            panel,
-            parts,
-            self._solved if hold is None else held(hold),
-            self.name,
-            self.asks,
-            learn,
-            ignored(panel, self.name),
-        )
-
-    def _solved(self, panel: Panel, part: Piece) -> Solved | Refused:
+    def solved(self, panel: Panel, part: Piece) -> Solved | Refused:
+        """Two programs: weights of the units, and of the periods before the start."""
         donors = panel.y[part.donors]
         before = donors[:, part.before]
         treated = part.share @ panel.y[np.ix_(part.rows, part.before)]
@@ -98,9 +77,9 @@ class SyntheticDiD:
                     f"the solver stopped at a gap of {found.gap:.1g}, above {GAP:.0g}",
                     "Leave out donors whose course is far from all others.",
                 )
-        unit, time = np.zeros(len(panel.units)), np.zeros(len(panel.periods))
-        unit[part.donors], time[part.before] = omega.weights, lam.weights
-        return Solved(unit, time, (trace(self.solver, omega), trace(self.solver, lam)))
+        time = np.zeros(len(panel.periods))
+        time[part.before] = lam.weights
+        return Solved(placed(panel, part, omega.weights), time, (trace(self.solver, omega), trace(self.solver, lam)))
 
     def _program(self, a: Float2, b: Float1, zeta: float, noise: float) -> Simplex:
         """Least squares of b on the columns of a, with intercept: both are centred over the rows."""
