@@ -1,13 +1,16 @@
 """Which pair of estimator and inference is known to hold its level here.
 
-`sized` rests on the design simulation of 20 areas in 19 municipalities (4,000 repetitions, difference-in-differences of
-means); whatever is not listed is `unsized`: nothing is known, and every output says so. A later version generates this
-table by simulation.
+The table beside this file is made by simulation: the lines of difference-in-differences by
+``tests/simulation/test_size.py``, those of synthetic controls by ``tests/simulation/test_synthetic.py``. A pair has the
+worst status over the worlds in which it gives anything. Whatever is not listed is `unsized`: nothing is known, and every output says so.
 """
 
 from __future__ import annotations
 
-from typing import Literal
+import csv
+from functools import cache
+from importlib.resources import files
+from typing import Literal, cast
 
 from impact.errors import Refused
 
@@ -15,17 +18,17 @@ __all__ = ["Support", "status", "support"]
 
 Support = Literal["sized", "conservative", "unsized", "refused"]
 
-_TABLE: dict[tuple[str, str], Support] = {
-    ("did", "cluster-jackknife"): "sized",
-    ("group-time", "cluster-jackknife"): "sized",
-    ("did", "score-flip"): "sized",
-    ("group-time", "score-flip"): "sized",
-}
+
+@cache
+def _table() -> dict[tuple[str, str], Support]:
+    text = files("impact.inference").joinpath("support.csv").read_text(encoding="utf-8")
+    rows = csv.DictReader(text.splitlines())
+    return {(row["estimator"], row["inference"]): cast("Support", row["status"]) for row in rows}
 
 
 def support(estimator: str, inference: str) -> Support:
     """What is known of the pair."""
-    return _TABLE.get((estimator, inference), "unsized")
+    return _table().get((estimator, inference), "unsized")
 
 
 def status(estimator: str, inference: str, refused: Refused | None) -> str:

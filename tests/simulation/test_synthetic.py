@@ -1,0 +1,161 @@
+"""Bias, size and coverage of every synthetic estimator with every inference, in worlds with a known factor structure.
+
+``python -m tests.simulation.test_synthetic 400`` makes the table in docs/synthetic-family.md and the lines of the
+support table (impact/inference/support.csv) that rest on it. The short set runs always, the long one with
+``tox -e simulation``.
+"""
+
+from __future__ import annotations
+
+import csv
+import sys
+from collections.abc import Mapping
+from functools import cache
+from typing import Any
+
+import pytest
+
+from impact.estimators.registry import ESTIMATORS
+from impact.inference.registry import INFERENCES
+from impact.inference.support import support
+from tests.shared import ROOT
+from tests.simulation.factors import WORLDS, Case, Line, draw, many
+
+PAGE = ROOT / "docs" / "synthetic-family.md"
+TABLE = ROOT / "impact" / "inference" / "support.csv"
+SHORT, LONG = 40, 400
+CASES = (
+    Case("synthetic-control"),
+    Case("penalized-synthetic-control", {"lam": "hold-out"}),
+    Case("augmented-synthetic-control"),
+    Case("partially-pooled"),
+    Case("multi-outcome-synthetic-control", {"outcomes": ("second", "third")}, outcomes=True),
+    Case("synthetic-did"),
+)
+# What is drawn is kept small here; the table says with how much.
+DRAWS: Mapping[str, Mapping[str, Any]] = {
+    "placebo-space": {"draws": 99},
+    "bootstrap": {"draws": 99},
+    "prediction-interval": {"draws": 100},
+}
+# These need influence scores, which no synthetic estimator has.
+SCORES = ("score-flip", "scores", "multiplier")
+JUDGES = tuple(name for name in INFERENCES if name not in SCORES)
+ORDER = {"sized": 0, "conservative": 1, "unsized": 2}
+
+
+@cache
+def line(number: int, inference: str, world: str, seeds: int) -> Line:
+    return many(CASES[number], inference, DRAWS.get(inference, {}), world, seeds)
+
+
+def status(lines: list[Line]) -> str:
+    """Of a pair: the worst over the worlds in which it gives anything; refused where it never does."""
+    given = [one.status for one in lines if not one.refused]
+    return max(given, key=ORDER.__getitem__) if given else "refused"
+
+
+EACH = pytest.mark.parametrize("number", range(len(CASES)), ids=[case.label for case in CASES])
+"""Worlds: too slow for a table, quick enough for a test."""
+
+
+@EACH
+def test_the_estimate_is_right_where_weights_of_donors_match_the_loadings(number: int) -> None:
+    """Drawn like the donors, the treated lie among them; a difference is a difference of noise."""
+    for world in ("one, alike", "several, alike"):
+        inference = "placebo-space" if world.startswith("one") else "jackknife"
+        found = line(number, inference, world, SHORT)
+        assert not found.refused, found.refused
+        assert abs(found.bias) <= 3 * found.bias_error
+        assert found.rmse < 0.6
+
+
+def test_the_same_seed_is_the_same_world_and_worlds_are_what_they_say() -> None:
+    for world in WORLDS:
+        panel, again, other = draw(world, 0), draw(world, 0), draw(world, 1)
+        assert panel.y.tobytes() == again.y.tobytes() != other.y.tobytes()
+        assert int(panel.treated.sum()) == (40 if world.startswith("several") else 1)
+
+
+def test_every_synthetic_estimator_and_every_inference_is_in_the_tables() -> None:
+    family = {name for name in ESTIMATORS if "synthetic" in name} | {"partially-pooled"}
+    assert {case.name for case in CASES} == family
+    known = {(row["estimator"], row["inference"]) for row in rows()}
+    assert {(case.name, inference) for case in CASES for inference in JUDGES} <= known
+    for row in rows():
+        assert support(row["estimator"], row["inference"]) == row["status"]
+
+
+def rows() -> list[dict[str, str]]:
+    with TABLE.open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+@pytest.mark.simulation
+@EACH
+@pytest.mark.parametrize("inference", JUDGES)
+def test_the_support_table_says_what_many_worlds_show(number: int, inference: str) -> None:
+    """No worse than the table says: rates that are drawn anew differ by chance."""
+    lines = [line(number, inference, world, LONG) for world in WORLDS]
+    said = support(CASES[number].name, inference)
+    found = status(lines)
+    assert (said == "refused") == (found == "refused")
+    if said in ("sized", "conservative"):
+        assert found in ("sized", "conservative")
+
+
+def _one(number: int, inference: str, world: str, seeds: int) -> Line:
+    found = line(number, inference, world, seeds)
+    print(CASES[number].label, inference, world, found, file=sys.stderr, flush=True)
+    return found
+
+
+def _rate(value: float | None) -> str:
+    return "–" if value is None else f"{value:.3f}"
+
+
+def main(seeds: int, workers: int) -> None:
+    """Both tables."""
+    import joblib
+
+    keys = [(n, inference, world) for n in range(len(CASES)) for inference in JUDGES for world in WORLDS]
+    found = joblib.Parallel(n_jobs=workers)(joblib.delayed(_one)(*key, seeds) for key in keys)
+    lines: dict[tuple[int, str, str], Line] = dict(zip(keys, found, strict=True))
+    told = [
+        "| estimator | inference | world | bias | RMSE | rejects no effect | covers | width | |",
+        "|---|---|---|--:|--:|--:|--:|--:|---|",
+    ]
+    kept = [row for row in rows() if row["estimator"] not in {case.name for case in CASES}]
+    for number, case in enumerate(CASES):
+        for inference in JUDGES:
+            here = [lines[number, inference, world] for world in WORLDS]
+            word = status(here)
+            given = [one for one in here if not one.refused]
+            for world, one in zip(WORLDS, here, strict=True):
+                told.append(
+                    f"| {case.label} | {inference} | {world} | – | – | – | – | – | refused: {one.refused} |"
+                    if one.refused
+                    else f"| {case.label} | {inference} | {world} | {one.bias:.3f} | {one.rmse:.3f} | "
+                    f"{_rate(one.size)} | {_rate(one.coverage)} | {_rate(None if one.coverage is None else one.width)} | {one.status} |"
+                )
+            kept.append(
+                {
+                    "estimator": case.name,
+                    "inference": inference,
+                    "status": word,
+                    "rejection": _rate(max((o.size for o in given if o.size is not None), default=None)),
+                    "coverage": _rate(min((o.coverage for o in given if o.coverage is not None), default=None)),
+                    "worlds": str(seeds if given else 0),
+                    "design": "factors: " + "; ".join(w for w, o in zip(WORLDS, here, strict=True) if not o.refused),
+                }
+            )
+    head, _, _ = PAGE.read_text(encoding="utf-8").partition("| estimator | inference |")
+    PAGE.write_text(head + "\n".join(told) + "\n", encoding="utf-8")
+    with TABLE.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.DictWriter(file, list(kept[0]), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(kept)
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]) if len(sys.argv) > 1 else LONG, int(sys.argv[2]) if len(sys.argv) > 2 else 2)
