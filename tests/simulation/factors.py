@@ -155,6 +155,11 @@ class Line:
     refused: str
 
     @property
+    def spread(self) -> float | None:
+        """Mean width of the interval, where there is one."""
+        return None if self.coverage is None else self.width
+
+    @property
     def mc_error(self) -> float:
         return float(np.sqrt(LEVEL * (1 - LEVEL) / max(self.worlds, 1)))
 

@@ -136,7 +136,7 @@ def main(seeds: int, workers: int) -> None:
                     f"| {case.label} | {inference} | {world} | – | – | – | – | – | refused: {one.refused} |"
                     if one.refused
                     else f"| {case.label} | {inference} | {world} | {one.bias:.3f} | {one.rmse:.3f} | "
-                    f"{_rate(one.size)} | {_rate(one.coverage)} | {_rate(None if one.coverage is None else one.width)} | {one.status} |"
+                    f"{_rate(one.size)} | {_rate(one.coverage)} | {_rate(one.spread)} | {one.status} |"
                 )
             kept.append(
                 {
