@@ -2,8 +2,8 @@
 
 The table beside this file is made by simulation: the lines of difference-in-differences by
 ``tests/simulation/test_size.py``, those of synthetic controls by ``tests/simulation/test_synthetic.py``. A pair has the
-worst status over the worlds in which it gives anything. Whatever is not listed is `unsized`: nothing is known, and every
-output says so.
+worst status over the worlds in which it gives anything. Of what is not listed nothing is known: it is `unsized`, and
+every output says so.
 """
 
 from __future__ import annotations
