@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from impact.estimators.bacon import Decomposition
     from impact.evidence.result import Result
     from impact.evidence.side_by_side import SideBySide
-    from impact.facade import compare, decompose, estimate
+    from impact.facade import compare, decompose, estimate, match
     from impact.panel import Panel
     from impact.parallel import Bar
     from impact.sample import Sample
@@ -38,6 +38,7 @@ __all__ = [
     "compare",
     "decompose",
     "estimate",
+    "match",
     "read_bundle",
     "read_study",
     "run",
@@ -65,6 +66,7 @@ _HOME = {
     "compare": "impact.facade",
     "decompose": "impact.facade",
     "estimate": "impact.facade",
+    "match": "impact.facade",
     "read_bundle": "impact.study.bundle",
     "read_study": "impact.study.read",
     "run": "impact.study.run",

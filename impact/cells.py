@@ -15,6 +15,7 @@ __all__ = [
     "Block",
     "Cells",
     "Fit",
+    "Piece",
     "Projection",
     "Regression",
     "ScoreBlock",
@@ -246,6 +247,37 @@ class Weights:
         return weight, self.time[row]
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Piece:
+    """Treated units that share one comparison.
+
+    Attributes
+    ----------
+    name : str
+        Of the area, or of the group.
+    group : int
+        The group whose cells it enters.
+    rows : (n,) int
+        Its treated units with weight.
+    share : (n,) float
+        Their share in the mean path; sums to 1.
+    donors : (J,) int
+        Rows of the units it may be compared with.
+    before : (T0,) int
+        Periods before the start (less anticipation) from which the comparison may be learned.
+    unique : bool
+        False where other weights of the donors are known to fit as well; known once it is solved.
+    """
+
+    name: str
+    group: int
+    rows: Int1
+    share: Float1
+    donors: Int1
+    before: Int1
+    unique: bool = True
+
+
 @dataclass(frozen=True, slots=True)
 class Trace:
     """What the solver did for one group; `gap` is the duality gap relative to the scale of the problem."""
@@ -317,6 +349,8 @@ class Fit:
     weights : Weights or None
     pieces : Weights or None
         The same, by what was compared as one where that is less than a group: the treated areas of a cohort.
+    compared : tuple of Piece
+        Who was compared with whom, a row of `pieces` each.
     trace : tuple of Trace
         One a solved program, in the order of the groups.
     tuned : tuple of Tuned
@@ -333,6 +367,7 @@ class Fit:
     surface: Float2 | Callable[[], Float2] | None = None
     weights: Weights | None = None
     pieces: Weights | None = None
+    compared: tuple[Piece, ...] = ()
     trace: tuple[Trace, ...] = ()
     tuned: tuple[Tuned, ...] = ()
     notes: tuple[str, ...] = ()

@@ -7,8 +7,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from itertools import combinations
-from typing import Any
+from typing import TYPE_CHECKING, Any, Literal
 
+from impact.design.matched import Matched
+from impact.design.methods import resolve as resolve_matching
 from impact.errors import Problem, Refused, UsageError, raise_all
 from impact.estimators.bacon import Decomposition
 from impact.estimators.bacon import decompose as comparisons
@@ -25,8 +27,12 @@ from impact.parallel import Parallel, one_thread
 from impact.sample import Sample
 from impact.streams import Streams
 from impact.targets import Kind, Target
+from impact.terms import Spelled
 
-__all__ = ["compare", "decompose", "estimate"]
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["compare", "decompose", "estimate", "match"]
 
 _LABELLED = '{"never": "group-time", "not yet": ("group-time", {"control": "not-yet"})}'
 
@@ -307,3 +313,86 @@ def decompose(panel: Panel) -> Decomposition | Refused:
         )
     with one_thread():
         return comparisons(panel)
+
+
+def match(
+    frame: pd.DataFrame,
+    *,
+    treated: str,
+    on: Sequence[Spelled],
+    method: str = "nearest",
+    estimand: Literal["ATT", "ATE"] = "ATT",
+    **options: Any,
+) -> Matched | Refused:
+    """Match treated units with controls on what was known before the start.
+
+    No single choice of `on` is safe. Where areas were chosen for lasting reasons, matching on all earlier outcomes
+    biases the comparison; where they were chosen on a score that is partly chance, *not* matching on it does. Match on
+    structure and size, and on outcomes only of periods that are neither base nor selection wave.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        One row per unit, which the index names; it is not changed. Treated areas of several units are rows of their
+        means (``impact.design.matching.area_means``).
+    treated : str
+        Column of true and false, or of 1 and 0.
+    on : sequence of str or mapping
+        Columns of numbers to match on, or logarithms, categories and so on of columns: see ``impact.terms``. For
+        ``exact`` and ``coarsened-exact`` columns of any kind.
+    method : str
+        ``nearest``: the nearest controls of every treated unit. ``optimal``: every control at most once and the
+        smallest total distance. ``full``: everybody who may be matched, in sets of one treated unit or one control.
+        ``exact`` and ``coarsened-exact``: everybody who has an equal, numbers in classes for the latter.
+    estimand : {"ATT", "ATE"}
+        Whom the weights stand for: the treated, or all units (``full`` and the two of strata).
+    **options
+        Those of the method, ``USAGE-002`` lists them:
+
+        - `distance`: ``mahalanobis`` (the default), ``robust-mahalanobis``, ``scaled-euclidean``; ``propensity`` (the
+          log odds of a logit on the covariates) or ``propensity-probability``; or a column that holds a score.
+        - `ratio`: controls per treated unit, 1 by default; ``nearest`` and ``optimal``.
+        - `caliper`: the most that a treated unit and its control may differ, in standard deviations: of the score over
+          all units, or of every covariate within both groups. A mapping gives each its own; its names are those of
+          covariates, columns, ``propensity`` or ``propensity-probability``.
+        - `exact`: columns in which both must be equal. `cutpoints`: for columns of numbers among them (or among `on`
+          of ``coarsened-exact``) the number of classes of one width, or the points between classes.
+        - `propensity_on`: covariates of the propensity where they are not those of `on`.
+        - `replace`, for ``nearest``: whether a control may serve several treated units; true by default, as good
+          controls are scarce. `order`: who chooses first where it may not, ``largest`` (the highest score, or who has
+          its nearest control farthest away), ``smallest``, ``data`` or ``random`` with `seed`.
+        - `missing`: ``refuse``, or ``indicator`` for means in the place of gaps and a covariate that says where.
+
+    Returns
+    -------
+    Matched or Refused
+        A refusal says which units lack a value, which covariates do not vary, follow from others or separate the
+        treated from the controls, and that calipers leave nobody.
+
+    Raises
+    ------
+    UsageError
+        ``USAGE-001`` unknown method; ``USAGE-002`` an option that it does not have; ``USAGE-003`` a value that is not
+        allowed; ``USAGE-010`` no table; ``TERM-`` a wrong spelling of a covariate.
+    DataError
+        ``PANEL-001`` a column that is not there, ``MATCH-`` and ``TERM-`` values that cannot be.
+
+    Examples
+    --------
+    >>> import impact, pandas as pd
+    >>> frame = pd.DataFrame({"focus": [1, 0, 0, 0], "huur": [0.7, 0.2, 0.6, 0.4]}, index=["a", "b", "c", "d"])
+    >>> impact.match(frame, treated="focus", on=["huur"], ratio=2).pairs["control"].tolist()
+    ['c', 'd']
+    """
+    import pandas as pd
+
+    if not isinstance(frame, pd.DataFrame):
+        message = f"a table with one row per unit is needed, and this is a {type(frame).__name__}"
+        raise UsageError(Problem("USAGE-010", message, "give a DataFrame, with the names of the units as its index"))
+    chosen = resolve_matching(method)
+    if wrong := [name for name in options if name not in inspect.signature(chosen).parameters]:
+        message = f"{', '.join(wrong)} is no option of {_signature(method, chosen)}"
+        raise UsageError(Problem("USAGE-002", message))
+    with one_thread():
+        found: Matched | Refused = chosen(frame, treated=treated, on=on, estimand=estimand, **options)
+    return found

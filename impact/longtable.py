@@ -30,6 +30,7 @@ class Columns:
     first_treated: str | None = None
     treated: str | None = None
     covariates: tuple[str, ...] = ()
+    series: tuple[str, ...] = ()
     cluster: str | None = None
     area: str | None = None
     residents: str | None = None
@@ -52,7 +53,9 @@ class Columns:
             self.se,
         )
         return tuple(
-            dict.fromkeys(name for name in (*single, *self.covariates, *(self.place or ())) if name is not None)
+            dict.fromkeys(
+                name for name in (*single, *self.covariates, *self.series, *(self.place or ())) if name is not None
+            )
         )
 
 
@@ -124,7 +127,7 @@ class Reader:
         for name in (c.residents, c.weight):
             if name is not None and (fixed[name] < 0).any():
                 self._say("PANEL-006", name, f"negative values in rows {self._rows(self._numbers(name) < 0)}", "")
-        varying = {name: self._matrix(name) for name in (*c.covariates, c.se) if name is not None}
+        varying = {name: self._matrix(name) for name in (*c.covariates, *c.series, c.se) if name is not None}
         labels = {name: self._labels(name) for name in (c.cluster, c.area) if name is not None}
         self._whole(fixed, labels, first)
         self._stop()

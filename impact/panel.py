@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from impact.arrays import Bool1, Bool2, Float1, Float2, Int1, frozen, renumbered, require, to_one
-from impact.covariates import Coding, coded
+from impact.covariates import coded
 from impact.errors import Problem, UsageError
 from impact.groups import cohorts, group_starts, names_of
-from impact.longtable import Columns, Dense, dense, few
+from impact.longtable import Columns, dense, few
 from impact.terms import Spelled, read_terms
 
 if TYPE_CHECKING:
@@ -38,7 +38,10 @@ class Panel:
     units, periods : tuple of str
         Names, in the order of the rows and columns.
     covariates : mapping of name to (N, 1) or (N, T) float
-        Fixed or varying.
+        Fixed or varying; what an estimate may adjust for.
+    series : mapping of name to (N, 1) or (N, T) float
+        Further figures of the units, nan where not observed, which nothing uses that does not name them: predictors of
+        a synthetic control, other indicators of a family.
     cluster, clusters : (N,) int and names
         Who shares shocks (the gemeente); every unit its own where none was given, see `clustered`.
     area, areas : (N,) int and names
@@ -81,6 +84,7 @@ class Panel:
     group: Int1
     grouped: Literal["cohort", "area"] = "cohort"
     covariates: Mapping[str, Float2] = field(default_factory=dict)
+    series: Mapping[str, Float2] = field(default_factory=dict)
     residents: Float1 | None = None
     pairs: Float2 | None = None
     place: Float2 | None = None
@@ -101,16 +105,22 @@ class Panel:
             known = {"N": count, "T": length, "A": len(self.areas), "2": 2}
             require(name, array, tuple(known[letter] for letter in shape))
             object.__setattr__(self, name, array)
-        covariates = {name: frozen(values) for name, values in self.covariates.items()}
-        for name, values in covariates.items():
-            if values.shape not in ((count, 1), (count, length)):
-                raise ValueError(
-                    f"covariate {name} has shape {values.shape}, expected {(count, 1)} or {(count, length)}"
-                )
-        object.__setattr__(self, "covariates", covariates)
+        for kind in ("covariates", "series"):
+            held = {name: frozen(values) for name, values in getattr(self, kind).items()}
+            for name, values in held.items():
+                if values.shape not in ((count, 1), (count, length)):
+                    raise ValueError(f"{name} has shape {values.shape}, expected {(count, 1)} or {(count, length)}")
+            object.__setattr__(self, kind, held)
         object.__setattr__(self, "groups", frozen(group_starts(self.group, self.first)))
         if (self.first <= 0).any():
             raise ValueError("a unit treated from the first period on cannot stand in a panel; set it aside")
+
+    def __repr__(self) -> str:
+        starts = ", ".join(self.group_names[:5]) + (" …" if len(self.groups) > 5 else "")
+        return (
+            f"<Panel of {len(self.units)} units, {len(self.periods)} periods from {self.periods[0]} to "
+            f"{self.periods[-1]}; {int(self.treated.sum())} treated in {len(self.areas)} areas ({starts})>"
+        )
 
     # What the estimators ask ------------------------------------------------------------------------------------
 
@@ -123,6 +133,11 @@ class Panel:
     def never(self) -> Bool1:
         """(N,) units that are never treated."""
         return np.isinf(self.first)
+
+    @property
+    def figures(self) -> Mapping[str, Float2]:
+        """Covariates and series by name, for an estimator that was told which to use."""
+        return {**self.covariates, **self.series}
 
     @property
     def counted(self) -> Float1:
@@ -185,6 +200,7 @@ class Panel:
             group=group,
             pairs=pairs,
             covariates={name: values[rows] for name, values in self.covariates.items()},
+            series={name: values[rows] for name, values in self.series.items()},
             residents=pick(self.residents),
             place=pick(self.place),
             se=pick(self.se),
@@ -205,14 +221,17 @@ class Panel:
         """The panel of the first `period` periods; later starts stay known, so those units count as not yet treated."""
         keep = slice(0, period)
         group, _ = renumbered(np.where(self.first < period, self.group, -1), self.group_names)
+
+        def some(held: Mapping[str, Float2]) -> dict[str, Float2]:
+            return {name: values if values.shape[1] == 1 else values[:, keep] for name, values in held.items()}
+
         return replace(
             self,
             y=self.y[:, keep],
             periods=self.periods[keep],
             group=group,
-            covariates={
-                name: values if values.shape[1] == 1 else values[:, keep] for name, values in self.covariates.items()
-            },
+            covariates=some(self.covariates),
+            series=some(self.series),
             se=None if self.se is None else self.se[:, keep],
         )
 
@@ -302,6 +321,7 @@ class Panel:
         first_treated: str | None = None,
         treated: str | None = None,
         covariates: Sequence[Spelled] = (),
+        series: Sequence[str] = (),
         cluster: str | None = None,
         area: str | None = None,
         residents: str | None = None,
@@ -325,6 +345,8 @@ class Panel:
             Instead of `first_treated`: a 0/1 column; treatment must not end once it has begun.
         covariates : sequence of str or mapping
             Numeric columns, fixed or varying; also logarithms, categories and so on of columns: see ``impact.terms``.
+        series : sequence of str
+            Numeric columns that are kept beside, gaps and all, for estimators that name them; see the class.
         cluster, area, residents, weight : str, optional
             Columns that are fixed within a unit; see the class.
         se : str, optional
@@ -349,52 +371,25 @@ class Panel:
         roles = {"unit": unit, "period": time, "outcome": outcome, "start": first_treated, "treatment": treated}
         coding = coded(df, read_terms(covariates), roles)
         columns = Columns(
-            unit, time, outcome, first_treated, treated, coding.columns, cluster, area, residents, weight, se, place
+            unit=unit,
+            time=time,
+            outcome=outcome,
+            first_treated=first_treated,
+            treated=treated,
+            covariates=coding.columns,
+            series=tuple(series),
+            cluster=cluster,
+            area=area,
+            residents=residents,
+            weight=weight,
+            se=se,
+            place=place,
         )
-        return _assemble(dense(coding.frame, columns), columns, outcome_unit, coding)
+        from impact.assembly import assemble
+
+        return assemble(dense(coding.frame, columns), columns, outcome_unit, coding)
 
 
 _INTEGERS = frozenset({"cluster", "area", "group"})
 _SHAPES = {"y": "NT", "pairs": "AN", "place": "N2", "se": "NT"}
 _SHAPES |= dict.fromkeys(("first", "cluster", "area", "weight", "serving", "group", "residents"), "N")
-
-
-def _assemble(table: Dense, columns: Columns, outcome_unit: str, coding: Coding) -> Panel:
-    """The panel of a dense table; units without a pre-period go aside by name."""
-    covariates, levels = coding.covariates(
-        table.varying, table.units, table.periods, np.isfinite(table.y), np.isinf(table.first)
-    )
-    count, length = len(table.units), len(table.periods)
-    everyone = (np.arange(count, dtype=np.intp), table.units)
-    cluster, clusters = table.labels[columns.cluster] if columns.cluster is not None else everyone
-    if columns.area is not None:
-        codes, areas = table.labels[columns.area]
-        area = np.where(np.isfinite(table.first), codes, -1)
-    else:
-        area, areas = np.where(np.isfinite(table.first), everyone[0], -1), table.units
-    area, areas = renumbered(area, areas)
-    place = None if columns.place is None else np.column_stack([table.fixed[name] for name in columns.place])
-    first = np.where(table.first <= 0, 1.0, table.first)  # a stand-in; these rows leave at once
-    panel = Panel(
-        y=table.y,
-        first=first,
-        units=table.units,
-        periods=table.periods,
-        cluster=cluster,
-        clusters=clusters,
-        area=area,
-        areas=areas,
-        weight=np.ones(count) if columns.weight is None else table.fixed[columns.weight],
-        group=cohorts(first, length),
-        covariates=covariates,
-        residents=None if columns.residents is None else table.fixed[columns.residents],
-        place=place,
-        se=None if columns.se is None else table.varying[columns.se],
-        unit=outcome_unit,
-        notes=tuple(map(str, levels)),
-    )
-    late = table.first > 0
-    if late.all():
-        return panel
-    aside = tuple(name for name, stays in zip(table.units, late, strict=True) if not stays)
-    return replace(panel.take(np.flatnonzero(late)), aside=aside)

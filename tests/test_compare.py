@@ -311,10 +311,12 @@ def test_the_summary_is_read_from_top_to_bottom() -> None:
         "imputation less not yet",
     ]
     assert all("no more than chance" in line for line in said[9:15])
-    assert said[15:] == [
+    assert said[15:17] == [
         "not compared: sdid has no influence scores",
         "sdid: the weights of the controls are not used by synthetic-did, which finds its own",
     ]
+    # The ridge of two large cohorts makes the donors weigh alike, which a reader of the comparison must know.
+    assert [line.split(" weigh ")[0] for line in said[17:]] == ["sdid: the donors of 2004", "sdid: the donors of 2007"]
 
 
 def test_a_refusal_is_a_row_with_a_status() -> None:

@@ -225,7 +225,7 @@ def test_the_summary_says_which_is_which() -> None:
 def test_the_figure_tells_the_band_from_the_intervals() -> None:
     found = result("multiplier")
     assert isinstance(found.uncertainty, Uncertainty) and found.uncertainty.band is not None
-    figure = found.plot.event_study()
+    figure = found.plot.event_study().figure
     lines = {lines.get_label(): lines for lines in figure.axes[0].collections if len(lines.get_segments()) > 1}
     assert set(lines) == {"95%, all periods together", "95%, each period by itself"}
     assert [text.get_text() for text in figure.legends[0].get_texts()] == list(lines)
@@ -237,7 +237,7 @@ def test_the_figure_tells_the_band_from_the_intervals() -> None:
     ):
         ends = np.array([segment[:, 1] for segment in drawn_lines.get_segments()])
         np.testing.assert_allclose(ends, np.c_[low, high][:-1])
-    assert result("cluster-jackknife").plot.event_study().legends == []
+    assert result("cluster-jackknife").plot.event_study().figure.legends == []
 
 
 def test_too_few_draws_are_a_wrong_call() -> None:

@@ -1,27 +1,66 @@
-"""Which donors stand beside which treated area: nearest neighbours on what was known before the start."""
+"""Which controls stand beside which treated unit or area, on what was known before the start: one engine on arrays."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal, get_args
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from impact.arrays import Bool2, Float1, Float2, Int1, frozen, require
+from impact.design.assignment import Assigns, Nearest, Offer
+from impact.design.distances import METRICS, Metric, embedded, pooled_sd
 from impact.errors import Refused
 
-__all__ = ["Distance", "Match", "area_means", "nearest"]
+__all__ = ["Match", "Reach", "Score", "area_means", "paired"]
 
-Distance = Literal["mahalanobis", "scaled-euclidean"]
-_FLAT = 1e-10  # a correlation matrix with a smaller eigenvalue is singular for our purpose
 _DIGITS = 10  # distances that agree to this many decimals are tied; rounding noise must not decide
+_MOST = 100_000_000  # pairs of a treated unit and a control (per place); a table of so many numbers takes 800 MB
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Score:
+    """One number per unit whose differences are the distances: a propensity score, or any other.
+
+    Attributes
+    ----------
+    here, there : (A,), (N,) float
+        Of the treated and of the controls.
+    """
+
+    here: Float1
+    there: Float1
+
+    @property
+    def sd(self) -> float:
+        """Standard deviation over all units, as in MatchIt."""
+        return float(np.concatenate([self.here, self.there]).std(ddof=1))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Reach:
+    """A caliper: treated and control may differ by at most `width` in this number.
+
+    Attributes
+    ----------
+    here, there : (A,), (N,) float
+    width : float
+        In the unit of the number; more than 0.
+    """
+
+    here: Float1
+    there: Float1
+    width: float
+
+    def __post_init__(self) -> None:
+        if not self.width > 0:
+            raise ValueError("a caliper must be more than 0 wide")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Match:
-    """Matched controls of every treated area.
+    """Matched controls of every treated unit or area.
 
     Attributes
     ----------
@@ -32,9 +71,9 @@ class Match:
         Weight of donor n for area a: one over the number of donors the area got, so that rows sum to 1; a row of zeros
         for an area in `unmatched`. Give it to ``Panel.with_pairs`` after placing the columns.
     distance : (A, N) float
-        Between every area and every donor, in standard deviations.
+        Between every area and every donor: in standard deviations, or in the unit of the score.
     scale : (p,) float
-        The standard deviations: pooled within areas and donors.
+        The standard deviations of the covariates: pooled within areas and donors.
     asked : int
         Donors asked for per area.
     """
@@ -67,6 +106,11 @@ class Match:
     def unmatched(self) -> tuple[str, ...]:
         """Areas without any donor: nothing can be said about them in this comparison."""
         return tuple(area for area, got in self.short if got == 0)
+
+    @property
+    def total_distance(self) -> float:
+        """Sum of the distances of all pairs."""
+        return float(self.distance[self.pairs > 0].sum())
 
     @property
     def used(self) -> Int1:
@@ -112,32 +156,29 @@ def area_means(
     return np.asarray(sums / total[:, None])
 
 
-def nearest(
+def paired(
     areas_x: ArrayLike,
     units_x: ArrayLike,
     *,
     areas: Sequence[str],
     units: Sequence[str],
     names: Sequence[str],
-    ratio: int,
-    distance: Distance = "mahalanobis",
+    how: Assigns | None = None,
+    distance: Metric | Score = "mahalanobis",
     caliper: float | None = None,
-    replace: bool = True,
+    reaches: Sequence[Reach] = (),
     exact: tuple[Sequence[str], Sequence[str]] | None = None,
+    redundant: Sequence[int] = (),
+    hard: Float1 | None = None,
 ) -> Match | Refused:
-    """The `ratio` nearest donors of every treated area.
+    """The donors that `how` gives to every treated area.
 
-    Covariates are standardised by the covariance pooled within areas and within donors, so that the difference between
-    the two groups does not stretch the yardstick: with few areas it is in effect the spread among the donors. Distances
-    are those of MatchIt 4 (``mahalanobis``, ``scaled_euclidean``; Rubin 1980, Biometrics 36, 293-298).
+    Nearest donors with replacement are the default of a study: good donors for deprived city districts are scarce, and
+    every area then keeps its nearest ones whatever the other areas are (Stuart 2010, Statistical Science 25, section
+    3.1); the price, fewer different donors, is in ``Match.used``.
 
-    With replacement (the default) a donor may serve several areas. Good donors for deprived city districts are scarce,
-    and every area then keeps its nearest ones whatever the other areas are (Stuart 2010, Statistical Science 25,
-    section 3.1); the price, fewer different donors, is in ``Match.used``. Without replacement the assignment has the
-    smallest total distance (not a greedy one), after giving as many areas as possible a first donor, then a second, and
-    so on.
-
-    Donors at the same distance are taken in the order of their names, so that the order of the rows changes nothing.
+    Donors at the same distance are taken in the order of their names (numbers by size), so that the order of the rows
+    changes nothing.
 
     Parameters
     ----------
@@ -151,49 +192,53 @@ def nearest(
         Names of the donors.
     names : (p,) str
         Names of the covariates.
-    ratio : int
-        Donors per area, at least 1.
-    distance : {"mahalanobis", "scaled-euclidean"}
-        With or without taking out the correlations among the covariates.
+    how : Nearest, Optimal or Full
+        ``Nearest()`` by default: one donor each, with replacement.
+    distance : str or Score
+        See ``impact.design.distances.embedded``, or a score.
     caliper : float, optional
         The most an area and its donor may differ on any one covariate, in pooled standard deviations.
-    replace : bool
-        Whether a donor may serve more than one area.
+    reaches : sequence of Reach
+        Further calipers.
     exact : pair of (A,) and (N,) labels, optional
         Areas and donors are matched only where their labels are equal.
+    redundant : sequence of int
+        Covariates known to follow from others; see ``impact.design.distances.embedded``.
+    hard : (A,) float, optional
+        How hard areas are to match, for an order of choice; the score or the distance to the nearest donor by default.
 
     Returns
     -------
     Match or Refused
-        A refusal when a value is missing (naming who lacks it), when a covariate does not vary or repeats others, and
-        when no area finds any donor. Areas that find fewer than `ratio` are listed in the match.
+        A refusal when a value is missing (naming who lacks it), when a covariate does not vary or repeats others, when
+        no area finds any donor, and when there are more pairs than fit in memory. Areas that find fewer donors than
+        asked for are listed in the match.
     """
-    if distance not in get_args(Distance):
-        raise ValueError(f"distance {distance!r} is not one of {', '.join(get_args(Distance))}")
-    if ratio < 1 or (caliper is not None and not caliper > 0):
-        raise ValueError("ratio must be at least 1 and caliper more than 0")
-    for label, given in (("areas", areas), ("units", units), ("names", names)):
-        if len(set(given)) != len(given):
-            raise ValueError(f"{label} holds the same name twice")
+    how = how or Nearest()
     here, there = np.asarray(areas_x, dtype=float), np.asarray(units_x, dtype=float)
-    require("areas_x", here, (len(areas), len(names)))
-    require("units_x", there, (len(units), len(names)))
+    _require(here, there, areas, units, names, distance, caliper)
     lacking = [*_without_value(here, areas, names), *_without_value(there, units, names)]
     if lacking:
         return _lacking(lacking, "a characteristic")
+    if len(areas) * len(units) * how.ratio > _MOST:
+        return Refused(
+            "the matching",
+            f"{len(areas)} treated with {how.ratio} of {len(units)} controls are more than {_MOST:,} distances",
+            "Match within classes one by one, or leave out controls that are far away beforehand.",
+        )
     # Everything below happens in the order of the names: no rounding and no tie can depend on the order of the rows.
-    row, column = np.argsort(np.array(areas)), np.argsort(np.array(units))
+    row, column = _in_order(areas), _in_order(units)
     here, there = here[row], there[column]
-    scaled = _standardised(here, there, names, distance)
-    if isinstance(scaled, Refused):
-        return scaled
-    from scipy.spatial.distance import cdist
-
-    a, u, scale = scaled
-    between = cdist(a, u)
-    allowed = np.ones(between.shape, dtype=bool)
-    if caliper is not None:
-        allowed &= cdist(here / scale, there / scale, metric="chebyshev") <= caliper * (1 + 1e-12)
+    if isinstance(distance, Score):
+        distance = Score(distance.here[row], distance.there[column])
+    found = _distances(here, there, names, distance, redundant)
+    if isinstance(found, Refused):
+        return found
+    between, spread = found
+    scale = pooled_sd(here, there) if len(here) + len(there) > 2 else np.zeros(len(names))
+    widths = [Reach(reach.here[row], reach.there[column], reach.width) for reach in reaches]
+    widths += [Reach(a, b, caliper * sd) for a, b, sd in zip(here.T, there.T, scale, strict=True)] if caliper else []
+    allowed = _within(widths) if widths else np.ones(between.shape, dtype=bool)
     if exact is not None:
         left, right = np.array(exact[0], dtype=str)[row], np.array(exact[1], dtype=str)[column]
         allowed &= left[:, None] == right[None, :]
@@ -203,70 +248,69 @@ def nearest(
             "no area finds a donor within the caliper and the exact characteristics",
             "Widen the caliper, or match on fewer characteristics.",
         )
-    rounded = np.round(between, _DIGITS)
-    chosen = _each_for_itself(rounded, allowed, ratio) if replace else _shared_out(rounded, allowed, ratio)
+    rounded = np.round(between / spread, _DIGITS)
+    if hard is not None:
+        first = hard[row]
+    else:
+        first = distance.here if isinstance(distance, Score) else np.where(allowed, rounded, np.inf).min(axis=1)
+    chosen = how.choose(Offer(rounded, allowed, first, row))
     back = np.ix_(np.argsort(row), np.argsort(column))
     count = chosen.sum(axis=1, keepdims=True)
-    return Match(tuple(areas), tuple(units), (chosen / np.maximum(count, 1))[back], between[back], scale, ratio)
+    return Match(tuple(areas), tuple(units), (chosen / np.maximum(count, 1))[back], between[back], scale, how.ratio)
 
 
-def _standardised(
-    here: Float2, there: Float2, names: Sequence[str], distance: Distance
-) -> tuple[Float2, Float2, Float1] | Refused:
-    """Areas and donors in units in which the distance is Euclidean, and the pooled standard deviations (p,)."""
-    freedom = len(here) + len(there) - 2
-    if freedom < 1:
-        return Refused(
-            "the matching",
-            "one area and one donor show no spread to measure a distance by",
-            "Bring data on more units.",
-        )
-    away = np.vstack([here - here.mean(axis=0), there - there.mean(axis=0)])
-    scale = np.sqrt((away**2).sum(axis=0) / freedom)
-    flat = [name for name, sd, size in zip(names, scale, np.abs(there).max(axis=0), strict=True) if sd <= _FLAT * size]
-    if flat:
-        return Refused(
-            "the matching", f"{', '.join(flat)} does not vary within the areas and the donors", "Leave it out."
-        )
-    a, u = here / scale, there / scale
-    if distance == "scaled-euclidean":
-        return a, u, scale
-    correlation = (away / scale).T @ (away / scale) / freedom
-    if np.linalg.eigvalsh(correlation)[0] < _FLAT:
-        return Refused(
-            "the matching",
-            f"among {', '.join(names)} one characteristic follows from the others, or there "
-            f"are too few units ({freedom + 2}) for so many",
-            "Leave one out, or use the distance scaled-euclidean.",
-        )
-    from scipy.linalg import solve_triangular
-
-    root = np.linalg.cholesky(correlation)
-    return solve_triangular(root, a.T, lower=True).T, solve_triangular(root, u.T, lower=True).T, scale
+def _require(
+    here: Float2,
+    there: Float2,
+    areas: Sequence[str],
+    units: Sequence[str],
+    names: Sequence[str],
+    distance: Metric | Score,
+    caliper: float | None,
+) -> None:
+    if not isinstance(distance, Score) and distance not in METRICS:
+        raise ValueError(f"distance {distance!r} is not one of {', '.join(METRICS)}")
+    if caliper is not None and not caliper > 0:
+        raise ValueError("caliper must be more than 0")
+    for label, given in (("areas", areas), ("units", units), ("names", names)):
+        if len(set(given)) != len(given):
+            raise ValueError(f"{label} holds the same name twice")
+    require("areas_x", here, (len(areas), len(names)))
+    require("units_x", there, (len(units), len(names)))
 
 
-def _each_for_itself(distance: Float2, allowed: Bool2, ratio: int) -> Bool2:
-    """(A, N) the `ratio` nearest allowed donors of every area; among equals the first column."""
-    order = np.argsort(np.where(allowed, distance, np.inf), axis=1, kind="stable")[:, :ratio]
-    chosen = np.zeros(distance.shape, dtype=bool)
-    np.put_along_axis(chosen, order, True, axis=1)
-    return chosen & allowed
+def _within(reaches: Sequence[Reach]) -> Bool2:
+    """(A, N) who is within every caliper."""
+    from scipy.spatial.distance import cdist
+
+    here = np.column_stack([(reach.here - reach.there.mean()) / reach.width for reach in reaches])
+    there = np.column_stack([(reach.there - reach.there.mean()) / reach.width for reach in reaches])
+    return np.asarray(cdist(here, there, metric="chebyshev") <= 1 + 1e-12)
 
 
-def _shared_out(distance: Float2, allowed: Bool2, ratio: int) -> Bool2:
-    """(A, N) every donor at most once, with the smallest total distance; an area has `ratio` rows in the assignment."""
-    from scipy.optimize import linear_sum_assignment
+def _in_order(names: Sequence[str]) -> Int1:
+    """Places of the names in their order: by size where all are whole numbers."""
+    text = np.array(names, dtype=str)
+    if all(name.isdecimal() for name in names):
+        return np.lexsort([text, np.array([int(name) for name in names], dtype=object)])
+    return np.argsort(text)
 
-    areas, donors = distance.shape
-    # An empty place costs more than all distances together, and an area's first place more than its second.
-    cost = np.where(allowed, distance, np.inf).repeat(ratio, axis=0)
-    empty = np.full((len(cost), len(cost)), np.inf)
-    np.fill_diagonal(empty, (1.0 + distance[allowed].max() * len(cost)) * np.tile(np.arange(ratio, 0, -1), areas))
-    place, taken = linear_sum_assignment(np.hstack([cost, empty]))
-    real = taken < donors
-    chosen = np.zeros(distance.shape, dtype=bool)
-    chosen[place[real] // ratio, taken[real]] = True
-    return chosen
+
+def _distances(
+    here: Float2, there: Float2, names: Sequence[str], distance: Metric | Score, redundant: Sequence[int]
+) -> tuple[Float2, float] | Refused:
+    """(A, N) distances, and the size of one that is of any account."""
+    if isinstance(distance, Score):
+        spread = distance.sd
+        if not spread > 0:
+            return Refused("the matching", "the score is the same for all units", "Match on covariates.")
+        return np.abs(distance.here[:, None] - distance.there[None, :]), spread
+    points = embedded(here, there, names, distance, redundant)
+    if isinstance(points, Refused):
+        return points
+    from scipy.spatial.distance import cdist
+
+    return cdist(*points), 1.0
 
 
 def _without_value(table: Float2, labels: Sequence[str], names: Sequence[str]) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Flag, auto
 from typing import ClassVar, Protocol, runtime_checkable
@@ -14,7 +15,18 @@ from impact.errors import Refused
 from impact.numerics.moments import Moments
 from impact.panel import Panel
 
-__all__ = ["Asks", "Estimator", "FromMoments", "Gives", "LeftOut", "guard", "never_treated_controls"]
+__all__ = [
+    "Asks",
+    "Estimator",
+    "FromMoments",
+    "Gives",
+    "LeftOut",
+    "Reassigns",
+    "Replicates",
+    "StandIns",
+    "guard",
+    "never_treated_controls",
+]
 
 
 class Gives(Flag):
@@ -118,6 +130,59 @@ class FromMoments(Protocol):
 
     def without_each(self, moments: Moments) -> LeftOut:
         """Cells without each cluster."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class StandIns:
+    """Other units in the places of the treated ones, `S` times over.
+
+    Attributes
+    ----------
+    roles : (n,) int
+        Rows of the panel whose groups, areas and starts are taken over.
+    rows : (S, n) int
+        Who takes them: never-treated units with weight, each at most once in a row.
+    weight : (S, n) float
+        What each of them counts for in the target; positive.
+    """
+
+    roles: Int1
+    rows: Int1
+    weight: Float2
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Replicates:
+    """The same cells `S` times over.
+
+    Attributes
+    ----------
+    cells : Cells
+        What they are cells of; their effects are of no replicate, and there are no scores.
+    effect, size : (S, C) float
+        nan in the rows of the refused.
+    refused : mapping of int to Refused
+        Why there is no estimate, by row.
+    """
+
+    cells: Cells
+    effect: Float2
+    size: Float2
+    refused: Mapping[int, Refused]
+
+
+@runtime_checkable
+class Reassigns(Protocol):
+    """An estimator that gives its cells for many assignments of treatment at once."""
+
+    def reassigned(self, panel: Panel, stand_ins: StandIns) -> Replicates | Refused:
+        """Cells of every assignment: what `fit` gives on the panel without its treated units, in which the stand-ins
+        are treated instead.
+
+        `panel` is prepared by the target and not matched. A refusal says that these cells cannot be had at once: the
+        caller refits.
+        """
         ...
 
 

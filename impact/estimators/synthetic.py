@@ -14,9 +14,10 @@ from typing import ClassVar, Literal, TypeAlias, get_args
 
 import numpy as np
 
-from impact.arrays import Bool1, Bool2, Float1, Float2, Int1
-from impact.cells import Cells, Fit, Trace, Tuned, Weights
+from impact.arrays import Bool1, Bool2, Float1, Float2
+from impact.cells import Cells, Fit, Piece, Trace, Tuned, Weights
 from impact.errors import Refused
+from impact.estimators.extrapolation import extrapolation
 from impact.estimators.protocol import Asks, Gives, guard
 from impact.longtable import few
 from impact.numerics.simplex import Simplex
@@ -25,34 +26,6 @@ from impact.panel import Panel
 __all__ = ["Missing", "Piece", "Solved", "Synthetic", "placed", "trace"]
 
 Missing = Literal["refuse", "drop-donors"]
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Piece:
-    """Treated units that share one comparison.
-
-    Attributes
-    ----------
-    name : str
-        Of the area, or of the group.
-    group : int
-        The group whose cells it enters.
-    rows : (n,) int
-        Its treated units with weight.
-    share : (n,) float
-        Their share in the mean path; sums to 1.
-    donors : (J,) int
-        Rows of the units it may be compared with.
-    before : (T0,) int
-        Periods before the start (less anticipation) from which the comparison may be learned.
-    """
-
-    name: str
-    group: int
-    rows: Int1
-    share: Float1
-    donors: Int1
-    before: Int1
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -121,6 +94,10 @@ class Synthetic(ABC):
         """The weights of all pieces; for estimators whose pieces are not solved one by one."""
         return [self.solved(panel, part) for part in parts]
 
+    def serving(self, panel: Panel, start: int) -> Bool1:
+        """(N,) who may be a donor of units that start in period `start`."""
+        return panel.never
+
     def remarks(self, panel: Panel) -> tuple[str, ...]:
         """What the panel holds and the estimator does not use."""
         return tuple(_ignored(panel, self.name))
@@ -132,13 +109,25 @@ class Synthetic(ABC):
         if refused is not None:
             return refused
         complete: Bool1 = np.asarray(~np.isnan(panel.y).any(axis=1))
-        parts = _pieces(panel, learn, self.anticipation, complete, by_area=self.by_area and hold is None)
+        by_area = self.by_area and hold is None
+        parts = _pieces(panel, learn, self.anticipation, complete, self.serving, by_area=by_area)
         solve: Solve = partial(self.solve_all, panel) if hold is None else partial(_held, hold, panel)
-        notes = (*self.remarks(panel), *_ledger(panel, complete))
-        return _fit(panel, parts, solve, self.name, self.asks, learn, notes)
+        notes = (*self.remarks(panel), *_ledger(panel, complete, self.serving(panel, int(panel.groups.min()))))
+        found = _fit(panel, parts, solve, self.name, self.asks, learn, notes)
+        return (
+            found if isinstance(found, Refused) else replace(found, notes=(*found.notes, *extrapolation(panel, found)))
+        )
 
 
-def _pieces(panel: Panel, learn: Bool2 | None, anticipation: int, complete: Bool1, *, by_area: bool) -> list[Piece]:
+def _pieces(
+    panel: Panel,
+    learn: Bool2 | None,
+    anticipation: int,
+    complete: Bool1,
+    may_serve: Callable[[Panel, int], Bool1],
+    *,
+    by_area: bool,
+) -> list[Piece]:
     """One piece a group, or one an area of every group.
 
     A donor with a masked or missing cell is no donor at all; a pre-period that is masked for one of the treated units
@@ -151,15 +140,15 @@ def _pieces(panel: Panel, learn: Bool2 | None, anticipation: int, complete: Bool
         for area in areas if members.any() else ():
             inside = members & (panel.area == area) if by_area else members
             rows = np.flatnonzero(inside)
-            serving: Bool1 = panel.never & (panel.weight > 0) & complete
+            start = int(panel.first[rows[0]])
+            serving: Bool1 = may_serve(panel, start) & (panel.weight > 0) & complete
             if panel.pairs is not None:
                 serving = np.asarray(serving & (panel.control_weight(inside) > 0))
             open_to: Bool1 = np.ones(len(panel.periods), dtype=bool)
             if learn is not None:
-                serving = np.asarray(serving & learn.all(axis=1))
+                serving = np.asarray(serving & (learn | panel.treated_cells()).all(axis=1))
                 open_to = np.asarray(learn[rows].all(axis=0))
             weight = panel.weight[rows]
-            start = max(int(panel.first[rows[0]]) - anticipation, 0)
             found.append(
                 Piece(
                     panel.areas[area] if by_area else name,
@@ -167,7 +156,7 @@ def _pieces(panel: Panel, learn: Bool2 | None, anticipation: int, complete: Bool
                     rows,
                     weight / weight.sum(),
                     np.flatnonzero(serving),
-                    np.flatnonzero(open_to[:start]),
+                    np.flatnonzero(open_to[: max(start - anticipation, 0)]),
                 )
             )
     return found
@@ -223,6 +212,7 @@ def _fit(
             tuple(panel.group_names[group] for group in groups), panel.units, panel.periods, mean @ unit, mean @ time
         ),
         Weights(tuple(part.name for part in kept), panel.units, panel.periods, unit, time),
+        tuple(replace(part, unique=one.unique) for part, one in zip(kept, done, strict=True)),
         trace=tuple(step for one in done for step in one.trace),
         tuned=tuple(choice for one in done for choice in one.tuned),
         notes=(*notes, *_notes(panel, lost, loose, asks), *(note for one in done for note in one.notes)),
@@ -302,9 +292,9 @@ def _ignored(panel: Panel, name: str) -> list[str]:
     return notes
 
 
-def _ledger(panel: Panel, complete: Bool1) -> list[str]:
+def _ledger(panel: Panel, complete: Bool1, serving: Bool1) -> list[str]:
     """Donors that are left out, by name."""
-    gone = [panel.units[row] for row in np.flatnonzero(panel.never & (panel.weight > 0) & ~complete)]
+    gone = [panel.units[row] for row in np.flatnonzero(serving & (panel.weight > 0) & ~complete)]
     if not gone:
         return []
     return [f"{len(gone)} donors miss the outcome in some period and are left out: {few(gone)}"]
@@ -317,8 +307,8 @@ def _notes(panel: Panel, lost: list[int], loose: list[str], asks: Asks) -> list[
     ]
     if loose:
         notes.append(
-            f"the donor weights of {', '.join(loose)} are not unique: more donors have weight than the "
-            "periods before the start can tell apart, so a close fit is no evidence; the weights of least "
+            f"the donor weights of {few(loose)} are not unique: more donors have weight than the "
+            "numbers they are fitted to can tell apart, so a close fit is no evidence; the weights of least "
             "norm are taken"
         )
     return notes

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import numpy as np
 
+from impact.arrays import Float1
 from impact.cells import Fit
-from impact.errors import Refused
+from impact.errors import Problem, Refused, UsageError
+from impact.estimators.diagnostics import Diagnosis, briefly, diagnose, piece_names
 from impact.inference.known_error import KnownError
 from impact.inference.protocol import Band, Uncertainty
 from impact.inference.support import status
@@ -21,6 +23,10 @@ if TYPE_CHECKING:
     from impact.evidence.charts import ResultPlots
 
 __all__ = ["COLUMNS", "Result"]
+
+By = Literal["group", "area"]
+
+_SHOWN = 6  # terms in the short form
 
 COLUMNS = (
     "target",
@@ -166,22 +172,105 @@ class Result:
         status = table.pop("status")
         return table.assign(**added, status=status)
 
-    def weights(self) -> pd.DataFrame:
-        """Unit weights in long form: group, unit, weight; empty without weights. Weights of 0 are left out."""
+    def weights(self, by: By = "group") -> pd.DataFrame:
+        """Unit weights in long form, those of 0 left out; empty without weights.
+
+        Parameters
+        ----------
+        by : {"group", "area"}
+            ``group``: the weights of the cells, by cohort (or by area where the target asks for areas). ``area``: those
+            of every comparison by itself, of which the former are the mean.
+
+        Returns
+        -------
+        DataFrame
+            Columns `by`, unit, weight. Weights may be negative and need not sum to 1: see the estimator.
+
+        Raises
+        ------
+        UsageError
+            ``USAGE-003`` another `by`; ``USAGE-008`` weights by area of an estimator that has them by group only.
+        """
         import pandas as pd
 
-        found = self.fit.weights
-        rows = (
-            []
-            if found is None
-            else [
-                (group, unit, float(weight))
-                for group, row in zip(found.groups, found.unit, strict=True)
-                for unit, weight in zip(found.units, row, strict=True)
-                if weight > 0
-            ]
-        )
-        return pd.DataFrame(rows, columns=["group", "unit", "weight"])
+        if by not in get_args(By):
+            raise UsageError(Problem("USAGE-003", f"by={by!r} is not one of {', '.join(get_args(By))}"))
+        found, names = self.fit.weights, () if self.fit.weights is None else self.fit.weights.groups
+        if by == "area" and found is not None:
+            if self.fit.pieces is None:
+                raise UsageError(
+                    Problem("USAGE-008", f"{self.method} has no weights by area", "use by='group', or target='unit'")
+                )
+            found, names = self.fit.pieces, piece_names(self.panel, self.fit)
+        rows = [
+            (name, unit, float(weight))
+            for name, row in zip(names, () if found is None else found.unit, strict=True)
+            for unit, weight in zip(() if found is None else found.units, row, strict=True)
+            if weight != 0
+        ]
+        return pd.DataFrame(rows, columns=[by, "unit", "weight"])
+
+    def diagnostics(self) -> pd.DataFrame | Refused:
+        """How far every comparison can be trusted, for an estimator that weights donors: one row per treated area.
+
+        See ``impact.estimators.diagnostics.Diagnosis`` for what the columns are, and in which units.
+
+        Returns
+        -------
+        DataFrame or Refused
+            Columns area, periods, donors, rmspe, rmspe_relative, noise, in_hull, distance, weighted, effective_donors,
+            largest_share, largest_donor, negative, outside, beyond, warnings (sentences; "" where there is nothing to
+            warn of). What is not known is missing.
+        """
+        import pandas as pd
+
+        found = diagnose(self.panel, self.fit)
+        if isinstance(found, Refused):
+            return found
+        names = [field.name for field in fields(Diagnosis) if field.name != "cautions"]
+        table = pd.DataFrame([{name: getattr(one, name) for name in names} for one in found], columns=names)
+        table = table.astype({"rmspe_relative": float, "noise": float, "in_hull": "boolean"})
+        return table.assign(warnings=[" ".join(caution.says for caution in one.cautions) for one in found])
+
+    def tuned(self) -> pd.DataFrame:
+        """What the estimator chose from the data; empty where it chose nothing.
+
+        Returns
+        -------
+        DataFrame
+            One row per chosen number. Columns piece (the area or group; "" where all share it), parameter, label (of
+            what), value, loss (what was minimised, at the choice), tried (candidates, or starts), loss_low and
+            loss_high (over these: close together where the choice is flat, or where every start came to the same).
+        """
+        import pandas as pd
+
+        columns = ["piece", "parameter", "label", "value", "loss", "tried", "loss_low", "loss_high"]
+        rows = [
+            (one.piece, one.parameter, label, float(value), one.loss, len(one.losses), *_ends(one.losses))
+            for one in self.fit.tuned
+            for label, value in zip(one.labels or ("",), np.atleast_1d(one.value), strict=True)
+        ]
+        return pd.DataFrame(rows, columns=columns)
+
+    def __repr__(self) -> str:
+        """What was estimated, and its first terms."""
+        lines = [self._title(), *map(self._line, range(min(len(self.effects.terms), _SHOWN)))]
+        more = len(self.effects.terms) - _SHOWN
+        return "\n".join([*lines, *([f"  and {more} more terms: see summary() or tidy()"] if more > 0 else [])])
+
+    def _title(self) -> str:
+        return f"{self.method}, {self.inference}, target {self.target.kind} weighted by {self.target.weighting}"
+
+    def _line(self, number: int) -> str:
+        """One term with its interval and p-value, as far as it has them."""
+        known = self.uncertainty if isinstance(self.uncertainty, Uncertainty) else None
+        line = f"  {self.effects.terms[number]:>10}  {self.effects.estimate[number]:.4g}"
+        if known is not None and np.isfinite(known.low[number]):
+            line += f" [{known.low[number]:.4g}, {known.high[number]:.4g}]"
+        if known is not None and np.isfinite(known.p_value[number]):
+            line += f" p = {known.p_value[number]:.3g}"
+        status = self.status(number)
+        return line if status == "ok" else f"{line}  ({status})"
 
     def summary(self) -> str:
         """A few lines of text for a terminal."""
@@ -189,16 +278,8 @@ class Result:
 
         clusters, treated, largest, effective = spread(Found(self.panel, self.fit, self.effects))
         named = "" if self.panel.clustered else " (no cluster was given: every unit is its own)"
-        lines = [f"{self.method}, {self.inference}, target {self.target.kind} weighted by {self.target.weighting}"]
         known = self.uncertainty if isinstance(self.uncertainty, Uncertainty) else None
-        for number, term in enumerate(self.effects.terms):
-            line = f"  {term:>10}  {self.effects.estimate[number]:.4g}"
-            if known is not None and np.isfinite(known.low[number]):
-                line += f" [{known.low[number]:.4g}, {known.high[number]:.4g}]"
-            if known is not None and np.isfinite(known.p_value[number]):
-                line += f" p = {known.p_value[number]:.3g}"
-            status = self.status(number)
-            lines.append(line if status == "ok" else f"{line}  ({status})")
+        lines = [self._title(), *map(self._line, range(len(self.effects.terms)))]
         lines.append(
             f"clusters {clusters[-1]}, treated {treated[-1]}, largest share {largest[-1]:.0%}, "
             f"effective {effective[-1]:.1f}{named}"
@@ -212,14 +293,22 @@ class Result:
             lines.append(str(self.uncertainty))
         if self.known is not None:
             lines.append(_known(self.known, self.effects.terms, self.uncertainty))
-        return "\n".join([*lines, *self.panel.notes, *self.fit.notes])
+        found = diagnose(self.panel, self.fit)
+        cautions = [] if isinstance(found, Refused) else briefly(found)
+        return "\n".join([*lines, *self.panel.notes, *self.fit.notes, *cautions])
 
     @property
     def plot(self) -> ResultPlots:
-        """Figures: ``event_study()``, ``gap()``, ``weights()``."""
+        """Figures: see ``impact.evidence.charts.ResultPlots``."""
         from impact.evidence.charts import ResultPlots
 
         return ResultPlots(self)
+
+
+def _ends(losses: Float1) -> tuple[float, float]:
+    """Least and greatest of the losses that are known."""
+    known = losses[np.isfinite(losses)]
+    return (float(known.min()), float(known.max())) if known.size else (np.nan, np.nan)
 
 
 def _known(known: KnownError | Refused, terms: tuple[str, ...], uncertainty: Uncertainty | Refused) -> str:
@@ -245,8 +334,10 @@ def _band(known: Uncertainty, band: Band) -> str:
     count = int(band.inside.sum())
     if count == 1:
         return "the band is over one term and is its interval"
+    together = f"each interval holds by itself; the band over {count} terms holds for all of them at once"
+    if band.critical is None or band.mc_error is None:
+        return f"{together} ({known.draws} draws)"
     return (
-        f"each interval holds by itself; the band over {count} terms holds for all of them at once and reaches "
-        f"{band.critical:.2f} standard errors to either side "
+        f"{together} and reaches {band.critical:.2f} standard errors to either side "
         f"({known.draws} draws, Monte-Carlo error {band.mc_error:.2g})"
     )

@@ -12,6 +12,7 @@ from impact.arrays import Float1, Int1
 from impact.cells import Cells, Weights
 from impact.errors import Refused
 from impact.estimators.protocol import Estimator, FromMoments, Gives
+from impact.inference.held import without_each_control
 from impact.inference.protocol import Found, Uncertainty, evaluate, spread
 from impact.inference.small_sample import Convention, small_sample
 from impact.numerics.moments import Moments
@@ -129,15 +130,17 @@ class Jackknife:
             )
         weighing = np.flatnonzero(_weighing(found))
         drop = partial(_without_unit, estimator, panel, target, found.fit.weights, found.effects.terms)
-        results = parallel.map(drop, weighing.tolist(), self.name)
-        failures = tuple(str(result) for result in results if isinstance(result, Refused))
+        results: dict[int, Float1 | Refused] = dict(without_each_control(estimator, found, target))
+        others = [unit for unit in weighing.tolist() if unit not in results]
+        results |= zip(others, parallel.map(drop, others, self.name), strict=True)
+        failures = tuple(str(result) for result in results.values() if isinstance(result, Refused))
         if failures:
             return Refused(
                 "an error by the jackknife",
                 f"{len(failures)} deletions gave no estimate ({failures[0]})",
                 "Use cluster-jackknife or placebo-space.",
             )
-        away = np.array([result for result in results if not isinstance(result, Refused)]) - found.effects.estimate
+        away = np.array([results[unit] for unit in weighing.tolist()]) - found.effects.estimate
         count = len(weighing)
         error = np.sqrt((count - 1) / count * (away**2).sum(axis=0))
         refused = tuple(

@@ -28,16 +28,16 @@ class Band:
     ----------
     low, high : (m,) float
         nan for a term that is not among them.
-    critical : float
-        Standard errors that the band reaches to either side.
-    mc_error : float
+    critical : float or None
+        Standard errors that the band reaches to either side; None where it is not put together in that way.
+    mc_error : float or None
         Monte-Carlo standard error of `critical`; 0 where nothing was drawn.
     """
 
     low: Float1
     high: Float1
-    critical: float
-    mc_error: float
+    critical: float | None = None
+    mc_error: float | None = None
 
     @property
     def inside(self) -> Bool1:

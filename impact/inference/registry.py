@@ -13,14 +13,14 @@ INFERENCES: dict[str, str] = {
     "scores": "impact.inference.cluster:Scores",
     "jackknife": "impact.inference.cluster:Jackknife",
     "placebo-space": "impact.inference.placebo:PlaceboSpace",
+    "placebo-time": "impact.inference.placebo_time:PlaceboTime",
     "multiplier": "impact.inference.multiplier:Multiplier",
+    "bootstrap": "impact.inference.bootstrap:Bootstrap",
+    "conformal": "impact.inference.conformal:Conformal",
+    "prediction-interval": "impact.inference.prediction:PredictionInterval",
 }
 
 LATER: tuple[str, ...] = (
-    "placebo-time",
-    "conformal",
-    "prediction-interval",
-    "bootstrap",
     "wild",
     "subcluster-wild",
     "randomization-t",

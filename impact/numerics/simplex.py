@@ -6,8 +6,10 @@ Every synthetic control is the one program
 
 Two exact methods share the work. Without (or with a negligible) ridge the solution has at most T0 + 1 positive weights
 and a primal active set on that small corral finds it (Wolfe 1976, "Finding the nearest point in a polytope"). With a
-ridge the solution may be dense, but its dual has only T0 + 1 unknowns and is solved by a semismooth Newton method.
-Either way the answer carries its own proof: the Frank–Wolfe gap bounds how far the objective can be from the optimum.
+ridge the solution may be dense, but its dual has only T0 + 1 unknowns and is solved by a semismooth Newton method. Both
+are compiled. Either way the answer carries its own proof: the Frank–Wolfe gap bounds how far the objective can be from
+the optimum. It is given relative to the scale of the program, the median over donors of ‖a_j − b‖², which does not grow
+with the level of the outcome as ‖b‖² does.
 
 Where the minimiser is not unique the one of least Euclidean norm is taken, which is the limit of the ridge solution as
 the ridge vanishes. So duplicate donors share their weight equally, and the order of the donors does not matter.
@@ -16,18 +18,18 @@ the ridge vanishes. So duplicate donors share their weight equally, and the orde
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from impact.arrays import Float1, Float2, frozen, require
 from impact.numerics import simplex_methods as methods
+from impact.numerics.simplex_many import Simplexes, solve_many
 from impact.numerics.simplex_methods import GAP
+from impact.numerics.simplex_run import Batch, run
+from impact.numerics.simplex_tiles import Donors
 
-__all__ = ["GAP", "Simplex", "solve", "solve_fw"]
-
-_NEGLIGIBLE: Final = 1e-6  # relative ridge below which the solution is sought from the corral, not from the dual
+__all__ = ["GAP", "Simplex", "Simplexes", "solve", "solve_fw", "solve_many"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -88,6 +90,9 @@ def solve(
 
     Notes
     -----
+    A gap of 1e-10 of the scale (the median of ‖a_j − b‖², see `Simplex`) is the stricter the higher the level is; it is
+    at most 1e-10 ‖b‖² wherever ‖b‖² is no less than the scale. In practice it is of rounding size, 1e-15 of the scale.
+
     The weights do not depend on the units: data × c (with ridge × c², linear × c²) gives the same weights.
 
     Least norm and the order of donors hold as far as the digits of the data go. They may fail, the certificate still
@@ -95,19 +100,22 @@ def solve(
     several weights fit equally well and the ridge that must choose is positive but under 1e-6 of the scale.
     """
     a, b, price, first = _checked(a, b, linear, ridge, start)
-    program = methods.scaled(a, b, price, ridge)
-    if program.ridge > _NEGLIGIBLE:
-        w, iterations = methods.dense(program, first)
-    else:
-        w, iterations = methods.sparse(program, first)
-    if (gap := program.gap(w)) > GAP:
-        other, more = methods.corral(program, methods.general(program))
-        iterations += more
-        if (narrower := program.gap(other)) < gap:
-            w, gap = other, narrower
-    fit = a @ w - b
-    objective = float(fit @ fit + ridge * (w @ w) + 2 * (price @ w))
-    return Simplex(frozen(w), objective, gap, iterations, "optimal" if gap <= GAP else "not converged")
+    donors = Donors.of(np.ascontiguousarray(a.T), b)
+    none = np.zeros((0, 0))
+    batch = Batch(
+        b[None, :],
+        np.empty((1, 0), dtype=np.intp),
+        none if price is None else price[None, :],
+        none if first is None else first[None, :],
+        np.array([ridge], dtype=np.float64),
+    )
+    found = run(donors, batch)
+    weights = np.zeros(a.shape[1])
+    donor, weight = found.support(0)
+    weights[donor] = weight
+    weights.setflags(write=False)
+    objective, gap = found.found[0].tolist()
+    return Simplex(weights, objective, gap, int(found.count[0, 0]), "optimal" if gap <= GAP else "not converged")
 
 
 def solve_fw(
@@ -150,7 +158,7 @@ def solve_fw(
     ValueError
         As `solve`.
     """
-    a, b, price, first = _checked(a, b, None, ridge, start)
+    a, b, _, first = _checked(a, b, None, ridge, start)
     donors = a.shape[1]
     w, before = _frank_wolfe(
         a, b, ridge, min_decrease, max_iter_first, np.full(donors, 1.0 / donors) if first is None else first
@@ -159,7 +167,8 @@ def solve_fw(
     w, after = _frank_wolfe(a, b, ridge, min_decrease, max_iter, w / w.sum())
     fit = a @ w - b
     objective = float(fit @ fit + ridge * (w @ w))
-    return Simplex(frozen(w), objective, methods.scaled(a, b, price, ridge).gap(w), before + after, "stopped by rule")
+    gap = methods.scaled(a, b, np.zeros(donors), ridge).gap(w)
+    return Simplex(frozen(w), objective, gap, before + after, "stopped by rule")
 
 
 def _frank_wolfe(a: Float2, b: Float1, ridge: float, min_decrease: float, most: int, w: Float1) -> tuple[Float1, int]:
@@ -184,21 +193,22 @@ def _frank_wolfe(a: Float2, b: Float1, ridge: float, min_decrease: float, most: 
 
 def _checked(
     a: ArrayLike, b: ArrayLike, linear: ArrayLike | None, ridge: float, start: ArrayLike | None
-) -> tuple[Float2, Float1, Float1, Float1 | None]:
+) -> tuple[Float2, Float1, Float1 | None, Float1 | None]:
     left, right = np.asarray(a, dtype=np.float64), np.asarray(b, dtype=np.float64)
     require("a", left, (None, None))
     require("b", right, (left.shape[0],))
     donors = left.shape[1]
-    price = np.zeros(donors) if linear is None else np.asarray(linear, dtype=np.float64)
+    price = None if linear is None else np.asarray(linear, dtype=np.float64)
     first = None if start is None else np.asarray(start, dtype=np.float64)
-    require("linear", price, (donors,))
+    if price is not None:
+        require("linear", price, (donors,))
     if donors == 0:
         raise ValueError("a has no column, so there is no donor to weight")
     if left.shape[0] == 0:
         raise ValueError("a has no row, so there is nothing to fit")
     if not ridge >= 0 or not np.isfinite(ridge):
         raise ValueError(f"ridge is {ridge}, expected a finite number of at least 0")
-    if not (np.isfinite(left).all() and np.isfinite(right).all() and np.isfinite(price).all()):
+    if not (np.isfinite(left).all() and np.isfinite(right).all() and (price is None or np.isfinite(price).all())):
         raise ValueError("a, b and linear must be finite")
     if first is not None:
         require("start", first, (donors,))

@@ -1,7 +1,8 @@
-"""The methods behind `impact.numerics.simplex`: corral, least norm, dual Newton and the general solver.
+"""The methods behind `impact.numerics.simplex` in plain numpy: corral, least norm, dual Newton and the general solver.
 
 They work on a `Program` in units of its own scale and return weights with the number of linear systems solved; none of
-them promises success. `simplex.solve` chooses between them and certifies what comes back.
+them promises success. The compiled forms of corral and Newton are held to these; where numba is not, these answer; and
+what the compiled forms do not certify comes here.
 """
 
 from __future__ import annotations
@@ -11,13 +12,25 @@ from typing import Final
 
 import numpy as np
 
-from impact.arrays import Float1, Float2
+from impact.arrays import Float1, Float2, Float3, Int1
 
-__all__ = ["GAP", "Program", "corral", "dense", "general", "scaled", "sparse"]
+__all__ = [
+    "GAP",
+    "ROUNDING",
+    "TIE",
+    "Program",
+    "corral",
+    "corrals",
+    "general",
+    "independent",
+    "least_norm",
+    "newton",
+    "scaled",
+]
 
 GAP: Final = 1e-10  # largest relative duality gap that still counts as solved
-_TIE: Final = 1e-11  # reduced costs this small (relative) leave the donor free to carry weight
-_ROUNDING: Final = 64 * float(np.finfo(np.float64).eps)
+TIE: Final = 1e-11  # reduced costs this small (relative) leave the donor free to carry weight
+ROUNDING: Final = 64 * float(np.finfo(np.float64).eps)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -63,24 +76,6 @@ def scaled(a: Float2, b: Float1, price: Float1, ridge: float) -> Program:
     return Program(x / np.sqrt(scale), price / scale, ridge / scale)
 
 
-def sparse(program: Program, first: Float1 | None) -> tuple[Float1, int]:
-    """Without ridge: corral, then least norm where it is not unique; a negligible ridge is then put back."""
-    bare = Program(program.x, program.linear, 0.0)
-    small = program.x.shape[1] + 1
-    w, iterations = corral(bare, first if first is not None and np.count_nonzero(first) <= small else None)
-    w, more = _least_norm(bare, w)
-    iterations += more
-    if program.ridge and np.count_nonzero(w) > small:
-        full, more = dense(program, w)
-        iterations += more
-        if program.value(full) <= program.value(w):
-            w = full
-    if program.ridge and (np.count_nonzero(w) <= small or program.gap(w) > GAP):
-        w, more = corral(program, w)
-        iterations += more
-    return w, iterations
-
-
 def corral(program: Program, first: Float1 | None) -> tuple[Float1, int]:
     """Primal active set: let the cheapest donor in, go to the best point of the corral's affine hull, drop zeros.
 
@@ -109,7 +104,7 @@ def corral(program: Program, first: Float1 | None) -> tuple[Float1, int]:
             narrowest, keep = gap, w
         inside = w > 0
         slack = float(np.abs(gradient[inside] - level).max())
-        noise = _ROUNDING * (float(program.norms[entering]) * float(np.sqrt(residual @ residual)) + abs(level))
+        noise = ROUNDING * (float(program.norms[entering]) * float(np.sqrt(residual @ residual)) + abs(level))
         if stale == 5 or (gap <= noise and slack <= noise):
             break
         inside[entering] = True
@@ -126,7 +121,7 @@ def corral(program: Program, first: Float1 | None) -> tuple[Float1, int]:
                 now = now + step
                 break
             now = now + room * step
-            stay = ~falling | (now > _ROUNDING)
+            stay = ~falling | (now > ROUNDING)
             stay[np.flatnonzero(falling)[np.argmin(now[falling])]] = False
             support, now = support[stay], now[stay]
             if support.size == 1:
@@ -136,6 +131,53 @@ def corral(program: Program, first: Float1 | None) -> tuple[Float1, int]:
         w[support] = np.maximum(now, 0.0)
         w /= w.sum()
     return keep, iterations
+
+
+def corrals(
+    rows: Float2,
+    centre: Float1,
+    tiles: Float3,
+    targets: Float2,
+    without: Int1,
+    linear: Float2,
+    ridge: Float1,
+    first: Float2,
+    scale: Float2,
+    nearest: Int1,
+    donor: Int1,
+    weight: Float2,
+    found: Float2,
+    count: Int1,
+) -> None:
+    """`corral` for many programs; arrays as ``impact.numerics.simplex_corral.corral``, the tiles unused."""
+    for s, target in enumerate(targets):
+        there = np.setdiff1d(np.arange(len(rows)), without[s])
+        price = linear[s, there] - scale[s, 1] if linear.size else np.zeros(len(there))
+        size = scale[s, 0]
+        program = Program((rows[there] - target) / np.sqrt(size), price / size, ridge[s] / size)
+        begin = first[s if len(first) > 1 else 0, there] if first.size else np.zeros(len(there))
+        support = np.count_nonzero(begin)
+        w, steps = corral(program, begin / begin.sum() if 0 < support < donor.shape[1] - 1 else None)
+        while len(held := np.flatnonzero(w)) > donor.shape[1]:
+            w = _fewer(program, w, held)
+        donor[s], weight[s] = -1, 0.0
+        donor[s, : len(held)], weight[s, : len(held)] = there[held], w[held]
+        found[s] = program.value(w) * size + 2 * scale[s, 1], program.gap(w)
+        gradient = program.half_gradient(w)[1]
+        free = np.count_nonzero((gradient - float(w @ gradient) <= TIE) & (w == 0))
+        count[s] = steps, free if independent(program, held) else -1 - free
+
+
+def _fewer(program: Program, w: Float1, held: Int1) -> Float1:
+    """The same fit by at least one donor less, where donors with weight are affinely dependent (Carathéodory)."""
+    direction = np.linalg.svd(np.column_stack([program.x[held], np.ones(len(held))]).T)[2][-1]
+    direction *= -np.sign(direction[np.argmax(np.abs(direction))])
+    falling = direction < 0
+    room = np.where(falling, w[held] / np.where(falling, -direction, 1.0), np.inf)
+    out = w.copy()
+    out[held] = np.maximum(0.0, w[held] + room.min() * direction)
+    out[held[np.argmin(room)]] = 0.0
+    return out / float(out.sum())
 
 
 def _step(rows: Float2, ridge: float, pull: Float1) -> Float1:
@@ -154,23 +196,29 @@ def _step(rows: Float2, ridge: float, pull: Float1) -> Float1:
     return answer
 
 
-def _least_norm(program: Program, w: Float1) -> tuple[Float1, int]:
+def independent(program: Program, face: Int1) -> bool:
+    """Whether the donors of `face` are affinely independent, so that one set of weights fits."""
+    if len(face) > program.x.shape[1] + 1:
+        return False
+    bordered = np.column_stack([program.x[face] - program.x[face[0]], np.ones(len(face))])
+    return int(np.linalg.matrix_rank(bordered, tol=1e-10 * np.sqrt(len(face)))) == len(face)
+
+
+def least_norm(program: Program, w: Float1) -> tuple[Float1, int]:
     """Among all minimisers (the fit A w is the same for each of them) the one of least Euclidean norm."""
     residual, gradient = program.half_gradient(w)
-    face = np.flatnonzero((gradient - float(w @ gradient) <= _TIE) | (w > 0))
+    face = np.flatnonzero((gradient - float(w @ gradient) <= TIE) | (w > 0))
+    if independent(program, face):
+        return w, 0
     rows = program.x[face] - residual
     bordered = np.column_stack([rows, np.ones(face.size)])
-    if face.size == 1 or (
-        face.size <= bordered.shape[1] and np.linalg.matrix_rank(bordered, tol=1e-10 * np.sqrt(face.size)) == face.size
-    ):
-        return w, 0
-    flat = Program(rows, np.zeros(face.size), 0.0)
-    shared, iterations = _newton(flat, np.zeros(rows.shape[1]), 1.0 / face.size)
+    none = np.zeros(rows.shape[1])
+    shared, iterations = newton(rows, np.zeros(face.size), 0.0, none, none, 1.0 / face.size)
     # Mend the rounding that is left in the fit, by the least change with every donor in its own scale.
     free = np.flatnonzero(shared)
     unit = 1.0 / (1.0 + program.norms[face[free], None])
     part = unit * bordered[free]
-    missing = np.append(np.zeros(rows.shape[1]), 1.0) - shared @ bordered
+    missing = np.append(none, 1.0) - shared @ bordered
     change = (unit * part) @ np.linalg.lstsq(part.T @ part, missing, rcond=None)[0]
     shared[free] = np.maximum(shared[free] + change, 0.0)
     spread = np.zeros_like(w)
@@ -179,40 +227,20 @@ def _least_norm(program: Program, w: Float1) -> tuple[Float1, int]:
     return (w if program.gap(spread) > GAP or misfit > 1e-9 else spread), iterations
 
 
-def dense(program: Program, first: Float1 | None) -> tuple[Float1, int]:
-    """With a ridge: Newton on the dual, along a falling ridge so that each start is near its solution."""
-    donors = program.x.shape[0]
-    w = np.full(donors, 1.0 / donors) if first is None else first
-    ridges = [program.ridge] if first is not None else [r for r in (1e-1, 1e-2, 1e-3, 1e-4, 1e-5) if r > program.ridge]
-    if ridges[-1:] != [program.ridge]:
-        ridges.append(program.ridge)
-    iterations = 0
-    for ridge in ridges:
-        stage = Program(program.x, program.linear, ridge)
-        residual, gradient = stage.half_gradient(w)
-        w, more = _newton(stage, residual / ridge, float(w @ gradient) / ridge)
-        iterations += more
-    if np.count_nonzero(w) <= program.x.shape[1] + 1:  # here the primal keeps the digits a small ridge costs
-        w, more = corral(program, w)
-        iterations += more
-    return w, iterations
+def newton(x: Float2, offset: Float1, ridge: float, target: Float1, z: Float1, level: float) -> tuple[Float1, int]:
+    """Semismooth Newton on the dual ½ ridge ‖z‖² + ½ ‖[level − offset − x z]₊‖² + target'z − level.
 
-
-def _newton(program: Program, z: Float1, level: float) -> tuple[Float1, int]:
-    """Semismooth Newton on the dual ½ ridge ‖z‖² + ½ ‖[level − linear/ridge − x z]₊‖² − level.
-
-    The bracket is the vector of weights; at the optimum ridge·z is the residual. With ridge 0 (and no linear term)
-    the same dual gives the weights of least norm with residual 0.
+    The bracket is the vector of weights (see ``impact.numerics.simplex_dual``); at the optimum ridge·z is the residual.
     """
-    x, ridge = program.x, program.ridge
-    offset = program.linear / ridge if ridge else program.linear
     point = np.append(z, level)
     periods = z.size
+    side = np.append(target, -1.0)
 
     def at(point: Float1) -> tuple[Float1, float, float]:
         weights = np.maximum(point[periods] - offset - x @ point[:periods], 0.0)
         bent = 0.5 * float(ridge * (point[:periods] @ point[:periods]) + weights @ weights)
-        return weights, bent - float(point[periods]), _ROUNDING * (bent + abs(float(point[periods])))
+        along = float(side @ point)
+        return weights, bent + along, ROUNDING * (bent + abs(along))
 
     w, value, noise = at(point)
     settled = spent = 0
@@ -222,7 +250,7 @@ def _newton(program: Program, z: Float1, level: float) -> tuple[Float1, int]:
         iterations += 1
         support = np.flatnonzero(w)
         rows = x[support]
-        slope = np.append(ridge * point[:periods] - w[support] @ rows, w.sum() - 1.0)
+        slope = np.append(ridge * point[:periods] - w[support] @ rows, w.sum()) + side
         system[:periods, :periods] = rows.T @ rows
         system[periods, :periods] = system[:periods, periods] = -rows.sum(axis=0)
         system[periods, periods] = support.size

@@ -12,6 +12,7 @@ from impact.errors import UsageError
 from impact.panel import Panel
 from impact.study.faults import Fault
 from impact.study.model import Specification
+from impact.study.predictors import columns_of_predictors
 from impact.study.source import Loc
 from impact.study.units import Units
 from impact.terms import Term
@@ -74,10 +75,11 @@ def adjusters() -> tuple[str, ...]:
 
 
 def unknown(spec: Specification, units: Units, regions: tuple[str, ...]) -> tuple[tuple[str, ...], Bool2]:
-    """Columns (p,) that are matched on or adjusted for, and (n, p) where they say nothing of a region."""
+    """Columns (p,) that are matched on, adjusted for or predictors, and (n, p) where they say nothing of a region."""
     match, groups = spec.comparison.match, {} if spec.data.units is None else spec.data.units.columns.groups
     matched = [column for name in (match.on if match else ()) for column in groups.get(name, (name,))]
-    numbers = dict.fromkeys([*matched, *(name for term in spec.covariates for name in term.numbers)])
+    adjusted = [name for term in spec.covariates for name in term.numbers]
+    numbers = dict.fromkeys([*matched, *adjusted, *columns_of_predictors(spec)])
     categories = dict.fromkeys(name for term in spec.covariates for name in term.categories)
     blank = [np.isnan(units.number(name, regions)) for name in numbers]
     blank += [np.array([not label for label in units.label(name, regions)], dtype=bool) for name in categories]

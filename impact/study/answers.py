@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from typing import Any, TypeAlias, cast, get_args
 
@@ -19,10 +20,11 @@ from impact.facade import estimate
 from impact.inference.known_error import KnownError
 from impact.inference.protocol import Found, Inference, Uncertainty, spread
 from impact.inference.registry import resolve as resolve_inference
-from impact.panel import Weighting
+from impact.panel import Panel, Weighting
 from impact.parallel import Parallel
 from impact.study.model import FIXED, Method, Specification
-from impact.study.panels import Comparison
+from impact.study.panels import Comparison, error_of
+from impact.study.predictors import spelled
 from impact.targets import Target
 
 __all__ = ["Answers", "Gaps", "alternative", "answers", "gates", "target"]
@@ -163,7 +165,7 @@ def _result(spec: Specification, comparison: Comparison, target: Target, paralle
     how = _inference(spec.inference, spec.inference.level, comparison)
     return estimate(
         comparison.panel,
-        _estimator(spec),
+        _estimator(spec, comparison),
         target=target,
         inference=how,
         level=spec.inference.level,
@@ -176,7 +178,7 @@ def _second(spec: Specification, comparison: Comparison, target: Target, method:
     how = _inference(method, spec.inference.level, comparison)
     result = estimate(
         comparison.panel,
-        _estimator(spec),
+        _estimator(spec, comparison),
         target=target,
         inference=how,
         level=spec.inference.level,
@@ -191,15 +193,30 @@ def _second(spec: Specification, comparison: Comparison, target: Target, method:
     return Second(how.name, found.null, p_value, found.draws, enumerated, found.refused[-1])
 
 
-def _estimator(spec: Specification) -> Estimator:
+def _estimator(spec: Specification, comparison: Comparison) -> Estimator:
     maker = cast("Any", resolve_estimator(spec.estimator.name))
-    options, early = spec.estimator.options | FIXED.get(spec.estimator.name, {}), spec.treatment.anticipation
+    options = spelled(spec.estimator.options) | FIXED.get(spec.estimator.name, {})
+    early = spec.treatment.anticipation
     known = {field.name for field in fields(maker)}
     if "anticipation" in known:
         options["anticipation"] = early
     elif "reference" in known:
         options["reference"] = -1 - early
+    if "outcomes" in known:
+        options |= _family(spec, comparison.panel, options.get("outcomes"))
     return cast("Estimator", maker(**options))
+
+
+def _family(spec: Specification, panel: Panel, named: Sequence[str] | None) -> dict[str, Any]:
+    """The study's other outcomes (those that it names), which way they point, and their known errors."""
+    better = {outcome.indicator: outcome.better for outcome in spec.all_outcomes}
+    (own,) = better.keys() - panel.series.keys()
+    family = [name for name in (better if named is None else named) if name != own]
+    return {
+        "outcomes": tuple(family),
+        "opposite": tuple(name for name in family if {better[name], better[own]} == {"lower", "higher"}),
+        "errors": {name: error_of(name) for name in family if error_of(name) in panel.series},
+    }
 
 
 def _inference(method: Method, level: float, comparison: Comparison) -> Inference:

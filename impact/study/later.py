@@ -49,6 +49,9 @@ INSTEAD: dict[str, str] = {
     "estimator.reference": "The last period before the start and its `anticipation`, which stands under `treatment`.",
     "estimator.effect": "Differences in a study are in the unit of the outcome.",
     "estimator.exposure": "The outcome of a study is a rate or a figure as it is: no exposure is needed.",
+    "estimator.errors": "Known errors are those of the outcomes table: its columns `se`, `n` or `margin`.",
+    "estimator.opposite": "Which way is favourable stands under `better` of every outcome.",
+    "inference.rematch": "A study matches as `comparison.match` says, for placebos too.",
     "weighting": "Say who counts once in `target: {every: area | resident | unit}`.",
     "target.weighting": "Say who counts once in `every: area | resident | unit`.",
 }

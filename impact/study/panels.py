@@ -8,8 +8,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from impact.arrays import Bool1, Float2
+from impact.arrays import Bool1, Float2, Int1
 from impact.covariates import Levels
+from impact.design.assignment import Nearest
 from impact.design.balance import balance
 from impact.design.donors import (
     Exclusion,
@@ -22,7 +23,7 @@ from impact.design.donors import (
     no_outcome,
     same_gemeente,
 )
-from impact.design.matching import nearest
+from impact.design.matching import paired
 from impact.errors import DataError, Problem, Refused
 from impact.evidence.record import BalanceRow
 from impact.panel import Panel
@@ -31,6 +32,7 @@ from impact.study.adjust import adjustment, unknown
 from impact.study.areas import FocusArea
 from impact.study.load import Loaded
 from impact.study.model import LeaveOut, Match, Specification
+from impact.study.predictors import columns_of_predictors
 from impact.study.series import Series
 
 __all__ = ["Comparison", "Matcher", "compare"]
@@ -62,13 +64,13 @@ class Matcher:
         at = np.array([row[name] for name in panel.units], dtype=np.intp)
         treated = np.flatnonzero(np.isfinite(panel.first))
         donors = np.flatnonzero(panel.never & (panel.weight > 0))
-        match = nearest(
+        match = paired(
             self.x[at[treated]],
             self.x[at[donors]],
             areas=[panel.units[unit] for unit in treated],
             units=[panel.units[unit] for unit in donors],
             names=self.names,
-            ratio=self.ratio,
+            how=Nearest(self.ratio),
             caliper=self.caliper,
         )
         if isinstance(match, Refused):
@@ -291,10 +293,29 @@ def _panel(spec: Specification, loaded: Loaded, series: Series, inside: dict[str
         weight=np.ones(len(units)),
         group=np.full(len(units), -1),
         residents=residents if np.isfinite(residents).any() else None,
+        series=_further(spec, loaded, series, units, rows),
         se=None if series.error is None else series.error[rows],
         unit=series.outcome.measure.unit,
     )
     return panel.assign(first, area, slugs)
+
+
+def _further(
+    spec: Specification, loaded: Loaded, series: Series, units: tuple[str, ...], rows: Int1
+) -> dict[str, Float2]:
+    """What an estimator may name beside the outcome: the study's other outcomes with their errors, and predictors."""
+    held = {}
+    for other in loaded.series:
+        if other is not series:
+            held[other.outcome.indicator] = other.y[rows]
+            if other.error is not None:
+                held[error_of(other.outcome.indicator)] = other.error[rows]
+    return held | {name: loaded.units.number(name, units)[:, None] for name in columns_of_predictors(spec)}
+
+
+def error_of(outcome: str) -> str:
+    """Name of the series with the known errors of an outcome."""
+    return f"{outcome} (error)"
 
 
 def _columns(match: Match, spec: Specification) -> tuple[str, ...]:

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import fields
 from difflib import get_close_matches
-from typing import Any
 
 from impact.register.areas import areas
 from impact.register.indicators import indicators
 from impact.study.adjust import faults_of_covariates
-from impact.study.faults import Fault
+from impact.study.faults import Fault, near
 from impact.study.fields import SURVEY
-from impact.study.later import INSTEAD, LATER
-from impact.study.model import CHECKS, FIXED, Match, Method, Outcome, Specification
+from impact.study.methods import methods
+from impact.study.model import CHECKS, Match, Outcome, Specification
 from impact.study.source import Loc
 from impact.study.times import before_every_start, spoken, times
 
@@ -33,22 +31,17 @@ def faults(spec: Specification) -> Iterator[Fault]:
         yield from _window(spec)
         yield from _one_number(spec)
     yield from _comparison(spec)
-    yield from _methods(spec)
+    yield from methods(spec)
     yield from faults_of_covariates(spec)
     known = CHECKS | SURVEY
     for name in spec.checks.keys() - known.keys():
-        yield Fault(("checks", name), f"there is no check '{name}'", _near(name, known), "SPEC-008")
+        yield Fault(("checks", name), f"there is no check '{name}'", near(name, known), "SPEC-008")
     if "respondents" in spec.checks and spec.data.outcomes.columns.n is None:
         hint = "Name it in `data.outcomes.columns.n`."
         yield Fault(("checks",), "the check of respondents takes a column with their number", hint)
     yield from _repeated(
         ("alternatives",), [alternative.name for alternative in spec.alternatives], "alternative", "name"
     )
-
-
-def _near(name: str, known: Sequence[str] | dict[str, Any]) -> str:
-    close = get_close_matches(name, list(known), n=1)
-    return f"Did you mean '{close[0]}'?" if close else f"Here now: {', '.join(known)}."
 
 
 def _repeated(loc: Loc, names: Sequence[str], what: str, key: str = "") -> Iterator[Fault]:
@@ -117,7 +110,7 @@ def _treated(spec: Specification) -> Iterator[Fault]:
         return
     for slug in start.by_area.keys() - known:
         yield Fault(
-            ("treatment", "start", "by_area", slug), f"'{slug}' is not one of the treated areas", _near(slug, known)
+            ("treatment", "start", "by_area", slug), f"'{slug}' is not one of the treated areas", near(slug, known)
         )
     missing = [slug for slug in known if slug not in start.by_area]
     if missing:
@@ -240,7 +233,7 @@ def _match(spec: Specification, match: Match) -> Iterator[Fault]:
             hint = f"Name them in `data.units.columns.{name}`."
             yield Fault((*loc, "on", number), f"no columns are named as {name}", hint)
         elif name not in groups and name not in names:
-            hint = _near(name, [*groups, *names])
+            hint = near(name, [*groups, *names])
             yield Fault((*loc, "on", number), f"'{name}' is not among the characteristics of the units table", hint)
     yield from _repeated((*loc, "on"), match.on, "characteristic")
     bases = {year: start for start in spec.starts() for year in spec.base_periods(start, spec.labels)}
@@ -274,74 +267,3 @@ def _one_number(spec: Specification) -> Iterator[Fault]:
             f"twfe gives one number for {whole[0]} to {whole[1]} together, and none for a part of these periods",
             f"Take window: [{whole[0]}, {whole[1]}], set `effect: event`, or use another estimator.",
         )
-
-
-def _methods(spec: Specification) -> Iterator[Fault]:
-    from impact.estimators import registry as estimators
-    from impact.inference import registry as inferences
-
-    yield from _method(
-        spec.estimator,
-        ("estimator",),
-        "estimator",
-        estimators.ESTIMATORS,
-        estimators.LATER,
-        ("anticipation", "reference", *FIXED.get(spec.estimator.name, ())),
-    )
-    judge = (inferences.INFERENCES, inferences.LATER, ("level",))
-    yield from _method(spec.inference, ("inference",), "inference", *judge)
-    for number, method in enumerate(spec.inference.beside):
-        yield from _method(method, ("inference", "beside", number), "inference", *judge)
-    names = [spec.inference.name, *(method.name for method in spec.inference.beside)]
-    for number, name in enumerate(names[1:]):
-        if name in names[: number + 1]:
-            yield Fault(("inference", "beside", number), f"'{name}' stands in `inference` for the second time")
-
-
-def _method(
-    method: Method, loc: Loc, what: str, known: dict[str, str], coming: tuple[str, ...], elsewhere: tuple[str, ...]
-) -> Iterator[Fault]:
-    from impact.estimators.registry import named
-
-    if method.name in coming:
-        message = f"the {what} '{method.name}' comes with a later version"
-        yield Fault((*loc, "name"), message, f"Here now: {', '.join(known)}.", "SPEC-005")
-        return
-    if method.name not in known:
-        yield Fault((*loc, "name"), f"there is no {what} '{method.name}'", _near(method.name, known), "SPEC-008")
-        return
-    maker = named(method.name, known, coming, what)
-    settable = {
-        found.name: found.default
-        for found in fields(maker)
-        if isinstance(found.default, (bool, int, float, str)) and found.name not in elsewhere
-    }
-    wrong = False
-    for key, value in method.options.items():
-        path = f"{what}.{key}"
-        if key not in settable:
-            hint = INSTEAD.get(path) or (
-                _near(key, settable) if settable else f"{method.name} has no parameters of its own."
-            )
-            coming_with = f"`{key}` comes with a later version ({LATER[path]})" if path in LATER else ""
-            message = coming_with or f"{method.name} has no parameter `{key}`"
-            yield Fault((*loc, key), message, "" if coming_with else hint, "SPEC-005" if coming_with else "SPEC-009")
-            wrong = True
-        elif not _fits(value, settable[key]):
-            kind = {bool: "true or false", int: "a whole number", float: "a number", str: "a word"}[type(settable[key])]
-            yield Fault(
-                (*loc, key), f"`{key}` of {method.name} must be {kind}", f"Standard is {settable[key]}.", "SPEC-009"
-            )
-            wrong = True
-    if not wrong:
-        try:
-            maker(**method.options)
-        except ValueError as error:
-            bad = next((key for key in method.options if key in str(error)), "name")
-            yield Fault((*loc, bad), str(error), code="SPEC-009")
-
-
-def _fits(value: object, standard: object) -> bool:
-    if isinstance(value, bool) or isinstance(standard, bool):
-        return isinstance(value, bool) and isinstance(standard, bool)
-    return isinstance(value, (int, float) if isinstance(standard, float) else type(standard))

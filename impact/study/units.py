@@ -15,6 +15,7 @@ from impact.sources.regions import Level
 from impact.sources.rows import Long, keep, read_long
 from impact.sources.values import CBS, Labels, Odd, Values
 from impact.study.model import Specification
+from impact.study.predictors import columns_of_predictors
 
 __all__ = ["Units", "read_units", "wanted"]
 
@@ -100,7 +101,14 @@ def wanted(spec: Specification) -> tuple[tuple[str, ...], tuple[str, ...]]:
         *(rule.column for rule in spec.comparison.leave_out),
         *(name for term in terms for name in term.categories),
     )
-    numbers = (c.residents, *c.structure, *c.size, *c.selection, *(name for term in terms for name in term.numbers))
+    numbers = (
+        c.residents,
+        *c.structure,
+        *c.size,
+        *c.selection,
+        *(name for term in terms for name in term.numbers),
+        *columns_of_predictors(spec),
+    )
     return tuple(dict.fromkeys(filter(None, texts))), tuple(dict.fromkeys(filter(None, numbers)))
 
 

@@ -61,6 +61,10 @@ class Teller:
         named = {"unit": self.unit, "units": self.units} | values
         return self.say(f"explain.{key}", **named)
 
+    def knows(self, key: str) -> bool:
+        """Whether there is a text `key` in the part on explanations."""
+        return f"explain.{key}" in self.say
+
     @property
     def language(self) -> str:
         """Code of the language."""

@@ -10,10 +10,9 @@ import numpy as np
 import pytest
 
 from impact.errors import Refused
-from impact.estimators.protocol import Gives
 from impact.estimators.registry import ESTIMATORS
 from impact.estimators.registry import resolve as estimator_named
-from impact.inference.placebo import PlaceboSpace
+from impact.inference.placebo_sets import Drawn, draw
 from impact.inference.protocol import Found, Inference, Uncertainty, evaluate
 from impact.inference.registry import INFERENCES
 from impact.inference.registry import resolve as inference_named
@@ -23,16 +22,11 @@ from impact.streams import Streams
 from impact.targets import Target
 from tests.contract.worlds import contents, frame, panel_of
 
-DRAWN = {"score-flip": 499, "placebo-space": 40, "multiplier": 499}
+DRAWN = {"score-flip": 499, "placebo-space": 40, "multiplier": 499, "bootstrap": 25, "prediction-interval": 80}
 EVERY = pytest.mark.parametrize(("inference", "estimator"), [(i, e) for i in INFERENCES for e in ESTIMATORS])
 NUMBERS = ("std_error", "df", "low", "high", "p_value")
-# An estimator without influence scores has no inference that needs them; that it is refused is what is expected.
-NO_SCORES = {
-    (i, e)
-    for i in INFERENCES
-    for e in ESTIMATORS
-    if Gives.SCORES in inference_named(i).needs and Gives.SCORES not in estimator_named(e).gives
-}
+# An estimator without influence scores (or weights) has no inference that needs them: that it is refused is expected.
+NO_SCORES = {(i, e) for i in INFERENCES for e in ESTIMATORS if inference_named(i).needs & ~estimator_named(e).gives}
 
 # Effects of these are proportions, the same in every unit of the outcome.
 PROPORTIONS = {"poisson"}
@@ -116,7 +110,9 @@ def test_every_term_has_numbers_or_a_reason(inference: str, estimator: str, kind
     )
     given = np.array([reason is None for reason in found.refused])
     assert np.isfinite(found.p_value[given]).all()
-    assert np.isnan(found.p_value[~given]).all() and np.isnan(found.low[~given]).all()
+    assert np.isnan(found.low[~given]).all()
+    # With too few periods a permutation test has a p-value and no interval, and the reason is that of the interval.
+    assert inference == "conformal" or np.isnan(found.p_value[~given]).all()
     # Zero only where an error of zero meets an effect: never from counting draws.
     assert (found.p_value[given] > 0).all() and (found.p_value[given] <= 1).all()
     inside = np.isfinite(found.low)
@@ -130,8 +126,10 @@ def test_every_term_has_numbers_or_a_reason(inference: str, estimator: str, kind
     if found.band is not None:
         # A simultaneous band holds more at once than the intervals, so it cannot lie inside one of them.
         held = found.band.inside
-        assert held.any() and given[held].all() and found.band.critical > 0 and found.band.mc_error >= 0
-        edge = 1e-9 * found.std_error[held]
+        assert held.any() and given[held].all()
+        assert found.band.critical is None or found.band.critical > 0
+        assert found.band.mc_error is None or found.band.mc_error >= 0
+        edge = 1e-9 * np.nan_to_num(found.std_error[held])
         assert (found.band.low[held] <= found.low[held] + edge).all()
         assert (found.band.high[held] >= found.high[held] - edge).all()
 
@@ -191,17 +189,20 @@ def test_seed_by_path(estimator: str) -> None:
     """A draw depends on the seed and its own number only: the first draws of a long run are those of a short one."""
     panel = world()
     streams = Streams(5)
-    long, again, other = (
-        PlaceboSpace(draws=n)._sets(panel, s)[0] for n, s in ((30, streams), (12, streams), (30, Streams(6)))
-    )
-    assert all(np.array_equal(a, b) for a, b in zip(long[:12], again, strict=True))
-    assert not all(np.array_equal(a, b) for a, b in zip(long, other, strict=True))
+    long, again, other = (draw(panel, "random", n, s) for n, s in ((30, streams), (12, streams), (30, Streams(6))))
+    assert isinstance(long, Drawn) and isinstance(again, Drawn) and isinstance(other, Drawn)
+    np.testing.assert_array_equal(long.rows[:12], again.rows)
+    assert not np.array_equal(long.rows, other.rows)
     first, second = (run("placebo-space", estimator, panel, seed=seed) for seed in (5, 6))
     assert isinstance(first, Uncertainty) and isinstance(second, Uncertainty)
     assert first.std_error[0] != second.std_error[0]
 
 
-@pytest.mark.parametrize("inference", [name for name in INFERENCES if name not in DRAWN])
+# With 10 periods conformal has no interval of 95 %; its own tests hold longer panels to this.
+NO_INTERVAL = {"conformal", "placebo-time"}
+
+
+@pytest.mark.parametrize("inference", [name for name in INFERENCES if name not in {*DRAWN, *NO_INTERVAL}])
 def test_a_higher_level_is_a_wider_interval(inference: str) -> None:
     narrow, wide = (run(inference, "did", world(), level=level) for level in (0.8, 0.95))
     assert isinstance(narrow, Uncertainty) and isinstance(wide, Uncertainty)

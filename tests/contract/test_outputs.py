@@ -8,7 +8,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from impact.cells import Fit
+from impact.estimators.predictors import Predictor
 from impact.estimators.protocol import Gives
+from impact.estimators.synthetic_control import SyntheticControl
 from impact.inference.protocol import Found, evaluate
 from impact.numerics.simplex import GAP
 from impact.panel import Panel
@@ -110,8 +113,10 @@ def test_weights_reproduce_the_effect(case: Configured, grouped: str) -> None:
     fit = fit_of(case, panel)
     found = fit.weights
     assert found is not None
-    np.testing.assert_allclose(found.unit.sum(axis=1), 1, atol=EXACT)
-    assert (found.unit >= 0).all() and (found.time >= 0).all()
+    if constraint_of(case) == "simplex":
+        np.testing.assert_allclose(found.unit.sum(axis=1), 1, atol=EXACT)
+        assert (found.unit >= 0).all()
+    assert (found.time >= 0).all()
     assert (found.unit[:, ~panel.never] == 0).all()
     for group, period, effect in zip(fit.cells.group, fit.cells.period, fit.cells.effect, strict=True):
         row = found.groups.index(panel.group_names[group])
@@ -150,44 +155,100 @@ def test_objective_not_worse_than_a_general_solver(case: Configured) -> None:
     """The programs as the papers write them, given to clarabel; grouped by area, so that a trace is a program."""
     panel = world(case)[0].by_area()
     fit = fit_of(case, panel)
-    donors = panel.y[panel.never]
     each = len(fit.trace) // len(panel.groups)
     assert each in (1, 2)
     for group in range(len(panel.groups)):
-        start, members = int(panel.groups[group]), panel.group == group
-        treated = panel.weight[members] @ panel.y[members, :start] / panel.weight[members].sum()
-        if each == 1:
-            programs = [(donors[:, :start].T, treated, 0.0)]
-        else:
-            before, after = donors[:, :start], donors[:, start:]
-            noise = np.diff(before, axis=1).std(ddof=1)
-            programs = [
-                (centred(before.T), centred(treated), start * (members.sum() * after.shape[1]) ** 0.5 * noise**2),
-                (centred(before), centred(after.mean(axis=1)), len(donors) * (1e-6 * noise) ** 2),
-            ]
+        programs = levels_of(case, panel, fit, group) if each == 1 else differences_of(panel, group)
         for trace, (a, b, ridge) in zip(fit.trace[each * group : each * (group + 1)], programs, strict=True):
-            reference = general(a, b, ridge)
+            reference = general(a, b, ridge, constraint_of(case), budget_of(case, fit, group))
             assert trace.objective <= reference * (1 + 1e-9) + 1e-12
 
 
+Programs = list[tuple[np.ndarray, np.ndarray, float]]
+
+
+def levels_of(case: Configured, panel: Panel, fit: Fit, group: int) -> Programs:
+    """A synthetic control: outcomes before the start, or its predictors under the weights it chose."""
+    start, members = int(panel.groups[group]) - getattr(case.estimator, "anticipation", 0), panel.group == group
+    share = np.where(members, panel.weight, 0.0) / panel.weight[members].sum()
+    intercept = getattr(case.estimator, "intercept", False)
+    y = panel.y - panel.y[:, :start].mean(axis=1, keepdims=True) if intercept else panel.y
+    if not getattr(case.estimator, "predictors", ()):
+        return [(y[panel.never, :start].T, share @ y[:, :start], 0.0)]
+    assert isinstance(case.estimator, SyntheticControl)
+    late = slice(start // 2 if case.estimator.v == "cross-validated" else 0, start)
+    columns: list[np.ndarray] = []
+    for one in case.estimator.predictors:
+        assert isinstance(one, Predictor)
+        values = y[:, late] if one.of == "outcome" else panel.covariates[one.of]
+        columns += list(values.T) if one.each else [values.mean(axis=1)]
+    rows = np.array(columns)
+    a, b = rows[:, panel.never], rows @ share
+    spread = np.column_stack([a, b]).std(axis=1, ddof=1)
+    chosen = {tuned.piece: tuned.value for tuned in fit.tuned if tuned.parameter == "v"}
+    v = chosen.get(panel.group_names[group], np.full(len(b), 1 / len(b)))
+    root = np.sqrt(v) / spread
+    return [(root[:, None] * a, root * b, 0.0)]
+
+
+def differences_of(panel: Panel, group: int) -> Programs:
+    """Synthetic difference-in-differences: unit weights and time weights."""
+    start, members = int(panel.groups[group]), panel.group == group
+    treated = panel.weight[members] @ panel.y[members, :start] / panel.weight[members].sum()
+    before, after = panel.y[panel.never, :start], panel.y[panel.never, start:]
+    noise = np.diff(before, axis=1).std(ddof=1)
+    return [
+        (centred(before.T), centred(treated), start * (members.sum() * after.shape[1]) ** 0.5 * noise**2),
+        (centred(before), centred(after.mean(axis=1)), len(before) * (1e-6 * noise) ** 2),
+    ]
+
+
+def constraint_of(case: Configured) -> str:
+    return str(getattr(case.estimator, "constraint", "simplex"))
+
+
+def budget_of(case: Configured, fit: Fit, group: int) -> float:
+    """The bound on the norm that was given, or chosen for the group."""
+    chosen = [float(tuned.value[0]) for tuned in fit.tuned if tuned.parameter == "budget"]
+    given = getattr(case.estimator, "budget", "auto")
+    return chosen[group] if chosen else 1.0 if given == "auto" else float(given)
+
+
 def centred(values: np.ndarray) -> np.ndarray:
-    return values - values.mean(axis=0)
+    return np.asarray(values - values.mean(axis=0))
 
 
-def general(a: np.ndarray, b: np.ndarray, ridge: float) -> float:
-    """Least value of |a w - b|^2 + ridge |w|^2 over the simplex, at the (feasible) point that clarabel gives."""
+def general(a: np.ndarray, b: np.ndarray, ridge: float, constraint: str = "simplex", budget: float = 1.0) -> float:
+    """Least value of |a w - b|^2 + ridge |w|^2 under the constraint, at the (feasible) point that clarabel gives."""
     import clarabel
     from scipy import sparse
 
     count = a.shape[1]
-    quadratic = sparse.triu(sparse.csc_matrix(2 * (a.T @ a + ridge * np.eye(count))), format="csc")
-    constraints = sparse.csc_matrix(np.vstack([np.ones((1, count)), -np.eye(count)]))
+    eye, one, zero = np.eye(count), np.ones((1, count)), np.zeros(count)
+    quadratic = 2 * (a.T @ a + ridge * eye)
+    if constraint == "simplex":
+        rows, side = np.vstack([one, -eye]), np.r_[1.0, zero]
+        cones = [clarabel.ZeroConeT(1), clarabel.NonnegativeConeT(count)]
+    elif constraint == "ridge":
+        rows, side, cones = np.vstack([0 * one, -eye]), np.r_[budget, zero], [clarabel.SecondOrderConeT(count + 1)]
+    else:  # w = u - s with u, s >= 0 and a bounded sum
+        rows, side = np.vstack([np.hstack([one, one]), -np.eye(2 * count)]), np.r_[budget, zero, zero]
+        quadratic = np.block([[quadratic, -quadratic], [-quadratic, quadratic]])
+        cones = [clarabel.NonnegativeConeT(2 * count + 1)]
+    slope = -2 * a.T @ b
+    slope = slope if constraint in ("simplex", "ridge") else np.r_[slope, -slope]
     settings = clarabel.DefaultSettings()
     settings.verbose = False
-    cones = [clarabel.ZeroConeT(1), clarabel.NonnegativeConeT(count)]
     answer = clarabel.DefaultSolver(
-        quadratic, -2 * a.T @ b, constraints, np.r_[1.0, np.zeros(count)], cones, settings
+        sparse.triu(sparse.csc_matrix(quadratic), format="csc"), slope, sparse.csc_matrix(rows), side, cones, settings
     ).solve()
-    w = np.maximum(np.array(answer.x), 0)
-    w /= w.sum()
+    w = np.array(answer.x)
+    if constraint == "simplex":
+        w = np.maximum(w, 0)
+        w /= w.sum()
+    elif constraint == "ridge":
+        w *= min(1.0, budget / np.linalg.norm(w))
+    else:
+        w = w[:count] - w[count:]
+        w *= min(1.0, budget / np.abs(w).sum())
     return float(((a @ w - b) ** 2).sum() + ridge * w @ w)

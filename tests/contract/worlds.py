@@ -13,10 +13,14 @@ import pandas as pd
 
 from impact.cells import Fit
 from impact.errors import Refused
+from impact.estimators.augmented import AugmentedSyntheticControl
 from impact.estimators.did import DiD
 from impact.estimators.extended_twfe import ExtendedTWFE
 from impact.estimators.group_time import GroupTime
 from impact.estimators.imputation import Imputation, TwoStage
+from impact.estimators.multi_outcome import MultiOutcomeSyntheticControl
+from impact.estimators.partially_pooled import PartiallyPooled
+from impact.estimators.penalized import PenalizedSyntheticControl
 from impact.estimators.poisson import Poisson
 from impact.estimators.protocol import Estimator
 from impact.estimators.registry import ESTIMATORS, resolve
@@ -90,10 +94,64 @@ def _options() -> Mapping[str, list[Configured]]:
             Configured("stacked", Stacked()),
             Configured("stacked, never", Stacked(before=3, after=2, control="never", anticipation=1)),
         ],
-        "synthetic-control": [Configured("synthetic-control", SyntheticControl())],
+        "synthetic-control": [
+            Configured("synthetic-control", SyntheticControl()),
+            Configured("synthetic-control, intercept", SyntheticControl(intercept=True, anticipation=1)),
+            Configured(
+                "synthetic-control, predictors",
+                SyntheticControl(predictors=("x", {"of": "outcome", "each": True}), v="inverse-variance"),
+                ("x",),
+            ),
+            Configured(
+                "synthetic-control, nested",
+                SyntheticControl(
+                    predictors=(*x, {"of": "outcome", "each": True}), v="nested", starts=2, intercept=True
+                ),
+                x,
+            ),
+            Configured(
+                "synthetic-control, cross-validated",
+                SyntheticControl(predictors=("outcome", "x", "z"), v="cross-validated", starts=2),
+                x,
+            ),
+            Configured("synthetic-control, lasso", SyntheticControl(constraint="lasso")),
+            Configured("synthetic-control, ridge", SyntheticControl(constraint="ridge", budget=0.5, intercept=True)),
+        ],
+        "penalized-synthetic-control": [
+            Configured("penalized, leave-one-out", PenalizedSyntheticControl()),
+            Configured("penalized, hold-out, intercept", PenalizedSyntheticControl(lam="hold-out", intercept=True)),
+            Configured(
+                "penalized, predictors",
+                PenalizedSyntheticControl(predictors=["x", {"of": "outcome", "each": True}]),
+                ("x",),
+            ),
+        ],
+        "augmented-synthetic-control": [
+            Configured("augmented, 1se", AugmentedSyntheticControl()),
+            Configured("augmented, min, intercept", AugmentedSyntheticControl(lam="min", intercept=True)),
+            Configured("augmented, covariates", AugmentedSyntheticControl(), x),
+            Configured("augmented, residualize", AugmentedSyntheticControl(residualize=True), x),
+        ],
+        "partially-pooled": [
+            Configured("partially-pooled, nu from the data", PartiallyPooled()),
+            Configured("partially-pooled, levels", PartiallyPooled(nu=0.9, intercept=False, lags=3, anticipation=1)),
+            Configured("partially-pooled, not-yet", PartiallyPooled(lam=0.1, leads=3, control="not-yet")),
+        ],
+        "multi-outcome-synthetic-control": [
+            Configured("multi-outcome", MultiOutcomeSyntheticControl(outcomes="size"), ("size",)),
+            Configured("multi-outcome, alone", MultiOutcomeSyntheticControl()),
+            Configured(
+                "multi-outcome, averaged levels",
+                MultiOutcomeSyntheticControl(
+                    outcomes="size", combine="averaged", errors={"size": 0.1}, intercept=False, anticipation=1
+                ),
+                ("size",),
+            ),
+        ],
         "synthetic-did": [
             Configured("synthetic-did", SyntheticDiD()),
             Configured("synthetic-did, fw", SyntheticDiD(solver="fw")),
+            Configured("synthetic-did, covariates", SyntheticDiD(zeta=1.5), ("size", "x")),
         ],
     }
 

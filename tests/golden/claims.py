@@ -6,14 +6,19 @@ every file must match exactly one pattern of the two tables.
 
 from __future__ import annotations
 
+AUGSYNTH = "tests/golden/test_augsynth.py"
 BACON = "tests/golden/test_bacon.py"
 CROSS_SECTIONS = "tests/golden/test_cross_sections.py"
 DRDID = "tests/golden/test_drdid.py"
 FIXEST = "tests/golden/test_fixest.py"
 GROUP_TIME = "tests/golden/test_group_time.py"
 IMPUTATION = "tests/golden/test_imputation.py"
+MATCHIT = "tests/golden/test_matchit.py"
 MULTIPLIER = "tests/golden/test_multiplier.py"
+MULTISYNTH = "tests/golden/test_multisynth.py"
 PROP99 = "tests/golden/test_prop99.py"
+SCPI = "tests/golden/test_scpi.py"
+SYNTH = "tests/golden/test_synth.py"
 
 CLAIMED: dict[str, str] = {
     "did_basestagg_*": DRDID,
@@ -33,7 +38,18 @@ CLAIMED: dict[str, str] = {
     "fixest_es_basedid": FIXEST,
     "fixest_sunab_*": FIXEST,
     "fixest_twfe_*": FIXEST,
+    "augsynth_kansas_*": AUGSYNTH,
+    "augsynth_prop99_ridge": AUGSYNTH,
     "augsynth_prop99_none": PROP99,
+    "matchit_cem": MATCHIT,
+    "matchit_exact": MATCHIT,
+    "matchit_nn_*": MATCHIT,
+    "matchit_optimal_glm": MATCHIT,
+    "multisynth_castle": MULTISYNTH,
+    "scpi_germany_simplex_outcome": SCPI,
+    "synth_prop99": SYNTH,
+    "synth_prop99_equalV": SYNTH,
+    "synth_prop99_placebo": SYNTH,
     "synth_prop99_outcomesonly_equalV": PROP99,
     "synthdid_prop99": PROP99,
     "synthdid_prop99_converged": PROP99,
@@ -46,21 +62,13 @@ WAIVED: dict[str, str] = {
     "fixest_fepois_trade": "The same four sets of fixed effects with a covariate; the poisson estimator of the "
     "difference-in-differences part has units and periods only, and is held to statsmodels and to unit dummies.",
     # synthetic control
-    "augsynth_kansas_*": "The augmented-synthetic-control estimator and conformal inference land with the synthetic "
-    "control part, which tests the plain weights on Kansas beside them.",
-    "augsynth_prop99_ridge": "The augmented-synthetic-control estimator lands with the synthetic control part.",
-    "multisynth_castle": "The partially-pooled estimator lands with the synthetic control part.",
-    "synth_prop99": "Predictors with a nested choice of their weights land with the synthetic control part.",
-    "synth_prop99_equalV": "Predictors with given weights land with the synthetic control part.",
-    "synth_prop99_placebo": "Placebos with predictors land with the synthetic control part; placebo-space without them "
-    "is tested against enumeration.",
-    "scpi_germany_simplex_outcome": "Prediction intervals land with the synthetic control part.",
     "fect_turnout_*": "Counterfactual estimators with factors (interactive-fixed-effects, matrix-completion) are "
     "reserved for a later part.",
     "gsynth_turnout_r2": "The interactive-fixed-effects estimator is reserved for a later part.",
     "mcpanel_prop99": "The matrix-completion estimator is reserved for a later part.",
     # design
-    "matchit_*": "Matching on person and area level lands with the design part.",
+    "matchit_subclass6": "Classes of the propensity score are the coarse form of full matching, which the design part "
+    "has.",
     "weightit_*": "Weighting lands with the design part.",
     "ebal_lalonde": "Entropy balancing lands with the design part.",
     # inference and checks

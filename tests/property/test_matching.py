@@ -11,8 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from impact.design.assignment import Nearest, Optimal
 from impact.design.balance import balance
-from impact.design.matching import Match, area_means, nearest
+from impact.design.matching import Match, area_means, paired
 from impact.errors import Refused
 from tests.shared import golden, shared
 
@@ -26,6 +27,10 @@ def made(seed: int, areas: int, units: int, width: int) -> dict[str, Any]:
         "units": [f"u{i:02d}" for i in range(units)],
         "names": [f"x{i}" for i in range(width)],
     }
+
+
+def nearest(*, ratio: int, replace: bool = True, **asked: Any) -> Match | Refused:
+    return paired(**asked, how=Nearest(ratio) if replace else Optimal(ratio))
 
 
 def matched(**asked: Any) -> Match:

@@ -11,8 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import sparse
 
-from impact.arrays import Float1, Float2
+from impact.arrays import Float1, Float2, Int1
 from impact.numerics import simplex_methods as methods
+from impact.numerics import simplex_run
 from impact.numerics.simplex import GAP, Simplex, solve, solve_fw
 
 Problem = tuple[Float2, Float1, float, Float1]
@@ -233,17 +234,19 @@ def test_thousands_of_donors(periods: int, donors: int, ridge: float) -> None:
 
 
 def test_what_the_own_methods_miss_goes_to_the_general_solver(monkeypatch: pytest.MonkeyPatch) -> None:
-    def stuck(program: methods.Program, first: Float1 | None) -> tuple[Float1, int]:
-        return np.eye(program.x.shape[0])[0], 1
+    def stuck(*arrays: object, donor: Int1, weight: Float2, found: Float2, count: Int1) -> None:
+        donor[:, 0], donor[:, 1:], weight[:, 0], weight[:, 1:] = 0, -1, 1.0, 0.0
+        found[:], count[:] = 1.0, 0
 
     problem = build(3, "normal", 8, 20, 0.0, 0.0)
     expected = run(problem)
-    monkeypatch.setattr(methods, "sparse", stuck)
+    monkeypatch.setattr(simplex_run, "corral", stuck)
     found = run(problem)
     certified(problem, found)
     np.testing.assert_allclose(found.weights, expected.weights, atol=1e-9)
-    monkeypatch.setattr(methods, "general", lambda program: stuck(program, None)[0])
-    monkeypatch.setattr(methods, "corral", stuck)
+    first = np.eye(20)[0]
+    monkeypatch.setattr(methods, "general", lambda program: first)
+    monkeypatch.setattr(methods, "corral", lambda program, begin: (first, 1))
     assert run(problem).status == "not converged"
     assert run(problem).gap > GAP
 

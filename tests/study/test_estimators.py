@@ -32,6 +32,10 @@ REMARK = {
     "twfe": "één verschil geschat",
     "poisson": "het gezamenlijke verloop",
     "synthetic-control": "gewogen gemiddelde van vergelijkingsgebieden",
+    "penalized-synthetic-control": "op het gebied zelf lijken",
+    "augmented-synthetic-control": "bijgesteld voor wat er voor de start",
+    "partially-pooled": "ook voor de gebieden samen aansluit",
+    "multi-outcome-synthetic-control": "een groep indicatoren tegelijk",
     "synthetic-did": "gewogen perioden voor de start",
 }
 

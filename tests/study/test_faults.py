@@ -108,7 +108,7 @@ def test_text_that_is_no_yaml_gets_the_repair_that_helps(tmp_path: Path, old: st
         ("{kind: average,", "{kind: unit,", "SPEC-005", "target.kind", "later version"),
         ("{kind: average,", "{kind: event,", "SPEC-005", "target.kind", "later version"),
         ("method: nearest", "method: optimal", "SPEC-005", "comparison.match.method", "optimal"),
-        ("{name: group-time, control: never}", "augmented-synthetic-control", "SPEC-005", "estimator", "later version"),
+        ("{name: group-time, control: never}", "matrix-completion", "SPEC-005", "estimator", "later version"),
         ("name: cluster-jackknife", "name: wild", "SPEC-005", "inference.name", "later version"),
         # names
         ("name: group-time", "name: grouptime", "SPEC-008", "estimator.name", "grouptime"),

@@ -1,0 +1,205 @@
+"""What an estimate rests on: the same without each donor that has weight, and without each period before the start."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+
+from impact.arrays import Float1, Float2, Int1
+from impact.errors import Refused
+from impact.estimators.protocol import Estimator
+from impact.inference.protocol import Found, evaluate
+from impact.longtable import few
+from impact.panel import Panel
+from impact.parallel import Parallel
+from impact.sample import Sample
+from impact.targets import Target
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["LeaveOneOut", "leave_one_donor_out", "leave_one_period_out"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class LeaveOneOut:
+    """An estimate without each of `n` things it rests on.
+
+    Attributes
+    ----------
+    what : {"donor", "period"}
+        What was left out.
+    terms : tuple of str
+        `m` terms of the target.
+    full : (m,) float
+        The estimate with everything.
+    left_out : tuple of str
+        Names of what was left out, one a time; `n` of them.
+    estimate : (n, m) float
+        In the order of `left_out`; nan in the rows of the refused, and where a term is gone with what was left out.
+    refused : mapping of str to Refused
+        Why there is no estimate without it, by name.
+    """
+
+    what: Literal["donor", "period"]
+    terms: tuple[str, ...]
+    full: Float1
+    left_out: tuple[str, ...]
+    estimate: Float2
+    refused: Mapping[str, Refused]
+
+    @property
+    def low(self) -> Float1:
+        """(m,) the least estimate, that with everything among them."""
+        return np.asarray(np.nanmin(np.vstack([self.full, self.estimate]), axis=0))
+
+    @property
+    def high(self) -> Float1:
+        """(m,) the largest estimate, that with everything among them."""
+        return np.asarray(np.nanmax(np.vstack([self.full, self.estimate]), axis=0))
+
+    @property
+    def most_influential(self) -> tuple[str | Refused, ...]:
+        """For every term what changes it most when it is left out; of several that change it alike, the first."""
+        if len(self.refused) == len(self.left_out):
+            return (Refused(f"the most influential {self.what}", "nothing could be left out"),) * len(self.terms)
+        away = np.nan_to_num(np.abs(self.estimate - self.full), nan=-1.0)
+        return tuple(self.left_out[row] for row in away.argmax(axis=0))
+
+    def table(self) -> pd.DataFrame:
+        """One row a thing left out and term: ``left_out, term, estimate, change, refused``; the whole comes first.
+
+        `refused` is the reason where there is no estimate, and empty where there is one.
+        """
+        import pandas as pd
+
+        names, count = ("", *self.left_out), len(self.terms)
+        estimate = np.vstack([self.full, self.estimate])
+        why = [str(self.refused[name]) if name in self.refused else "" for name in names]
+        return pd.DataFrame(
+            {
+                "left_out": np.repeat(names, count),
+                "term": np.tile(self.terms, len(names)),
+                "estimate": estimate.ravel(),
+                "change": (estimate - self.full).ravel(),
+                "refused": np.repeat(np.array(why, dtype=object), count),
+            }
+        )
+
+
+def leave_one_donor_out(
+    estimator: Estimator, panel: Panel, target: Target, *, parallel: Parallel | None = None, full: Found | None = None
+) -> LeaveOneOut | Refused:
+    """The estimate without each never-treated unit that has weight in it, everything fitted anew.
+
+    Of an estimator that gives no weights every control is left out once. A donor that is the only match of a treated
+    area cannot be left out, and is kept by name among the refused.
+
+    Parameters
+    ----------
+    estimator : Estimator
+        Any.
+    panel : Panel
+        The unprepared one.
+    target : Target
+        What is asked of the cells.
+    parallel : Parallel, optional
+        In this process by default.
+    full : Found, optional
+        The estimate with all donors, where it is known.
+
+    Returns
+    -------
+    LeaveOneOut or Refused
+
+    References
+    ----------
+    Abadie, Diamond & Hainmueller (2015), American Journal of Political Science 59(2), section on leave-one-out.
+    """
+    found = _found(estimator, panel, target, full)
+    if isinstance(found, Refused):
+        return found
+    serving = panel.never & (panel.weight > 0)
+    if panel.pairs is not None:
+        serving = serving & (panel.pairs > 0).any(axis=0)
+    weights = found.fit.weights
+    if weights is not None:
+        heavy = np.array(weights.units)[(weights.unit != 0).any(axis=0)]
+        serving = serving & np.isin(panel.units, heavy)
+    rows = np.flatnonzero(serving)
+    names = [panel.units[row] for row in rows]
+    return _left_out("donor", partial(_without_donor, estimator, panel, target, found), rows, names, found, parallel)
+
+
+def leave_one_period_out(
+    estimator: Estimator, panel: Panel, target: Target, *, parallel: Parallel | None = None, full: Found | None = None
+) -> LeaveOneOut | Refused:
+    """The estimate without each period before a start, from which then nothing is learned for the treated.
+
+    A period is closed to all treated units that have not started in it; a group that is left without the periods it
+    needs makes a refusal, kept by name. Parameters as in `leave_one_donor_out`.
+    """
+    found = _found(estimator, panel, target, full)
+    if isinstance(found, Refused):
+        return found
+    starts = found.panel.groups[np.unique(found.fit.cells.group)]
+    rows = np.arange(int(starts.max()), dtype=np.intp)
+    names = [panel.periods[row] for row in rows]
+    return _left_out("period", partial(_without_period, estimator, panel, target, found), rows, names, found, parallel)
+
+
+def _found(estimator: Estimator, panel: Panel, target: Target, full: Found | None) -> Found | Refused:
+    if isinstance(panel, Sample):
+        return Refused("leaving one out", "units are seen once only, and each says little", "Use cluster-jackknife.")
+    return full or evaluate(estimator, panel, target)
+
+
+def _left_out(
+    what: Literal["donor", "period"],
+    without: Callable[[int], Float1 | Refused],
+    rows: Int1,
+    names: Sequence[str],
+    found: Found,
+    parallel: Parallel | None,
+) -> LeaveOneOut:
+    results = (parallel or Parallel()).map(without, rows.tolist(), f"leave one {what} out")
+    nothing = np.full(len(found.effects.terms), np.nan)
+    estimate = np.array([nothing if isinstance(one, Refused) else one for one in results])
+    return LeaveOneOut(
+        what,
+        found.effects.terms,
+        found.effects.estimate,
+        tuple(names),
+        estimate.reshape(-1, len(nothing)),
+        {name: one for name, one in zip(names, results, strict=True) if isinstance(one, Refused)},
+    )
+
+
+def _without_donor(estimator: Estimator, panel: Panel, target: Target, full: Found, row: int) -> Float1 | Refused:
+    rest = panel.drop([row])
+    gone = [area for area in panel.areas if area not in rest.areas]
+    if gone:
+        return Refused("the estimate", f"it is the only control of {few(gone)}", "Match more controls to the area.")
+    return _terms(evaluate(estimator, rest, target), full)
+
+
+def _without_period(estimator: Estimator, panel: Panel, target: Target, full: Found, period: int) -> Float1 | Refused:
+    learn = np.ones(panel.y.shape, dtype=bool)
+    learn[np.isfinite(panel.first) & (panel.first > period), period] = False
+    return _terms(evaluate(estimator, panel, target, learn=learn), full)
+
+
+def _terms(found: Found | Refused, full: Found) -> Float1 | Refused:
+    """(m,) the terms of the full estimate; refused where one of its groups, or a term, is gone."""
+    if isinstance(found, Refused):
+        return found
+    lost = set(np.unique(full.fit.cells.group)) - set(np.unique(found.fit.cells.group))
+    if lost:
+        names = few([full.panel.group_names[group] for group in sorted(lost)])
+        return Refused("the estimate", f"nothing is left to compare {names} with")
+    values = dict(zip(found.effects.terms, found.effects.estimate.tolist(), strict=True))
+    return np.array([values.get(term, np.nan) for term in full.effects.terms])
