@@ -13,7 +13,7 @@ from impact.arrays import Bool1, Float1, Float2, Int1, require
 from impact.numerics.simplex_methods import GAP
 from impact.numerics.simplex_run import Answers, Batch, run
 from impact.numerics.simplex_tiles import Donors
-from impact.numerics.sums import _threads
+from impact.numerics.sums import threads
 
 __all__ = ["Simplexes", "solve_many"]
 
@@ -147,7 +147,7 @@ def _start(start: ArrayLike | None, number: int, count: int) -> Float2:
 
 def _answers(donors: Donors, batch: Batch) -> list[Answers]:
     """In chunks of programs over as many threads as BLAS may use; the kernels run without the interpreter's lock."""
-    number, threads = len(batch.targets), _threads()
+    number, threads = len(batch.targets), threads()
     size = max(_LEAST, -(-number // (_CHUNKS * threads)))
     chunks = [batch.take(np.arange(low, min(number, low + size))) for low in range(0, number, size)]
     if threads == 1 or len(chunks) < 2:

@@ -15,9 +15,11 @@ import numpy as np
 from impact.arrays import Float1, Float2, Float3, Int1
 
 __all__ = [
+    "BLUR",
     "GAP",
     "ROUNDING",
     "TIE",
+    "WHOLE",
     "Program",
     "corral",
     "corrals",
@@ -30,6 +32,9 @@ __all__ = [
 
 GAP: Final = 1e-10  # largest relative duality gap that still counts as solved
 TIE: Final = 1e-11  # reduced costs this small (relative) leave the donor free to carry weight
+BLUR: Final = 4 * float(np.finfo(np.float64).eps)  # relative to the figures: a difference this small is rounding
+WHOLE: Final = 1e-9  # weights sum to one, as near as this
+_PULL, _ROUNDS = 1e-6, 60  # relative ridge of the method of multipliers, and its rounds at most
 ROUNDING: Final = 64 * float(np.finfo(np.float64).eps)
 
 
@@ -63,6 +68,9 @@ class Program:
         return float(residual @ residual + self.ridge * (w @ w) + 2 * (self.linear @ w))
 
     def gap(self, w: Float1) -> float:
+        """Frank–Wolfe gap; inf for what are no weights."""
+        if not abs(float(w.sum()) - 1.0) <= WHOLE:
+            return np.inf
         gradient = self.half_gradient(w)[1]
         return max(0.0, 2 * float(w @ gradient - gradient.min()))
 
@@ -72,7 +80,9 @@ def scaled(a: Float2, b: Float1, price: Float1, ridge: float) -> Program:
     x = np.ascontiguousarray((a - b[:, None]).T)
     price = price - price.min()
     squares = np.einsum("jt,jt->j", x, x)
-    scale = float(np.median(squares) + ridge + np.median(price)) or float(squares.max() + price.max()) or 1.0
+    scale = float(np.median(squares) + ridge + np.median(price))
+    if scale <= len(b) * (BLUR * float(np.abs(b).max())) ** 2:
+        scale = float(squares.max() + price.max()) or 1.0
     return Program(x / np.sqrt(scale), price / scale, ridge / scale)
 
 
@@ -210,21 +220,36 @@ def least_norm(program: Program, w: Float1) -> tuple[Float1, int]:
     face = np.flatnonzero((gradient - float(w @ gradient) <= TIE) | (w > 0))
     if independent(program, face):
         return w, 0
-    rows = program.x[face] - residual
-    bordered = np.column_stack([rows, np.ones(face.size)])
-    none = np.zeros(rows.shape[1])
-    shared, iterations = newton(rows, np.zeros(face.size), 0.0, none, none, 1.0 / face.size)
-    # Mend the rounding that is left in the fit, by the least change with every donor in its own scale.
-    free = np.flatnonzero(shared)
-    unit = 1.0 / (1.0 + program.norms[face[free], None])
-    part = unit * bordered[free]
-    missing = np.append(none, 1.0) - shared @ bordered
-    change = (unit * part) @ np.linalg.lstsq(part.T @ part, missing, rcond=None)[0]
-    shared[free] = np.maximum(shared[free] + change, 0.0)
     spread = np.zeros_like(w)
-    spread[face] = shared / shared.sum()
-    misfit = float(np.abs(spread @ program.x - residual).max())
-    return (w if program.gap(spread) > GAP or misfit > 1e-9 else spread), iterations
+    spread[face], iterations = _by_multipliers(program.x[face] - residual)
+    return (spread if _same_fit(program, spread, residual) else w), iterations
+
+
+def _same_fit(program: Program, w: Float1, residual: Float1) -> bool:
+    """Whether `w` are weights with the residual of the minimisers."""
+    return program.gap(w) <= GAP and float(np.abs(w @ program.x - residual).max()) <= 1e-9
+
+
+def _by_multipliers(rows: Float2) -> tuple[Float1, int]:
+    """The weights (J,) of least norm with ``weights @ rows = 0``: a ridge, and a target that moves by what is missed.
+
+    The method of multipliers: every round is a program with curvature in all directions, and where nothing is missed
+    any more, what is least for misfit and norm together is least for the norm.
+    """
+    target, iterations = np.zeros(rows.shape[1]), 0
+    best, least = np.full(len(rows), 1.0 / len(rows)), np.inf
+    z, level = np.zeros(rows.shape[1]), 1.0 / len(rows)
+    for _ in range(_ROUNDS):
+        weights, more = newton(rows, np.zeros(len(rows)), _PULL, target, z, level)
+        iterations += more
+        missed = weights @ rows
+        if (size := float(np.abs(missed).max())) < least and weights.any():
+            best, least = weights, size
+        if least <= 1e-15:
+            break
+        z = (missed - target) / _PULL
+        target = target - missed
+    return best, iterations
 
 
 def newton(x: Float2, offset: Float1, ridge: float, target: Float1, z: Float1, level: float) -> tuple[Float1, int]:

@@ -145,6 +145,7 @@ class _Part:
         certify(self.donors.tiles, self.target, self.linear, ridge, w, fit=fit, price=price, found=found)
         price[self.out] = np.inf
         gap = np.maximum(0.0, 2 * (found[:, 1] - price.min(axis=1)) / self.scale)
+        gap[~(np.abs(w.sum(axis=1) - 1.0) <= methods.WHOLE)] = np.inf
         return _Certificate(fit, price, found[:, 1], found[:, 0] + 2 * self.cheapest, gap)
 
     def newton(self, ridge: Float1, target: Float2, offset: Float2, z: Float2, level: Float1) -> tuple[Float2, Int1]:

@@ -9,11 +9,13 @@ import numpy as np
 
 from impact.arrays import Float1, Float2, Float3, Int1
 from impact.numerics.kernel import kernel
+from impact.numerics.simplex_methods import BLUR
 
 __all__ = ["Donors", "measure", "measure_plain", "tile", "tile_plain"]
 
 _LANES: Final = 64
 _FEW: Final = 16
+_BLUR: Final = BLUR
 _REORDER: Final = {"reassoc", "contract"}  # lets a sum be vectorised; nan and inf keep their meaning
 
 
@@ -79,7 +81,9 @@ def measure_plain(
         squares = ((rows[there] - target) ** 2).sum(axis=1)
         price = linear[s, there] if linear.size else np.zeros(len(there))
         free = price - price.min()
-        size = float(np.median(squares) + ridge[s] + np.median(free)) or float(squares.max() + free.max()) or 1.0
+        size = float(np.median(squares) + ridge[s] + np.median(free))
+        if size < np.inf and size <= len(target) * (_BLUR * float(np.abs(target).max())) ** 2:
+            size = float(squares.max() + free.max()) or 1.0
         scale[s] = size, price.min()
         nearest[s] = there[np.argmin(squares + 2 * price)]
 
@@ -99,7 +103,8 @@ def measure(
     """Of every program its scale and lowest price (into `scale`) and the donor that serves best alone.
 
     The scale is the median over donors of ‖a_j − b‖², plus the ridge and the median price above the lowest; where that
-    is 0, the largest of these; where that is 0 too, 1. Arrays as in ``impact.numerics.simplex_corral.corral``.
+    is 0 to rounding, the largest of these; where that is 0 too, 1. Arrays as in
+    ``impact.numerics.simplex_corral.corral``.
     """
     donors, priced = len(rows), linear.size > 0
     distance, price = np.empty(donors), np.zeros(donors)
@@ -123,7 +128,11 @@ def measure(
             value = distance[j] + 2.0 * price[j]
             if value < best:
                 best, nearest[s] = value, j
-        if size == 0.0:
+        level = 0.0
+        for value in targets[s]:
+            level = max(level, abs(value))
+        if size < np.inf and size <= len(targets[s]) * (_BLUR * level) ** 2:
+            size = 0.0
             for j in range(donors):
                 if distance[j] < np.inf:
                     size = max(size, distance[j] + price[j])

@@ -18,7 +18,7 @@ import numpy as np
 from impact.arrays import Float1, Float2, Float3, Int1, require
 from impact.numerics.kernel import kernel
 
-__all__ = ["Sums", "project", "project_plain", "sums", "sums_plain"]
+__all__ = ["Sums", "project", "project_plain", "sums", "sums_plain", "threads"]
 
 Out = TypeVar("Out")
 
@@ -280,16 +280,16 @@ def _over_chunks(function: Callable[[slice], Out], rows: int, chunks: int) -> It
     """What `function` gives of every chunk of rows, in order."""
     edges = [rows * chunk // chunks for chunk in range(chunks + 1)]
     slices = [slice(low, high) for low, high in pairwise(edges)]
-    if chunks == 1 or (threads := _threads()) == 1:
+    if chunks == 1 or (number := threads()) == 1:
         yield from map(function, slices)
         return
     from concurrent.futures import ThreadPoolExecutor
 
-    with ThreadPoolExecutor(threads) as pool:
+    with ThreadPoolExecutor(number) as pool:
         yield from pool.map(function, slices)
 
 
-def _threads() -> int:
+def threads() -> int:
     """As many as BLAS may use: ``impact.parallel.one_thread`` and the usual environment variables hold here too."""
     return min((library.num_threads for library in _blas()), default=1)
 

@@ -13,7 +13,7 @@ from scipy import sparse
 
 from impact.arrays import Float1, Float2, Int1
 from impact.numerics.simplex import GAP, Simplexes, solve, solve_many
-from impact.numerics.sums import _threads
+from impact.numerics.sums import threads
 from impact.parallel import one_thread
 from tests.numerics import simplex_programs as known
 from tests.numerics.simplex_programs import SHAPES, Programs, programs
@@ -119,13 +119,13 @@ def test_several_threads(monkeypatch: pytest.MonkeyPatch) -> None:
     rng = np.random.default_rng(3)
     donors = rng.normal(size=(150, 8))
     own = np.arange(150)[:, None]
-    monkeypatch.setattr("impact.numerics.simplex_many._threads", lambda: 1)
+    monkeypatch.setattr("impact.numerics.simplex_many.threads", lambda: 1)
     alone = solve_many(donors, donors, without=own)
-    monkeypatch.setattr("impact.numerics.simplex_many._threads", lambda: 3)
+    monkeypatch.setattr("impact.numerics.simplex_many.threads", lambda: 3)
     together = solve_many(donors, donors, without=own)
     np.testing.assert_array_equal(alone.donor, together.donor)
     np.testing.assert_array_equal(alone.weight, together.weight)
-    assert _threads() >= 1
+    assert threads() >= 1
 
 
 @some
@@ -276,3 +276,39 @@ def test_inputs_are_left_as_they_were() -> None:
     copies = [array.copy() for array in arrays]
     solved(these)
     assert all(np.array_equal(one, other) for one, other in zip(arrays, copies, strict=True))
+
+
+# What donors that are rounded, and reproduce the target exactly, once broke ----------------------------------------
+
+
+def rounded(seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Whole-numbered donors (J, T0) and a mix of a few of them: the face of minimisers is degenerate."""
+    rng = np.random.default_rng(seed)
+    count, periods = int(rng.integers(3, 60)), int(rng.integers(1, 11))
+    donors = rng.integers(0, int(rng.integers(2, 6)), size=(count, periods)).astype(float)
+    chosen = rng.choice(count, min(3, count), replace=False)
+    return donors, np.array([0.25, 0.25, 0.5])[: len(chosen)] @ donors[chosen]
+
+
+@pytest.mark.parametrize("seed", range(150))
+def test_weights_of_least_norm_on_a_degenerate_face(seed: int) -> None:
+    """Against clarabel on the face itself: least norm, any order of the donors, and weights at all (all zeros have no
+    gap either, and once passed for optimal)."""
+    donors, target = rounded(seed)
+    count = len(donors)
+    equal = sparse.csc_matrix(np.vstack([donors.T, np.ones((1, count)), -np.eye(count)]))
+    settings = clarabel.DefaultSettings()
+    settings.verbose = False
+    settings.tol_gap_abs = settings.tol_gap_rel = settings.tol_feas = 1e-12
+    cones = [clarabel.ZeroConeT(donors.shape[1] + 1), clarabel.NonnegativeConeT(count)]
+    right = np.r_[target, 1.0, np.zeros(count)]
+    answer = clarabel.DefaultSolver(
+        sparse.csc_matrix(2 * np.eye(count)), np.zeros(count), equal, right, cones, settings
+    ).solve()
+    order = np.random.default_rng(seed).permutation(count)
+    one, other = solve(donors.T, target), solve(donors[order].T, target)
+    assert one.status == "optimal" and one.weights.sum() == pytest.approx(1, abs=1e-12)
+    # Clarabel leaves about 1e-6 in the weights.
+    np.testing.assert_allclose(one.weights, answer.x, atol=1e-5)
+    np.testing.assert_allclose(other.weights, one.weights[order], atol=1e-9)
+    np.testing.assert_allclose(solve_many(donors, target[None]).dense(count)[0], one.weights, atol=1e-9)

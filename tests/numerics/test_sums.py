@@ -155,7 +155,7 @@ def test_results_do_not_depend_on_the_number_of_threads(monkeypatch: pytest.Monk
     right, constant = rng.normal(size=(places, length, 3)), rng.normal(size=(places, 3))
     found = []
     for threads in (1, 2, 3):
-        monkeypatch.setattr(module, "_threads", lambda threads=threads: threads)
+        monkeypatch.setattr(module, "threads", lambda number=threads: number)
         one = sums(y, place, places, weight, y.mean(axis=0), products=True)
         found.append([*arrays(one), project(y, place, weight, right, constant)])
     for others in found[1:]:
@@ -167,7 +167,7 @@ def test_one_thread_holds_for_the_kernels_too() -> None:
     from impact.parallel import one_thread
 
     with one_thread():
-        assert module._threads() == 1
+        assert module.threads() == 1
 
 
 @pytest.mark.parametrize("size", [10, 10_000])
