@@ -147,12 +147,12 @@ def _start(start: ArrayLike | None, number: int, count: int) -> Float2:
 
 def _answers(donors: Donors, batch: Batch) -> list[Answers]:
     """In chunks of programs over as many threads as BLAS may use; the kernels run without the interpreter's lock."""
-    number, threads = len(batch.targets), threads()
-    size = max(_LEAST, -(-number // (_CHUNKS * threads)))
+    number, pool_size = len(batch.targets), threads()
+    size = max(_LEAST, -(-number // (_CHUNKS * pool_size)))
     chunks = [batch.take(np.arange(low, min(number, low + size))) for low in range(0, number, size)]
-    if threads == 1 or len(chunks) < 2:
+    if pool_size == 1 or len(chunks) < 2:
         return [run(donors, chunk) for chunk in chunks]
-    with ThreadPoolExecutor(threads) as pool:
+    with ThreadPoolExecutor(pool_size) as pool:
         return list(pool.map(lambda chunk: run(donors, chunk), chunks))
 
 
