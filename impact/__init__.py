@@ -5,13 +5,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from impact.design.balance_frame import balance
+    from impact.design.match_frame import match
     from impact.errors import DataError, ImpactError, Refused, SpecError, UsageError, WriteError
     from impact.estimators.bacon import Decomposition
     from impact.evidence.result import Result
     from impact.evidence.side_by_side import SideBySide
-    from impact.facade import compare, decompose, estimate, match
+    from impact.facade import compare, decompose, estimate
     from impact.panel import Panel
     from impact.parallel import Bar
+    from impact.robustness import backdate, leave_one_out, placebos
     from impact.sample import Sample
     from impact.study.bundle import Bundle, read_bundle
     from impact.study.read import Study, read_study
@@ -35,10 +38,14 @@ __all__ = [
     "UsageError",
     "WriteError",
     "__version__",
+    "backdate",
+    "balance",
     "compare",
     "decompose",
     "estimate",
+    "leave_one_out",
     "match",
+    "placebos",
     "read_bundle",
     "read_study",
     "run",
@@ -63,10 +70,14 @@ _HOME = {
     "Target": "impact.targets",
     "UsageError": "impact.errors",
     "WriteError": "impact.errors",
+    "backdate": "impact.robustness",
+    "balance": "impact.design.balance_frame",
     "compare": "impact.facade",
     "decompose": "impact.facade",
     "estimate": "impact.facade",
-    "match": "impact.facade",
+    "leave_one_out": "impact.robustness",
+    "match": "impact.design.match_frame",
+    "placebos": "impact.robustness",
     "read_bundle": "impact.study.bundle",
     "read_study": "impact.study.read",
     "run": "impact.study.run",

@@ -1,8 +1,8 @@
-"""The panel of a dense table: who is whose cluster and area, and who goes aside."""
+"""From a dense table to the fields of a panel: who is whose cluster and area, and which characteristics go along."""
 
 from __future__ import annotations
 
-from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
@@ -10,13 +10,12 @@ from impact.arrays import renumbered
 from impact.covariates import Coding
 from impact.groups import cohorts
 from impact.longtable import Columns, Dense
-from impact.panel import Panel
 
-__all__ = ["assemble"]
+__all__ = ["fields"]
 
 
-def assemble(table: Dense, columns: Columns, outcome_unit: str, coding: Coding) -> Panel:
-    """The panel of a dense table; units without a pre-period go aside by name."""
+def fields(table: Dense, columns: Columns, coding: Coding) -> dict[str, Any]:
+    """Arguments of ``Panel`` for all units; of those treated from the first period on the start is a stand-in."""
     covariates, levels = coding.covariates(
         table.varying, table.units, table.periods, np.isfinite(table.y), np.isinf(table.first)
     )
@@ -29,29 +28,22 @@ def assemble(table: Dense, columns: Columns, outcome_unit: str, coding: Coding) 
     else:
         area, areas = np.where(np.isfinite(table.first), everyone[0], -1), table.units
     area, areas = renumbered(area, areas)
-    place = None if columns.place is None else np.column_stack([table.fixed[name] for name in columns.place])
-    first = np.where(table.first <= 0, 1.0, table.first)  # a stand-in; these rows leave at once
-    panel = Panel(
-        y=table.y,
-        first=first,
-        units=table.units,
-        periods=table.periods,
-        cluster=cluster,
-        clusters=clusters,
-        area=area,
-        areas=areas,
-        weight=np.ones(count) if columns.weight is None else table.fixed[columns.weight],
-        group=cohorts(first, length),
-        covariates=covariates,
-        series={name: table.varying[name] for name in columns.series},
-        residents=None if columns.residents is None else table.fixed[columns.residents],
-        place=place,
-        se=None if columns.se is None else table.varying[columns.se],
-        unit=outcome_unit,
-        notes=tuple(map(str, levels)),
-    )
-    late = table.first > 0
-    if late.all():
-        return panel
-    aside = tuple(name for name, stays in zip(table.units, late, strict=True) if not stays)
-    return replace(panel.take(np.flatnonzero(late)), aside=aside)
+    first = np.where(table.first <= 0, 1.0, table.first)
+    return {
+        "y": table.y,
+        "first": first,
+        "units": table.units,
+        "periods": table.periods,
+        "cluster": cluster,
+        "clusters": clusters,
+        "area": area,
+        "areas": areas,
+        "weight": np.ones(count) if columns.weight is None else table.fixed[columns.weight],
+        "group": cohorts(first, length),
+        "covariates": covariates,
+        "series": {name: table.varying[name] for name in columns.series},
+        "residents": None if columns.residents is None else table.fixed[columns.residents],
+        "place": None if columns.place is None else np.column_stack([table.fixed[name] for name in columns.place]),
+        "se": None if columns.se is None else table.varying[columns.se],
+        "notes": tuple(map(str, levels)),
+    }

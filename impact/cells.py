@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -15,6 +15,7 @@ __all__ = [
     "Block",
     "Cells",
     "Fit",
+    "Note",
     "Piece",
     "Projection",
     "Regression",
@@ -337,6 +338,26 @@ class Regression:
     nested: int
 
 
+class Note(str):
+    """A sentence of a fit that a report in another language says in its own words.
+
+    Attributes
+    ----------
+    key : str
+        What is said.
+    values : mapping of str to str, number or sequence of them
+        What this sentence says it with: names of areas, units and periods; counts and shares.
+    """
+
+    key: str
+    values: Mapping[str, Any]
+
+    def __new__(cls, says: str, key: str = "", **values: Any) -> Note:
+        note = super().__new__(cls, says)
+        note.key, note.values = key, values
+        return note
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Fit:
     """What an estimator found.
@@ -356,7 +377,7 @@ class Fit:
     tuned : tuple of Tuned
         What was chosen from the data.
     notes : tuple of str
-        What a reader must know (a cohort without a base period, covariates that were not used).
+        What a reader must know (a cohort without a base period, covariates that were not used); some are a `Note`.
     regression : Regression or None
         Its sizes where the estimate is a regression.
     unit : str

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
+from impact.cli_data import areas
 from impact.errors import ImpactError, WriteError
 
 if TYPE_CHECKING:
@@ -40,10 +41,14 @@ app = typer.Typer(
 )
 
 
-def command(function: Callable[..., int]) -> Callable[..., None]:
+data_app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="What is known before outcomes are opened.")
+app.add_typer(data_app, name="data")
+
+
+def command(function: Callable[..., int], on: typer.Typer = app) -> Callable[..., None]:
     """Register a command that returns its exit code; an error of ours becomes a message and a code, no traceback."""
 
-    @app.command()
+    @on.command()
     @wraps(function)
     def guarded(*args: Any, **options: Any) -> None:
         try:
@@ -62,6 +67,8 @@ def command(function: Callable[..., int]) -> Callable[..., None]:
 
     return guarded
 
+
+command(areas, data_app)
 
 Data = Annotated[
     list[Path] | None, typer.Option("--data", help="Folder in which the study's data may also stand; repeatable.")

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from impact.arrays import Bool1, Bool2, Float1, Float2, Int1, frozen, renumbered, require, to_one
+from impact.assembly import fields
 from impact.covariates import coded
 from impact.errors import Problem, UsageError
 from impact.groups import cohorts, group_starts, names_of
@@ -385,9 +386,13 @@ class Panel:
             se=se,
             place=place,
         )
-        from impact.assembly import assemble
-
-        return assemble(dense(coding.frame, columns), columns, outcome_unit, coding)
+        table = dense(coding.frame, columns)
+        panel = Panel(**fields(table, columns, coding), unit=outcome_unit)
+        late = table.first > 0
+        if late.all():
+            return panel
+        aside = tuple(name for name, stays in zip(table.units, late, strict=True) if not stays)
+        return replace(panel.take(np.flatnonzero(late)), aside=aside)
 
 
 _INTEGERS = frozenset({"cluster", "area", "group"})

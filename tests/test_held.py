@@ -107,3 +107,12 @@ def test_a_donor_on_which_all_weight_rests_is_left_to_the_refit() -> None:
     known = without_each_control(SyntheticControl(), one, Target())
     assert row not in known and len(known) == panel.never.sum() - 1
     assert isinstance(evaluate(SyntheticControl(), panel.drop([row]), Target(), hold=weights), Refused)
+
+
+@pytest.mark.parametrize("constraint", ["lasso", "ridge"])
+def test_weights_that_do_not_sum_to_one_have_no_share_to_pass_on(constraint: Any) -> None:
+    """Scaled to their old sum, what is left of weights of 0.6 and -0.5 would be multiplied by 6 without a donor."""
+    panel = panel_of(frame())
+    estimator = SyntheticControl(constraint=constraint, budget=0.5)
+    found = Jackknife().run(estimator, panel, Target(), streams=Streams(1), parallel=Parallel())
+    assert isinstance(found, Refused) and "do not sum to one" in found.because

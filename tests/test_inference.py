@@ -354,7 +354,19 @@ def test_one_or_two_treated_clusters_have_no_error_of_their_own(clusters: list[i
 def test_only_the_term_that_rests_on_them_is_refused() -> None:
     found = given(run(Scores(), GroupTime(), hand(), Target("event")))
     np.testing.assert_array_equal(found.treated_clusters, [3, 4, 1, 4])
-    assert [reason is None for reason in found.refused] == [True, True, False, True]
+    assert found.refused[1] is None and found.refused[3] is None
+    assert found.refused[2] is not None and "one treated cluster" in found.refused[2].because
+
+
+def test_a_term_that_nothing_changes_has_no_error() -> None:
+    """Before the start nobody moves: an interval from 0 to 0 would claim certainty, and 0/0 is no p-value."""
+    found = given(run(Scores(), GroupTime(), hand(), Target("event")))
+    assert found.refused[0] is not None and "no error shows" in found.refused[0].because
+    still = panel_of(np.full((9, 3), 7.1), [2.0] * 4 + [NEVER] * 5)
+    for inference in (ClusterJackknife(), Jackknife(), Scores()):
+        found = given(run(inference, DiD(), still))
+        assert found.refused[0] is not None and "no error shows" in found.refused[0].because
+        assert np.isnan([found.std_error[0], found.low[0], found.high[0], found.p_value[0]]).all()
 
 
 @pytest.mark.parametrize("inference", [Scores(), ScoreFlip()], ids=lambda one: one.name)

@@ -14,6 +14,7 @@ from impact.errors import Refused
 from impact.estimators.did import DiD
 from impact.estimators.group_time import GroupTime
 from impact.estimators.imputation import Imputation
+from impact.estimators.synthetic_control import SyntheticControl
 from impact.inference.known_error import KnownError, known_error
 from impact.inference.protocol import Found, evaluate
 from impact.panel import NEVER, Panel
@@ -57,6 +58,21 @@ def test_a_base_of_many_periods_has_less_of_it() -> None:
         found = known(estimator, panel)
         assert isinstance(found, KnownError)
         assert found.std_error[0] == pytest.approx(math.sqrt(periods * (1 / 5 + 1 / 10)), rel=1e-12)
+
+
+def test_weights_that_do_not_sum_to_one_keep_the_level_in_the_estimate() -> None:
+    """An error of 1 everywhere: the mean of three gaps has (1 + Σ w²) / 3, whatever the weights sum to."""
+    rng = np.random.default_rng(2)
+    panel = small(40 + rng.normal(size=(8, 9)), [6.0] + [NEVER] * 7)
+    panel = replace(panel, se=np.ones(panel.y.shape))
+    estimator = SyntheticControl(constraint="lasso", budget=0.6)
+    full = evaluate(estimator, panel, Target())
+    assert isinstance(full, Found) and full.fit.weights is not None
+    weights = full.fit.weights.unit[0]
+    assert weights.sum() == pytest.approx(0.6)
+    found = known(estimator, panel)
+    assert isinstance(found, KnownError) and found.given_weights
+    assert found.std_error[0] == pytest.approx(math.sqrt((1 + float(weights @ weights)) / 3))
 
 
 def test_without_known_errors_there_is_nothing_to_say() -> None:

@@ -11,10 +11,11 @@ from impact.errors import Refused
 from impact.estimators.did import DiD
 from impact.estimators.group_time import GroupTime
 from impact.estimators.imputation import Imputation
+from impact.estimators.partially_pooled import PartiallyPooled
 from impact.estimators.protocol import Estimator
 from impact.estimators.synthetic_control import SyntheticControl
 from impact.estimators.synthetic_did import SyntheticDiD
-from impact.inference.leave_one_out import LeaveOneOut, leave_one_donor_out, leave_one_period_out
+from impact.inference.leaving_out import LeaveOneOut, leave_one_donor_out, leave_one_period_out
 from impact.inference.protocol import Found, evaluate
 from impact.panel import Panel
 from impact.parallel import Parallel
@@ -169,3 +170,12 @@ def test_repeated_cross_sections_and_no_estimate_are_refused() -> None:
     assert isinstance(leave_one_donor_out(GroupTime(), sample, Target()), Refused)  # type: ignore[arg-type]
     short = world({0: 1}, periods=4)
     assert isinstance(leave_one_period_out(SyntheticControl(), short, Target()), Refused)
+
+
+def test_periods_of_donors_that_start_later_cannot_be_closed() -> None:
+    """A donor with a closed period serves no more: what changed would be the donors, not the period."""
+    panel = world({0: 5, 1: 5, 2: 12, 3: 12}, units=8, periods=20).until(10)
+    assert panel.treated.sum() == 2 and np.isfinite(panel.first).sum() == 4
+    found = leave_one_period_out(PartiallyPooled(control="not-yet"), panel, Target())
+    assert isinstance(found, Refused) and "start later" in found.because
+    assert isinstance(leave_one_period_out(PartiallyPooled(), panel, Target()), LeaveOneOut)

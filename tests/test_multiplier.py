@@ -141,12 +141,12 @@ def test_terms_in_one_or_two_treated_clusters_are_refused_and_stand_outside() ->
 
 
 def test_a_term_without_any_error_stands_outside() -> None:
-    """The outcomes of the first two periods are all 0, so the pre-period is known without error."""
+    """The outcomes of the first two periods are all 0, so nothing is known of the error of the pre-period."""
     rng = np.random.default_rng(0)
     y = np.c_[np.zeros((12, 2)), rng.normal(size=(12, 2))]
     panel = small(y, [2.0] * 6 + [NEVER] * 6)
     found = given(run(Multiplier(), GroupTime(), panel, Target("event")))
-    assert found.std_error[0] == 0 and found.band is not None
+    assert found.refused[0] is not None and np.isnan(found.std_error[0]) and found.band is not None
     assert found.band.inside.tolist() == [False, True, True, False]
     assert found.band.critical < stats.t.ppf(1 - 0.025 / 2, 11)
 

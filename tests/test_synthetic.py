@@ -14,6 +14,8 @@ from impact.cells import Fit
 from impact.errors import Refused
 from impact.estimators import synthetic_control, synthetic_did
 from impact.estimators.did import DiD
+from impact.estimators.multi_outcome import MultiOutcomeSyntheticControl
+from impact.estimators.partially_pooled import PartiallyPooled
 from impact.estimators.protocol import Estimator
 from impact.estimators.synthetic_control import SyntheticControl
 from impact.estimators.synthetic_did import SyntheticDiD
@@ -259,6 +261,21 @@ def test_weights_that_many_donors_share_are_called_not_unique() -> None:
     assert fitted(SyntheticControl(), outside).notes == ()
 
 
+@pytest.mark.parametrize("estimator", [PartiallyPooled(), PartiallyPooled(nu=1.0), MultiOutcomeSyntheticControl()])
+def test_donors_that_are_copies_make_weights_not_unique(estimator: Estimator) -> None:
+    """However few donors have weight: what a copy has, the other could have."""
+    panel = three_areas()
+    fit = fitted(estimator, panel)
+    assert fit.pieces is not None
+    row = int(np.argmax(fit.pieces.unit[0]))
+    assert all(part.unique for part in fit.compared)
+    y = panel.y.copy()
+    y[4 if row != 4 else 5] = y[row]
+    again = fitted(estimator, panel.with_outcome(y))
+    assert again.pieces is not None and again.pieces.unit[0, row] > 0
+    assert not again.compared[0].unique and "not unique" in " ".join(again.notes)
+
+
 def test_a_cohort_that_starts_too_early_is_named_and_left_out() -> None:
     y = three_areas().y
     for estimator in BOTH:
@@ -274,6 +291,8 @@ def test_refusals(estimator: Estimator) -> None:
     panel = three_areas()
     assert "periods before the start" in refused(estimator, panel_of(panel.y, {0: 1})).because
     assert "1 control units" in refused(estimator, panel.take([0, 1, 2, 3, 4])).because
+    alone = replace(panel, weight=np.where(np.arange(len(panel.units)) > 4, 0.0, panel.weight))
+    assert "1 control units" in refused(estimator, alone).because  # who has no weight is not counted
     holes = panel.y.copy()
     holes[7, 3] = np.nan
     assert "u7" in refused(estimator, panel.with_outcome(holes)).because

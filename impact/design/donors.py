@@ -1,15 +1,17 @@
 """Who may be compared: from all units to the donor pool, with a reason for every unit that leaves.
 
 A rule looks at where a unit lies, at a list, at whether its outcome was observed, or at its outcome before the start;
-never at the value of an outcome after it.
+never at the value of an outcome after it. Further rules are in `donors_rules`.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 from numpy.typing import ArrayLike
 
 from impact.arrays import Bool1, Float2, canonical, frozen, require
@@ -37,8 +39,8 @@ class Rule:
     Attributes
     ----------
     code : str
-        ``focus-area``, ``same-gemeente``, ``adjacent``, ``listed``, ``no-outcome``, ``small-baseline`` or
-        another key of the texts of a report.
+        ``focus-area``, ``same-gemeente``, ``adjacent``, ``listed``, ``no-outcome``, ``small-baseline``, one of
+        `donors_rules` or another key of the texts of a report.
     why : str
         The reason in the words of the study.
     applies : (N,) bool
@@ -97,6 +99,8 @@ class Pool:
         Every unit that a rule removed, in the order of the steps; treated units are not in it.
     unknown : tuple of str
         Codes that the rules named and the data do not hold.
+    name : str
+        What this pool is called; "" for the one pool of a study that has no others.
     """
 
     units: tuple[str, ...]
@@ -104,14 +108,32 @@ class Pool:
     steps: tuple[Step, ...]
     excluded: tuple[Exclusion, ...]
     unknown: tuple[str, ...]
+    name: str = ""
 
     @property
     def donors(self) -> tuple[str, ...]:
         """Names of the donors, in the order of the units."""
         return tuple(unit for unit, kept in zip(self.units, self.keep, strict=True) if kept)
 
+    def flow(self) -> pd.DataFrame:
+        """The steps as a table: pool, step, why, removed, left."""
+        rows = [(self.name, step.code, step.why, step.removed, step.left) for step in self.steps]
+        return pd.DataFrame(rows, columns=["pool", "step", "why", "removed", "left"])
 
-def donor_pool(units: Sequence[str], treated: ArrayLike, rules: Sequence[Rule]) -> Pool | Refused:
+    def ledger(self) -> pd.DataFrame:
+        """Every unit with what became of it: pool, unit, role (treated, donor or excluded), step, why, detail."""
+        left = {row.unit: row for row in self.excluded}
+        rows = []
+        for unit, kept in zip(self.units, self.keep.tolist(), strict=True):
+            row = left.get(unit)
+            if row is None:
+                rows.append((self.name, unit, "donor" if kept else "treated", "", "", ""))
+            else:
+                rows.append((self.name, unit, "excluded", row.code, row.why, row.detail))
+        return pd.DataFrame(rows, columns=["pool", "unit", "role", "step", "why", "detail"])
+
+
+def donor_pool(units: Sequence[str], treated: ArrayLike, rules: Sequence[Rule], name: str = "") -> Pool | Refused:
     """The units that are left as donors when every rule has had its turn.
 
     Parameters
@@ -122,12 +144,22 @@ def donor_pool(units: Sequence[str], treated: ArrayLike, rules: Sequence[Rule]) 
         Units that are treated in this study; never donors, whatever the rules say.
     rules : sequence of Rule
         Applied in this order; a unit leaves by the first that applies.
+    name : str
+        What the pool is called.
 
     Returns
     -------
     Pool or Refused
         A refusal, naming every step, when no donor is left.
+
+    Raises
+    ------
+    ValueError
+        A unit stands twice among `units`, or a rule is about another number of units.
     """
+    if len(set(units)) < len(units):
+        twice = sorted(unit for unit, count in Counter(units).items() if count > 1)
+        raise ValueError(f"these units stand more than once: {', '.join(twice[:8])}")
     keep = ~np.asarray(treated, dtype=bool)
     require("treated", keep, (len(units),))
     steps = [Step("all", "", 0, len(units)), Step("treated", "", int((~keep).sum()), int(keep.sum()))]
@@ -141,12 +173,12 @@ def donor_pool(units: Sequence[str], treated: ArrayLike, rules: Sequence[Rule]) 
     if not keep.any():
         flow = ", ".join(f"{step.code} removed {step.removed}" for step in steps[1:])
         return Refused(
-            "the comparison",
+            f"the comparison with {name}" if name else "the comparison",
             f"no donor is left of {len(units)} units: {flow}",
             "Drop or soften a rule, or bring data on more units.",
         )
     unknown = tuple(dict.fromkeys(code for rule in rules for code in rule.unknown))
-    return Pool(tuple(units), frozen(keep, np.bool_), tuple(steps), tuple(excluded), unknown)
+    return Pool(tuple(units), frozen(keep, np.bool_), tuple(steps), tuple(excluded), unknown, name)
 
 
 def focus_area(area: Sequence[str], why: str) -> Rule:
@@ -164,20 +196,21 @@ def focus_area(area: Sequence[str], why: str) -> Rule:
 
 
 def same_gemeente(gemeente: Sequence[str], treated: ArrayLike, why: str) -> Rule:
-    """Units in a gemeente that holds a treated unit.
+    """Units in a gemeente that holds a treated unit, or of which the gemeente is unknown (detail ``?``).
 
     Parameters
     ----------
     gemeente : (N,) str
-        Code of the gemeente a unit lies in.
+        Code of the gemeente a unit lies in; blank where unknown.
     treated : (N,) bool
         Treated units, those that were treated all along included.
     why : str
         The reason in the words of the study.
     """
     inside = {name for name, is_treated in zip(gemeente, np.asarray(treated, dtype=bool), strict=True) if is_treated}
-    applies = np.array([name in inside for name in gemeente], dtype=bool)
-    return Rule("same-gemeente", why, applies, tuple(name if name in inside else "" for name in gemeente))
+    applies = np.array([name in inside or not name for name in gemeente], dtype=bool)
+    detail = tuple((name or "?") if leaves else "" for name, leaves in zip(gemeente, applies.tolist(), strict=True))
+    return Rule("same-gemeente", why, applies, detail)
 
 
 def adjacent(units: Sequence[str], neighbours: Mapping[str, str], why: str) -> Rule:

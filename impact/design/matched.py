@@ -10,6 +10,7 @@ import numpy as np
 
 from impact.arrays import Bool1, Float1, Int1, frozen, require
 from impact.design.characteristics import Characteristics
+from impact.design.distances import METRICS
 from impact.design.matching import Match
 from impact.design.strata import Estimand
 from impact.errors import Refused
@@ -18,7 +19,8 @@ from impact.longtable import few
 if TYPE_CHECKING:
     import pandas as pd
 
-    from impact.design.balance import Balance
+    from impact.design.balance import Yardstick
+    from impact.design.balance_table import Balance
 
 __all__ = ["Matched", "shortfall", "too_few"]
 
@@ -42,8 +44,9 @@ class Matched:
         What was matched on, in numbers.
     method, distance : str
         `distance` is "" for strata.
-    estimand : {"ATT", "ATE"}
-        Whom the weights stand for: the treated who were matched, or all who were.
+    estimand : {"ATT", "ATE", "ATC", "ATO", "ATM"}
+        Whom the weights stand for: the treated who were matched, or all who were; of weightings also the controls, and
+        those in the overlap of both groups.
     calipers : mapping of name to float
         Widths in the unit of each number.
     score : (n,) float or None
@@ -151,20 +154,26 @@ class Matched:
             table = table.join(away.reindex(table.index).astype("Float64"))
         return table.rename_axis("treated")
 
-    def balance(self) -> tuple[Balance, ...] | Refused:
-        """How alike both groups are in what was matched on, before and after; see ``impact.design.balance``.
+    def balance(self, *, sd: Yardstick = "pooled", squares: bool = False) -> Balance | Refused:
+        """How alike both groups are in what was matched on, before matching (everybody) and after; ``impact.balance``
+        says the same of any other column, with `weights` from here.
 
-        Before and after are about the treated units that were matched.
+        Parameters
+        ----------
+        sd : {"pooled", "treated"}
+            Yardstick of the standardised differences.
+        squares : bool
+            Whether the squares of numbers get rows too.
         """
-        from impact.design.balance import balance
+        from impact.design.balance_table import balance_of
 
-        if not self.characteristics.names:
-            return Refused("the balance", "units were matched on labels only, and those are equal", "Give numbers.")
-        here, there = self.treated & (self.weight > 0), ~self.treated
-        if np.ptp(self.weight[here]) > 0:
-            return Refused("the balance", "treated units have weights of their own", "Ask for the estimand ATT.")
-        x, names = self.characteristics.x, self.characteristics.names
-        return balance(x[here], x[there], self.weight[there], names)
+        odds = self.score if self.distance in ("propensity", *METRICS) else None
+        if self.score is not None and self.distance == "propensity-probability":
+            inside = bool(((self.score > 0) & (self.score < 1)).all())  # rounding can end at 0 or 1
+            odds = np.log(self.score) - np.log1p(-self.score) if inside else None
+        return balance_of(
+            self.index, self.characteristics, self.treated, self.weight, sd=sd, squares=squares, score=odds
+        )
 
     def summary(self) -> str:
         """How many were matched, how far apart, and what to know about it."""

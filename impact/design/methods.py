@@ -17,6 +17,10 @@ METHODS: Final[dict[str, str]] = {
     "full": "impact.design.match_methods:full",
     "exact": "impact.design.strata_methods:exact",
     "coarsened-exact": "impact.design.strata_methods:coarsened_exact",
+    "entropy": "impact.design.weighting_methods:entropy",
+    "stable": "impact.design.weighting_methods:stable",
+    "inverse-probability": "impact.design.weighting_score_methods:inverse_probability",
+    "overlap": "impact.design.weighting_score_methods:overlap",
 }
 """Name to ``module:function``; a function takes the table, ``treated``, ``on``, ``estimand`` and options of its own."""
 

@@ -12,7 +12,8 @@ from impact.arrays import Bool1, Bool2, Float1, Int1
 
 __all__ = ["Estimand", "classes", "leveled", "of_pairs", "renumbered_sets", "sets_of", "strata", "sturges"]
 
-Estimand = Literal["ATT", "ATE"]
+Estimand = Literal["ATT", "ATE", "ATC", "ATO", "ATM"]
+"""Whom a comparison is about: the treated, all, the controls; ATO and ATM are of weights, see ``weighting_scores``."""
 
 
 def sturges(units: int) -> int:

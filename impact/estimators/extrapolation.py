@@ -7,7 +7,7 @@ from typing import Final
 import numpy as np
 
 from impact.arrays import Float1
-from impact.cells import Fit
+from impact.cells import Fit, Note
 from impact.longtable import few
 from impact.panel import Panel
 
@@ -34,9 +34,9 @@ def extrapolation(panel: Panel, fit: Fit) -> tuple[str, ...]:
         observed, of donors at any time and of the area before its start, by more than 0.1 of what that spans; and areas
         in which negative weights add up to more than 0.5.
     """
-    outside: list[tuple[float, str]] = []
-    beyond: list[tuple[float, str]] = []
-    negative: list[tuple[float, str]] = []
+    outside: list[tuple[float, str, str]] = []
+    beyond: list[tuple[float, str, str]] = []
+    negative: list[tuple[float, str, str]] = []
     if fit.pieces is None or fit.untreated is None:
         return ()
     for part, unit, time in zip(fit.compared, fit.pieces.unit, fit.pieces.time, strict=True):
@@ -46,22 +46,33 @@ def extrapolation(panel: Panel, fit: Fit) -> tuple[str, ...]:
         share = _excess(imputed - time @ imputed, course.min(axis=0), course.max(axis=0), _ROUNDING * size)
         at = int(np.argmax(share))
         if share[at] > 0:
-            outside.append((-share[at], f"{part.name} by {share[at]:.2g} times that range in {panel.periods[at]}"))
+            says = f"{part.name} by {share[at]:.2g} times that range in {panel.periods[at]}"
+            outside.append((-share[at], says, part.name))
         start = int(panel.first[part.rows[0]])
         seen = np.append(donors, part.share @ panel.y[np.ix_(part.rows, np.arange(start))])
         share = _excess(imputed, np.full(1, seen.min()), np.full(1, seen.max()), _ROUNDING * size)
         at = int(np.argmax(share))
         if share[at] > _BEYOND:
-            beyond.append((-share[at], f"{part.name} by {share[at]:.2g} times its range in {panel.periods[at]}"))
+            says = f"{part.name} by {share[at]:.2g} times its range in {panel.periods[at]}"
+            beyond.append((-share[at], says, part.name))
         below = float(-unit[unit < 0].sum())
         if below > _NEGATIVE:
-            negative.append((-below, f"{part.name} {below:.2f}"))
+            negative.append((-below, f"{part.name} {below:.2f}", part.name))
     said = (
-        ("the untreated outcome is extrapolated, beyond the range of the donors: ", outside),
-        ("the untreated outcome is imputed far outside all that was observed: ", beyond),
-        (f"negative weights add up to more than {_NEGATIVE} of the whole: ", negative),
+        ("extrapolates", "the untreated outcome is extrapolated, beyond the range of the donors: ", outside),
+        ("beyond", "the untreated outcome is imputed far outside all that was observed: ", beyond),
+        ("negative", f"negative weights add up to more than {_NEGATIVE} of the whole: ", negative),
     )
-    return tuple(words + few([text for _, text in sorted(found)]) for words, found in said if found)
+    return tuple(
+        Note(
+            words + few([says for _, says, _ in sorted(found)]),
+            key,
+            most=-min(found)[0],
+            names=[name for _, _, name in sorted(found)],
+        )
+        for key, words, found in said
+        if found
+    )
 
 
 def _excess(path: Float1, low: Float1, high: Float1, rounding: float) -> Float1:

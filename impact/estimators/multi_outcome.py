@@ -13,6 +13,7 @@ from impact.cells import Fit, Piece, Weights
 from impact.errors import Refused
 from impact.estimators.synthetic import Solved, Synthetic, placed, trace
 from impact.longtable import few
+from impact.numerics.constrained import unique_on_face
 from impact.numerics.simplex import GAP, solve
 from impact.panel import Panel
 
@@ -153,8 +154,7 @@ class MultiOutcomeSyntheticControl(Synthetic):
         time = np.zeros(len(panel.periods))
         if self.intercept:
             time[part.before] = 1 / len(part.before)
-        # A corner of the set of minimisers has at most one donor more than there are independent rows.
-        unique = int((found.weights > 0).sum()) <= rows.rank + 1
+        unique = unique_on_face(rows.a, rows.b, found.weights)
         return Solved(placed(panel, part, found.weights), time, (trace("exact", found),), unique)
 
     def _family(self, panel: Panel, part: Piece) -> _Rows | Refused:
@@ -176,10 +176,10 @@ class MultiOutcomeSyntheticControl(Synthetic):
             if len(found.used):
                 parts.append(found)
         if not parts:  # nothing tells the donors apart
-            return _Rows(np.zeros((1, len(part.donors))), np.zeros(1), 0, tuple(left_out))
+            return _Rows(np.zeros((1, len(part.donors))), np.zeros(1), tuple(left_out))
         if self.combine == "concatenated":
             a, b = np.vstack([one.a for one in parts]), np.concatenate([one.b for one in parts])
-            return _Rows(a, b, len(b) - len(parts) * self.intercept, tuple(left_out))
+            return _Rows(a, b, tuple(left_out))
         periods = np.unique(np.concatenate([one.used for one in parts]))
         a, b, count = np.zeros((len(periods), len(part.donors))), np.zeros(len(periods)), np.zeros(len(periods))
         for one in parts:
@@ -187,8 +187,7 @@ class MultiOutcomeSyntheticControl(Synthetic):
             a[rows] += one.a
             b[rows] += one.b
             count[rows] += 1
-        alike = all(len(one.used) == len(periods) for one in parts)
-        return _Rows(a / count[:, None], b / count, len(periods) - (self.intercept and alike), tuple(left_out))
+        return _Rows(a / count[:, None], b / count, tuple(left_out))
 
     def _holes(self, panel: Panel, start: int) -> Bool1:
         """(N,) units without some figure of the family in a period before `start` in which a donor has it."""
@@ -256,11 +255,10 @@ class _Part:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Rows:
-    """The program of one piece, the number of its independent rows at most, and what was left out."""
+    """The program of one piece, and what was left out."""
 
     a: Float2
     b: Float1
-    rank: int
     left_out: tuple[str, ...]
 
 

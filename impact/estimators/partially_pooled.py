@@ -9,10 +9,11 @@ from typing import ClassVar, Literal, get_args
 import numpy as np
 
 from impact.arrays import Bool1, Bool2, Float1
-from impact.cells import Cells, Fit, Piece, Trace, Tuned, Weights
+from impact.cells import Cells, Fit, Note, Piece, Trace, Tuned, Weights
 from impact.errors import Refused
 from impact.estimators.protocol import Asks, guard
 from impact.estimators.synthetic import Solved, Synthetic, placed
+from impact.numerics.constrained import unique_on_face
 from impact.numerics.pooled import Block, Pooled, imbalance, paths, solve_pooled
 from impact.numerics.simplex import GAP
 from impact.panel import Panel
@@ -125,9 +126,8 @@ class PartiallyPooled(Synthetic):
             time = np.zeros(len(panel.periods))
             if self.intercept:
                 time[part.before] = 1 / len(part.before)
-            # A corner of the set of minimisers has at most one donor more than there are independent rows.
-            corner = len(block.b) + 1 - (self.intercept and len(block.b) == len(part.before))
-            unique = self.lam > 0 or int((weights > 0).sum()) <= corner
+            held = np.flatnonzero(weights)  # others may fit as well where the donors with weight cannot be told apart
+            unique = self.lam > 0 or unique_on_face(block.a[:, held], block.a @ weights, weights[held])
             solved.append(Solved(placed(panel, part, weights), time, unique=unique))
         trace = Trace("pooled", found.status, found.objective, found.gap, found.iterations)
         tuned = (_tuned(blocks, nu, separate, found),) if self.nu is None and len(parts) > 1 else ()
@@ -214,7 +214,7 @@ def _pooled(blocks: Sequence[Block], separate: Pooled, nu: float | None, lam: fl
     if nu == 0 or mean**2 <= GAP * separate.scale:
         return separate, nu
     weight = nu * (each / mean) ** 2
-    total = weight + 1 - nu
+    total = weight + (1 - nu)  # in this order the share of the mean cannot round to more than all
     found = solve_pooled(blocks, weight / total, lam=lam / total, start=separate.weights)
     return replace(found, objective=total * found.objective), nu
 
@@ -247,11 +247,13 @@ def _notes(blocks: Sequence[Block], nu: float, separate: Pooled, found: Pooled) 
     )
     if before[1] == 0:
         return ("every area fits exactly before the start, which leaves nothing to pool; a penalty (lam) would",)
-    return (
+    says = (
         f"with nu {nu:.3g} the areas differ from their donors before the start by {after[1]:.3g} each (root mean "
         f"square) and by {after[0]:.3g} in the mean; separate synthetic controls by {before[1]:.3g} and "
-        f"{before[0]:.3g}",
+        f"{before[0]:.3g}"
     )
+    numbers = {"each": after[1], "mean": after[0], "separate": before[1], "apart": before[0]}
+    return (Note(says, "pooled", nu=nu, **numbers),)
 
 
 def _until(fit: Fit, panel: Panel, leads: int) -> Fit:

@@ -9,7 +9,7 @@ from typing import Final, Literal, TypeAlias, get_args
 import numpy as np
 
 from impact.arrays import Float1, Float2, Int1
-from impact.cells import Piece, Tuned
+from impact.cells import Note, Piece, Tuned
 from impact.errors import Refused
 from impact.estimators.importance import APART, NEAR, Choice, beside, choose
 from impact.estimators.predictors import OUTCOME, Predictor, Rows, rows, standardised
@@ -123,8 +123,8 @@ class Predicted:
         weights = solve(a, b).weights
         decided = replace(choice, weights=weights[None], losses=np.array([np.mean((target - outcomes @ weights) ** 2)]))
         made = _under(found, decided)
-        note = "of all weights that do, those that follow the outcomes before the start best are taken"
-        return replace(made, a=a, b=b, notes=(*made.notes, note))
+        says = "of all weights that do, those that follow the outcomes before the start best are taken"
+        return replace(made, a=a, b=b, notes=(*made.notes, Note(says, "v-outcomes", name=found.part.name)))
 
     def _chosen(self, panel: Panel, found: Rows, window: Int1) -> Choice:
         return choose(found.a, found.b, *_outcomes(panel, found.part, window), self.starts)
@@ -237,17 +237,20 @@ def _under(found: Rows, choice: Choice) -> Program:
 
 def _doubts(name: str, choice: Choice) -> tuple[str, ...]:
     if choice.exact:
-        return (f"donors reproduce all predictors of {name} exactly, so that V does not matter",)
+        says = f"donors reproduce all predictors of {name} exactly, so that V does not matter"
+        return (Note(says, "v-idle", name=name),)
     notes = []
     worse = int((choice.losses > choice.losses.min() * (1 + NEAR)).sum())
     if choice.apart > APART:
-        notes.append(
+        says = (
             f"searches for V of {name} end within {NEAR:.0%} of the best loss with up to {choice.apart:.0%} of the "
             "weight on other donors: the data do not determine the weights"
         )
+        notes.append(Note(says, "v-apart", name=name, share=choice.apart))
     if worse:
-        notes.append(
+        says = (
             f"{worse} of {len(choice.losses)} searches for V of {name} end at a loss more than {NEAR:.0%} above the "
             "best: there are several local minima, and the least of them may not have been found"
         )
+        notes.append(Note(says, "v-minima", name=name, worse=worse, searches=len(choice.losses)))
     return tuple(notes)

@@ -201,10 +201,11 @@ def guard(panel: Panel, asks: Asks, name: str) -> Refused | None:
             "Add units outside the programme; group-time with control='not-yet' can use later cohorts.",
         )
     controls = never_treated_controls(panel) if asks.never_treated else panel.first > starts.min()
-    if int((controls & (panel.weight > 0)).sum()) < asks.min_controls:
+    serving = int((controls & (panel.weight > 0)).sum())
+    if serving < asks.min_controls:
         return Refused(
             what,
-            f"{int(controls.sum())} control units are fewer than the {asks.min_controls} it needs",
+            f"{serving} control units are fewer than the {asks.min_controls} it needs",
             "Widen the donor pool or relax an exclusion.",
         )
     if starts.max() < asks.min_pre:

@@ -15,7 +15,7 @@ from typing import ClassVar, Literal, TypeAlias, get_args
 import numpy as np
 
 from impact.arrays import Bool1, Bool2, Float1, Float2
-from impact.cells import Cells, Fit, Piece, Trace, Tuned, Weights
+from impact.cells import Cells, Fit, Note, Piece, Trace, Tuned, Weights
 from impact.errors import Refused
 from impact.estimators.extrapolation import extrapolation
 from impact.estimators.protocol import Asks, Gives, guard
@@ -261,7 +261,7 @@ def _held(weights: Weights, panel: Panel, parts: Sequence[Piece]) -> Sequence[So
             if unit.any()
             else Refused(
                 f"the comparison of {part.name}",
-                "no unit that the held weights rest on is left",
+                "what is left of the held weights cannot be scaled to the whole",
                 "Fit without held weights.",
             )
         )
@@ -288,7 +288,8 @@ def _ignored(panel: Panel, name: str) -> list[str]:
     if weight.size and np.ptp(weight) > 0:
         notes.append(f"the weights of the controls are not used by {name}, which finds its own")
     if panel.pairs is not None:
-        notes.append(f"matching decides who may be a donor; {name} finds the weights of the matched units anew")
+        says = f"matching decides who may be a donor; {name} finds the weights of the matched units anew"
+        notes.append(Note(says, "matched"))
     return notes
 
 
@@ -297,20 +298,23 @@ def _ledger(panel: Panel, complete: Bool1, serving: Bool1) -> list[str]:
     gone = [panel.units[row] for row in np.flatnonzero(serving & (panel.weight > 0) & ~complete)]
     if not gone:
         return []
-    return [f"{len(gone)} donors miss the outcome in some period and are left out: {few(gone)}"]
+    says = f"{len(gone)} donors miss the outcome in some period and are left out: {few(gone)}"
+    return [Note(says, "donors-left-out", count=len(gone), names=gone)]
 
 
 def _notes(panel: Panel, lost: list[int], loose: list[str], asks: Asks) -> list[str]:
-    notes = [
-        f"{panel.group_names[group]} has fewer than {asks.min_pre} periods before its start and is not estimated"
-        for group in lost
-    ]
+    notes: list[str] = []
+    for group in lost:
+        name = panel.group_names[group]
+        says = f"{name} has fewer than {asks.min_pre} periods before its start and is not estimated"
+        notes.append(Note(says, "few-before", name=name, least=asks.min_pre))
     if loose:
-        notes.append(
+        says = (
             f"the donor weights of {few(loose)} are not unique: more donors have weight than the "
             "numbers they are fitted to can tell apart, so a close fit is no evidence; the weights of least "
             "norm are taken"
         )
+        notes.append(Note(says, "not-unique", names=loose))
     return notes
 
 

@@ -9,7 +9,7 @@ from typing import ClassVar, Literal, get_args
 import numpy as np
 
 from impact.arrays import Bool2, Float1, Float2
-from impact.cells import Fit, Weights
+from impact.cells import Fit, Note, Weights
 from impact.errors import Refused
 from impact.estimators.diagnostics import EVEN
 from impact.estimators.did import DiD
@@ -138,7 +138,8 @@ def _alike(name: str, omega: Float1, grouped: str) -> tuple[str, ...]:
     if effective < EVEN * donors:
         return ()
     finer = "; per area (target unit) the ridge is smaller" if grouped == "cohort" else ""
-    return (
+    says = (
         f"the donors of {name} weigh almost alike (as {effective:.0f} equal ones of {donors}): this is practically "
-        f"difference-in-differences with weighted base periods{finer}",
+        f"difference-in-differences with weighted base periods{finer}"
     )
+    return (Note(says, "did-in-disguise", name=name, effective=round(effective), donors=donors),)

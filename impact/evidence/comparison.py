@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from impact.evidence.document import Block, Cell, Column, Figure, Paragraph, Table
 from impact.evidence.language import Texts, listed, number, significant
 from impact.evidence.reading import in_language, interval, one_base, printed, slug, value, window, with_unit
-from impact.evidence.record import Evidence
+from impact.evidence.record import Evidence, FlowStep
 
 __all__ = ["balance", "columns", "count", "course", "design", "fact_table"]
+
+_SMALL = 0.005  # weights below this would be printed as 0,00
 
 
 def columns(part: str, names: str, numbers: str, say: Texts) -> tuple[Column, ...]:
@@ -30,7 +32,7 @@ def fact_table(caption: str, facts: tuple[tuple[Cell, Cell], ...], say: Texts) -
 # --- design -----------------------------------------------------------------------------------------------------------
 
 
-def design(evidence: Evidence, say: Texts) -> list[Block]:
+def design(evidence: Evidence, figures: Mapping[str, str], say: Texts) -> list[Block]:
     """What was asked of which areas, and whom they are compared with."""
     facts: list[tuple[Cell, Cell]] = [
         (say("design.outcome"), in_language(evidence.outcome, say.language)),
@@ -55,19 +57,17 @@ def design(evidence: Evidence, say: Texts) -> list[Block]:
     if evidence.areas:
         blocks.append(_areas(evidence, say))
     if evidence.flow:
-        rows = tuple(
-            (step.step, step.reason, count(step.removed, say), count(step.left, say)) for step in evidence.flow
-        )
-        blocks.append(
-            Table(
-                say("flow.caption"),
-                columns("flow", "step reason removed left", "removed left", say),
-                rows,
-                say("flow.note", pool=count(evidence.pool, say), compared=count(evidence.compared, say)),
-            )
-        )
+        note = say("flow.note", pool=count(evidence.pool, say), compared=count(evidence.compared, say))
+        table = _flow(say("flow.caption"), evidence.flow, note, "flow" in figures, say)
+        blocks.append(_drawn(say("flow.figure"), "flow", figures, table))
+    for variant in evidence.alternatives:
+        if variant.flow:
+            caption = say("pool.alternative", name=variant.name)
+            blocks.append(_flow(caption, variant.flow, "", True, say))
     if any(area.matched for area in evidence.areas):
         blocks.append(_matched(evidence, say))
+    if any(area.weights for area in evidence.areas):
+        blocks.append(_weights(evidence, say))
     if evidence.excluded:
         blocks.append(
             Table(
@@ -78,6 +78,11 @@ def design(evidence: Evidence, say: Texts) -> list[Block]:
             )
         )
     return blocks
+
+
+def _flow(caption: str, steps: Sequence[FlowStep], note: str, folded: bool, say: Texts) -> Table:
+    rows = tuple((step.step, step.reason, count(step.removed, say), count(step.left, say)) for step in steps)
+    return Table(caption, columns("flow", "step reason removed left", "removed left", say), rows, note, folded)
 
 
 def _areas(evidence: Evidence, say: Texts) -> Table:
@@ -109,6 +114,16 @@ def _matched(evidence: Evidence, say: Texts) -> Table:
         if area.matched
     ]
     return Table(say("matched.caption"), columns("matched", "area units", "", say), tuple(rows), folded=True)
+
+
+def _weights(evidence: Evidence, say: Texts) -> Table:
+    rows: list[tuple[Cell, ...]] = []
+    for area in evidence.included:
+        large = [(unit, weight) for unit, weight in area.weights if abs(weight) >= _SMALL]
+        named = [f"{unit} ({number(weight, say.language, 2)})" for unit, weight in large]
+        rest = len(area.weights) - len(large)
+        rows.append((area.name, "; ".join([*named, *([say("weights.rest", count=count(rest, say))] if rest else [])])))
+    return Table(say("weights.caption"), columns("weights", "area units", "", say), tuple(rows), folded=True)
 
 
 # --- comparability ----------------------------------------------------------------------------------------------------

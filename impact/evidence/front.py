@@ -16,6 +16,7 @@ from impact.evidence.reading import (
     printed,
     reason,
     size,
+    two_signs,
     value,
     window,
     with_unit,
@@ -28,7 +29,8 @@ __all__ = ["check_title", "front", "result"]
 
 def result(evidence: Evidence, say: Texts) -> Section:
     """What was found, in words; `evidence` is the visible one."""
-    key = "not_measurable_title" if evidence.not_measurable else "sealed_title" if evidence.sealed else "title"
+    unknown = evidence.sealed or two_signs(evidence) is not None
+    key = "not_measurable_title" if evidence.not_measurable else "sealed_title" if unknown else "title"
     title = say(f"result.{key}")
     return Section("resultaat", title, tuple(Paragraph((piece,)) for piece in _sentences(evidence, say)))
 
@@ -88,31 +90,48 @@ def _sentences(evidence: Evidence, say: Texts) -> Iterator[Cell]:
             high=high,
             **common,
         )
-        yield say("result.outside_zero" if shown.low > 0 or shown.high < 0 else "result.inside_zero", **common)
-        yield from _against_smallest(evidence, shown.low, shown.high, say)
+        if two_signs(evidence) is None:
+            yield say("result.outside_zero" if shown.low > 0 or shown.high < 0 else "result.inside_zero", **common)
+            yield from _against_smallest(evidence, shown.low, shown.high, say)
+    yield from _two_signs(evidence, say)
     yield say("result.caution")
 
 
 def _without_interval(evidence: Evidence, say: Texts) -> Iterator[Cell]:
     if evidence.primary.refused is not None:
         yield from (piece for piece in reason(evidence.primary.refused, evidence, say)[1:2] if plain(piece))
-    seconds = sorted(
-        (s for s in evidence.primary.beside if s.p_value is not None), key=lambda s: s.name != "placebo-space"
-    )
+    primary = evidence.primary
+    if primary.p_value is not None:
+        written = _equal(p_value(primary.p_value, say.language))
+        yield say("result.own", name=say.known(f"inferences.{primary.inference}.title", primary.inference), p=written)
+    seconds = sorted((s for s in primary.beside if s.p_value is not None), key=lambda s: s.name != "placebo-space")
     if seconds:
         yield _second(seconds[0], say)
-    yield say("result.not_established", outcome=within(plain(in_language(evidence.outcome, say.language))))
+    if two_signs(evidence) is None:
+        yield say("result.not_established", outcome=within(plain(in_language(evidence.outcome, say.language))))
+
+
+def _two_signs(evidence: Evidence, say: Texts) -> Iterator[Cell]:
+    """That nothing can be established, where the way the difference goes depends on whom is compared with."""
+    ends = two_signs(evidence)
+    if ends is not None:
+        low, high = (size(end.value, end.digits, say, evidence.unit) for end in ends)
+        outcome = within(plain(in_language(evidence.outcome, say.language)))
+        yield say("result.two_signs", low=low, high=high, outcome=outcome)
 
 
 def _second(second: Second, say: Texts) -> str:
     p = second.p_value if second.p_value is not None else 1.0
-    written = p_value(p, say.language, None if second.enumerated else second.draws)
-    written = written if written.startswith("<") else f"= {written}"
+    written = _equal(p_value(p, say.language, None if second.enumerated else second.draws))
     if second.name != "placebo-space":
         return say("result.second", name=say.known(f"inferences.{second.name}.title", second.name), p=written)
     # From the p-value as it is printed, so that the two agree.
     percent = number(100 * float(f"{p:.2f}"), say.language, 0) if p >= 0.01 else say("format.under", bound="1")
     return say("result.placebo", p=written, percent=percent)
+
+
+def _equal(written: str) -> str:
+    return written if written.startswith("<") else f"= {written}"
 
 
 def _against_smallest(evidence: Evidence, low: float, high: float, say: Texts) -> Iterator[str]:

@@ -10,6 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from impact.evidence.flow import flow_svg
 from impact.evidence.language import Texts, decimals, listed, number, significant, texts
 from impact.evidence.reading import one_base, printed
 from impact.evidence.record import Evidence, PathPoint
@@ -21,7 +22,7 @@ _WIDTH = 5.0  # inches; on a phone the drawing shrinks to about 0.7, and 9.5 pt 
 
 
 def figures(evidence: Evidence, language: str = "nl") -> dict[str, str]:
-    """SVG by name ("gap", "event-study", "balance"), each with its alternative text; none when the evidence is sealed.
+    """SVG by name ("flow", "gap", "event-study", "balance") with alternative texts; none when the evidence is sealed.
 
     A figure with nothing to show is left out. The bytes depend on the evidence, the language and matplotlib alone.
     """
@@ -34,19 +35,28 @@ def figures(evidence: Evidence, language: str = "nl") -> dict[str, str]:
             "event-study": _event_study(evidence, say),
             "balance": _balance(evidence, say),
         }
+    if evidence.flow:
+        compared = evidence.compared if evidence.compared != evidence.pool else None
+        drawn["flow"] = flow_svg(evidence.flow, compared, language, about=_about(evidence, say))
     return {name: svg for name, svg in drawn.items() if svg is not None}
 
 
 def _signed(figure: Figure, name: str, title: str, text: str, evidence: Evidence, say: Texts) -> str:
     """The drawing with the number of areas it is about: figures are shown without their report."""
+    foot, about = _about(evidence, say)
+    figure.supxlabel(foot, x=0.01, ha="left", fontsize=8.5)
+    return rendered(figure, name, title, f"{text} {about}")
+
+
+def _about(evidence: Evidence, say: Texts) -> tuple[str, str]:
+    """How many areas a figure is about, for under it and for its text, which names the others too."""
     counts = {
         "areas": number(len(evidence.included), say.language, 0),
         "total": number(evidence.areas_total, say.language, 0),
     }
-    figure.supxlabel(say("draw.areas", **counts), x=0.01, ha="left", fontsize=8.5)
     names = listed((area.name for area in evidence.others), say.language)
     others = say("draw.areas_others", names=names) if names else ""
-    return rendered(figure, name, title, f"{text} {say('draw.areas_text', **counts)}{others}")
+    return say("draw.areas", **counts), f"{say('draw.areas_text', **counts)}{others}"
 
 
 # --- effects by periods since the start -------------------------------------------------------------------------------

@@ -11,6 +11,7 @@ from impact.errors import Refused
 from impact.evidence.document import Cell, Foreign
 from impact.evidence.language import Texts, decimals, number
 from impact.evidence.record import Estimate, Evidence, Text
+from impact.evidence.refusals import translated
 from impact.inference.support import Support, support
 
 __all__ = [
@@ -27,6 +28,7 @@ __all__ = [
     "size",
     "slug",
     "supported",
+    "two_signs",
     "value",
     "visible",
     "window",
@@ -52,6 +54,7 @@ def visible(evidence: Evidence) -> Evidence:
         primary=_blank(evidence.primary),
         weightings=tuple(replace(variant, estimate=_blank(variant.estimate)) for variant in evidence.weightings),
         alternatives=tuple(replace(variant, estimate=_blank(variant.estimate)) for variant in evidence.alternatives),
+        bracket=tuple(replace(variant, estimate=_blank(variant.estimate)) for variant in evidence.bracket),
         event=(),
         change=None,
         path=(),
@@ -157,6 +160,13 @@ def printed(estimate: Estimate) -> Printed | None:
     return Printed(round(estimate.value, digits), round(low, digits), round(high, digits), digits)
 
 
+def two_signs(evidence: Evidence) -> tuple[Printed, Printed] | None:
+    """Lowest and highest of the estimate and its bracket, as printed; None unless one is below 0 and another above."""
+    shown = (printed(estimate) for estimate in (evidence.primary, *(end.estimate for end in evidence.bracket)))
+    values = sorted((found for found in shown if found is not None), key=lambda found: found.value)
+    return (values[0], values[-1]) if values and values[0].value < 0 < values[-1].value else None
+
+
 def size(x: float, digits: int, say: Texts, unit: str = "") -> str:
     """A difference in words: ``4,1 procentpunt lager``; ``0`` is neither lower nor higher."""
     amount = with_unit(number(abs(x), say.language, digits), unit)
@@ -214,10 +224,11 @@ def reason(refused: Refused, evidence: Evidence, say: Texts) -> tuple[Cell, Cell
                 say("refused.interval.because", count=count),
                 say("refused.interval.instead"),
             )
-    return (Foreign(refused.what, "en"), Foreign(refused.because, "en"), Foreign(refused.instead, "en"))
+    known = translated(refused, say)
+    return known or (Foreign(refused.what, "en"), Foreign(refused.because, "en"), Foreign(refused.instead, "en"))
 
 
 def _estimates(evidence: Evidence) -> Iterator[Estimate]:
     yield evidence.primary
-    yield from (variant.estimate for variant in (*evidence.weightings, *evidence.alternatives))
+    yield from (variant.estimate for variant in (*evidence.weightings, *evidence.alternatives, *evidence.bracket))
     yield from evidence.event

@@ -77,13 +77,27 @@ class Estimate:
 
 
 @dataclass(frozen=True, slots=True)
+class FlowStep:
+    """One step from all units to the donor pool, with how many are left."""
+
+    step: str
+    reason: str
+    removed: int
+    left: int
+
+
+@dataclass(frozen=True, slots=True)
 class Variant:
-    """A declared alternative, or the same estimate under another weighting."""
+    """A declared alternative, or the same estimate under another weighting.
+
+    `flow` leads from all units to its pool, where that is another than the study's own.
+    """
 
     name: str
     why: str
     same_estimand: bool
     estimate: Estimate
+    flow: tuple[FlowStep, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,16 +136,6 @@ class BalanceRow:
 
 
 @dataclass(frozen=True, slots=True)
-class FlowStep:
-    """One step from all units to the donor pool, with how many are left."""
-
-    step: str
-    reason: str
-    removed: int
-    left: int
-
-
-@dataclass(frozen=True, slots=True)
 class Excluded:
     """A unit that is not compared, or a period that does not count, with its reason."""
 
@@ -143,7 +147,9 @@ class Excluded:
 class AreaRow:
     """A treated area: its units, its gemeente, its start, its base period, and whom it is compared with.
 
-    `left_out` gives the reason where the area is not in the estimate.
+    `matched` are the units that were chosen, with their weight in the choice; `weights` those with weight in its
+    comparison, where the estimator finds weights for every area. `left_out` gives the reason where the area is not in
+    the estimate.
     """
 
     slug: str
@@ -155,6 +161,7 @@ class AreaRow:
     matched: tuple[tuple[str, float], ...] = ()
     effect: float | None = None
     left_out: str = ""
+    weights: tuple[tuple[str, float], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,6 +194,10 @@ class Evidence:
         The study's other outcomes, and the pages about them.
     covariates : tuple of str
         Characteristics that the estimate adjusts for, in the language of the study.
+    bracket : tuple of Variant
+        Of a study that matches, the same estimate by the names "unmatched", "structure" (matched on that alone) and
+        "selection" (on the score that areas were chosen by too), as far as its tables allow. With two signs among them
+        nothing can be established: data cannot tell how much of a bad score was chance.
     event : tuple of Estimate
         By periods since the start; `term` is the event time. Pre-period terms below 0.
     notes : tuple of str
@@ -219,6 +230,7 @@ class Evidence:
     primary: Estimate
     weightings: tuple[Variant, ...] = ()
     alternatives: tuple[Variant, ...] = ()
+    bracket: tuple[Variant, ...] = ()
     event: tuple[Estimate, ...] = ()
     change: Change | None = None
     path: tuple[PathPoint, ...] = ()

@@ -17,7 +17,7 @@ __all__ = ["account"]
 def account(evidence: Evidence, figures: Mapping[str, str], say: Texts) -> tuple[Section, ...]:
     """All sections of the account; `evidence` is the visible one."""
     return (
-        _section("opzet", "design", design(evidence, say), say),
+        _section("opzet", "design", design(evidence, figures, say), say),
         _section("vergelijkbaarheid", "balance", balance(evidence, figures, say), say),
         _section("verloop", "course", course(evidence, figures, say), say),
         _section("schatting", "estimate", _estimate(evidence, say), say),
@@ -79,7 +79,7 @@ def _estimate(evidence: Evidence, say: Texts) -> list[Block]:
             Table(
                 say("beside.caption"),
                 columns("beside", "name null p_value draws", "p_value draws", say),
-                tuple(_beside(second, say) for second in primary.beside),
+                tuple(_beside(second, evidence, say) for second in primary.beside),
                 say("beside.note"),
             )
         )
@@ -99,12 +99,12 @@ def _trust(evidence: Evidence, say: Texts) -> Iterator[Cell]:
             yield say("estimate.given_matching")
 
 
-def _beside(second: Second, say: Texts) -> tuple[Cell, ...]:
+def _beside(second: Second, evidence: Evidence, say: Texts) -> tuple[Cell, ...]:
     title = say.known(f"inferences.{second.name}.title", second.name)
     key = f"inferences.{second.name}.null"
     null: Cell = say(key) if key in say else Foreign(second.null, "en")
     if second.p_value is None:
-        why: Cell = Foreign(second.refused.because, "en") if second.refused is not None else say("words.not_given")
+        why = say("words.not_given") if second.refused is None else reason(second.refused, evidence, say)[1]
         return (title, why, say("words.refused"), "")
     p = p_value(second.p_value, say.language, None if second.enumerated else second.draws)
     return (title, null, p, say("beside.all" if second.enumerated else "beside.drawn", count=count(second.draws, say)))
@@ -126,6 +126,16 @@ def _others(evidence: Evidence, say: Texts) -> list[Block]:
                 say("weighed.note"),
             )
         )
+    if evidence.bracket:
+        note = "bracket.sealed" if evidence.sealed else "bracket.note"
+        blocks.append(
+            Table(
+                say("bracket.caption", unit=evidence.unit),
+                columns("bracket", "name same value interval areas", "value areas", say),
+                tuple(_bracket(evidence, say)),
+                " ".join([say(note), *_not_made(evidence, say)]),
+            )
+        )
     if evidence.alternatives:
         rows = tuple(_alternative(variant, evidence, say) for variant in evidence.alternatives)
         blocks.append(
@@ -137,6 +147,20 @@ def _others(evidence: Evidence, say: Texts) -> list[Block]:
             )
         )
     return blocks
+
+
+def _bracket(evidence: Evidence, say: Texts) -> Iterator[tuple[Cell, ...]]:
+    own = Variant("own", "", True, evidence.primary)
+    for end in (own, *evidence.bracket):
+        _, _, *cells = _alternative(end, evidence, say)
+        yield (say(f"bracket.{end.name}"), *cells)
+
+
+def _not_made(evidence: Evidence, say: Texts) -> list[str]:
+    """Which ends of the bracket the tables of the study do not allow."""
+    made = {end.name for end in evidence.bracket}
+    absent = [say(f"bracket.{name}") for name in ("structure", "selection") if name not in made]
+    return [say("bracket.not_made", names=listed(absent, say.language))] if absent else []
 
 
 def _unsized(evidence: Evidence, say: Texts) -> list[str]:

@@ -13,7 +13,7 @@ from impact.evidence.language import texts
 __all__ = ["Statement", "choose", "sentence"]
 
 Kind = Literal["not-measurable", "cannot-be-established", "more-favourable", "less-favourable", "no-difference-of-s"]
-Form = Literal["text", "smaller", "interval", "open", "check"]
+Form = Literal["text", "smaller", "interval", "open", "check", "bracket"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,10 +24,10 @@ class Statement:
     ----------
     kind : str
         Which statement.
-    form : {"text", "smaller", "interval", "open", "check"}
-        ``smaller`` adds that the difference is smaller than the preset bound. The last three are why nothing can be
-        established: both no difference and the bound fit; no difference fits and there is no bound; or a check was not
-        met, and no number is given.
+    form : {"text", "smaller", "interval", "open", "check", "bracket"}
+        ``smaller`` adds that the difference is smaller than the preset bound. The last four are why nothing can be
+        established: both no difference and the bound fit; no difference fits and there is no bound; a check was not
+        met, and no number is given; or the sign depends on whom is compared with.
     """
 
     kind: Kind
@@ -42,6 +42,7 @@ def choose(
     high: float | None,
     better: Literal["lower", "higher"],
     smallest: float | None,
+    one_sign: bool = True,
 ) -> Statement:
     """The statement of a locked result; the rows are tried in this order.
 
@@ -57,6 +58,9 @@ def choose(
         The favourable direction of the outcome.
     smallest : float or None
         The smallest difference that matters, above 0, declared beforehand with a reason.
+    one_sign : bool
+        Whether the estimates without matching, matched on structure and matched on the selection score have no two
+        signs (``impact.design.bracket.Bracket``).
 
     Raises
     ------
@@ -73,6 +77,8 @@ def choose(
         return Statement("not-measurable")
     if not gates_passed or low is None or high is None:
         return Statement("cannot-be-established", "check")
+    if not one_sign:
+        return Statement("cannot-be-established", "bracket")
     inside = smallest is not None and -smallest < low and high < smallest
     if low > 0 or high < 0:
         favourable = (low > 0) == (better == "higher")

@@ -18,9 +18,11 @@ from matplotlib.ticker import MaxNLocator
 
 from impact.evidence.language import number
 
-__all__ = ["COMPARISON", "FOCUS", "INK", "look", "number_axis", "rendered", "round_ticks"]
+__all__ = ["COMPARISON", "FOCUS", "FONT", "INK", "look", "number_axis", "rendered", "round_ticks"]
 
 FOCUS, COMPARISON, INK = "#154273", "#6b6b6b", "#1b1b1b"  # dark blue and mid grey stay apart without colour
+
+FONT = Path(matplotlib.get_data_path()) / "fonts" / "ttf" / "DejaVuSans.ttf"
 
 _LOOK = {
     "svg.hashsalt": "impact",
@@ -97,9 +99,8 @@ def rendered(figure: Figure, name: str, title: str, description: str) -> str:
 
 def _own_font(texts: Sequence[object]) -> None:
     """The font files that come with matplotlib, so that the paths do not depend on what else is installed."""
-    folder = Path(matplotlib.get_data_path()) / "fonts" / "ttf"
     for text in texts:
         if isinstance(text, Text):
             font = text.get_fontproperties().copy()
-            font.set_file(folder / ("DejaVuSans-Bold.ttf" if font.get_weight() == "bold" else "DejaVuSans.ttf"))
+            font.set_file(FONT.with_stem("DejaVuSans-Bold") if font.get_weight() == "bold" else FONT)
             text.set_fontproperties(font)

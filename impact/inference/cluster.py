@@ -27,6 +27,13 @@ _FEWEST = 4
 # In one or two treated clusters nothing is left around the mean that tells the error of that mean.
 _MIRRORED = 2
 _NULL = "the effect is 0"
+_ROUNDING = 64 * float(np.finfo(np.float64).eps)  # of the largest outcome: an error below it is none
+_SUM = 1e-6
+_NO_ERROR = Refused(
+    "an interval",
+    "nothing that is left out or drawn anew changes it (it is a base, or the outcome does not move), so no error shows",
+    "Read it as it stands.",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +103,9 @@ class ClusterJackknife:
 class Jackknife:
     """Every unit is left out once with weights held, ``V = (N-1)/N Σ (θ(-i) - θ)²``, normal quantiles.
 
-    Estimators without weights are refitted. Refused with one treated unit: without it there is no estimate.
+    Estimators without weights are refitted. Refused with one treated unit: without it there is no estimate; and where
+    weights do not sum to one (a synthetic control under ``lasso``, ``ridge`` or ``none``): nobody could take over the
+    share of a donor that is left out.
 
     References
     ----------
@@ -127,6 +136,13 @@ class Jackknife:
                 "an error by the jackknife",
                 "there is one treated unit, and without it there is no estimate",
                 "Use placebo-space.",
+            )
+        if not _sum_to_one(found.fit.weights):
+            return Refused(
+                "an error by the jackknife",
+                "its weights of donors do not sum to one, so a donor that is left out has no share that others could "
+                "take over",
+                "Use cluster-jackknife or placebo-space.",
             )
         weighing = np.flatnonzero(_weighing(found))
         drop = partial(_without_unit, estimator, panel, target, found.fit.weights, found.effects.terms)
@@ -255,6 +271,10 @@ def _weighing(found: Found) -> Float1:
     return serving.astype(np.float64)
 
 
+def _sum_to_one(weights: Weights | None) -> bool:
+    return weights is None or bool((np.abs(weights.unit.sum(axis=1) - 1) <= _SUM).all())
+
+
 def _leave_out(
     estimator: Estimator, panel: Panel, target: Target, found: Found, weighing: Int1, parallel: Parallel
 ) -> tuple[list[Float1], tuple[str, ...]]:
@@ -331,10 +351,15 @@ def interval(
     draws: int,
     attempted: int,
 ) -> Uncertainty:
-    """The t interval and p-value of every term that was not refused."""
+    """The t interval and p-value of every term that was not refused; refused where no error shows."""
     from scipy import stats
 
     clusters, treated, largest, effective = spread(found)
+    rounding = _ROUNDING * float(np.nanmax(np.abs(found.panel.y), initial=0.0))
+    refused = tuple(
+        _NO_ERROR if reason is None and size <= rounding else reason
+        for reason, size in zip(refused, error, strict=True)
+    )
     given = np.array([reason is None for reason in refused])
     error = np.where(given, error, np.nan)
     degrees = np.where(given, df, np.nan)

@@ -9,7 +9,7 @@ import numpy as np
 
 __all__ = ["Accepted", "outermost"]
 
-_PER_DOUBLING = 4
+_PER_DOUBLING = 8
 _HALVINGS = 16
 
 
@@ -32,7 +32,7 @@ class Accepted:
 def outermost(accepts: Callable[[float], bool], centre: float, near: float, far: float) -> Accepted:
     """The outermost values that a test accepts, which need not be all between them.
 
-    Tried are `centre` and values at distances from `near` to at least `far` to either side, each 19 % (a quarter of a
+    Tried are `centre` and values at distances from `near` to at least `far` to either side, each 9 % (an eighth of a
     doubling) beyond the one before. The step in which acceptance ends is then halved 16 times, so an end is known to
     3e-6 of its distance from the centre; acceptance that comes back within a single step is not seen.
 

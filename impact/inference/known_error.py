@@ -179,8 +179,11 @@ def _weights(pieces: list[_Piece], found: Found) -> Iterator[tuple[slice, Float3
 
 def _reproduces(found: Found, columns: slice, weight: Float3) -> bool:
     y = found.panel.y
-    # Weights sum to 0 over the units or the periods: a level that all share changes nothing but the digits.
-    y = np.nan_to_num(y - np.nanmean(y))
-    total = np.einsum("ntm,nt->m", weight, y)
-    size = np.einsum("ntm,nt->m", np.abs(weight), np.abs(y))
+    # Where weights sum to 0, as nearly always, a level that all share changes nothing but the digits.
+    level = float(np.nanmean(y))
+    y = np.nan_to_num(y - level)
+    left, whole = weight.sum(axis=(0, 1)), np.abs(weight).sum(axis=(0, 1))
+    shared = level * np.where(np.abs(left) > _CLOSE * whole, left, 0.0)
+    total = np.einsum("ntm,nt->m", weight, y) + shared
+    size = np.einsum("ntm,nt->m", np.abs(weight), np.abs(y)) + np.abs(shared)
     return bool((np.abs(total - found.effects.estimate[columns]) <= _CLOSE * size).all())

@@ -35,13 +35,13 @@ class PredictionInterval:
     """Intervals for the effect in the treated areas themselves, from the errors of the synthetic control.
 
     The untreated outcome is ``p'w + e``, with ``p`` the donors' outcomes and ``w`` the right weights, so the effect is
-    the estimate plus ``p'(w − ŵ)`` less ``e``. The first error is bounded by simulation: for every draw of a shock to
-    the fit before the start, the least and the most of ``p'(w − ŵ)`` over the weights near ``ŵ`` that fit the shock at
-    least as well (see `extremes`). The bounds are the ``α/4`` and ``1 − α/4`` quantiles over the draws, with
-    ``α = 1 - level``. The second is bounded from how the gaps before the start were spread, at ``α/4`` on either side;
-    together they hold with at least `level`. With several areas every error is bounded for each and added with the
-    weights of the term, so the areas may depend on each other in any way; in one draw a period has the same shock in
-    all areas, up to the size and sign of each area's residual.
+    the estimate plus ``p'(ŵ − w)`` less ``e``. The first error is bounded by simulation, with ``ŵ`` in the place of the
+    right weights: for every draw of a shock to the fit before the start, the least and the most of ``p'(v − ŵ)`` over
+    weights ``v`` near ``ŵ`` that fit the shock at least as well (see `extremes`). The bounds are the ``α/4`` and
+    ``1 − α/4`` quantiles over the draws, with ``α = 1 - level``. The second is bounded from how the gaps
+    before the start were spread, at ``α/4`` on either side; together they hold with at least `level`. With several
+    areas every error is bounded for each and added with the weights of the term, so the areas may depend on each other
+    in any way; in one draw a period has the same shock in all areas, up to the size and sign of each area's residual.
 
     An interval predicts what *these* areas would have shown in *these* periods, given the donors. It is none for what
     the programme does elsewhere, and its p-value is the largest ``1 - level`` whose interval holds 0. The band holds

@@ -16,7 +16,7 @@ import pandas as pd
 from impact.errors import DataError, Problem
 from impact.sources.values import BadText, Labels, read_each
 
-__all__ = ["Level", "RegionKey", "gemeente_of", "level_of", "read_code", "read_codes"]
+__all__ = ["Level", "RegionKey", "gemeente_of", "is_code", "level_of", "read_code", "read_codes"]
 
 
 class Level(StrEnum):
@@ -43,6 +43,11 @@ def level_of(code: str) -> Level:
         if shape.fullmatch(code):
             return level
     raise ValueError(f"{code!r} is not a region code such as GM0518, WK051833 or BU05183387")
+
+
+def is_code(text: str) -> bool:
+    """Whether a text is a canonical code."""
+    return any(shape.fullmatch(text) for shape in _SHAPE.values())
 
 
 def gemeente_of(code: str) -> str:

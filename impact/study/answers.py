@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from bisect import bisect_left
 from dataclasses import dataclass, fields
 from typing import Any, TypeAlias, cast, get_args
 
@@ -22,12 +22,13 @@ from impact.inference.protocol import Found, Inference, Uncertainty, spread
 from impact.inference.registry import resolve as resolve_inference
 from impact.panel import Panel, Weighting
 from impact.parallel import Parallel
+from impact.study.methods import family
 from impact.study.model import FIXED, Method, Specification
 from impact.study.panels import Comparison, error_of
 from impact.study.predictors import spelled
 from impact.targets import Target
 
-__all__ = ["Answers", "Gaps", "alternative", "answers", "gates", "target"]
+__all__ = ["Answers", "Gaps", "alternative", "answers", "blank", "gates", "target"]
 
 Gaps: TypeAlias = tuple[tuple[str, tuple[str, ...]], ...]
 """Groups by their first treated period, and the periods of the window in which the estimator gives them no effect."""
@@ -99,13 +100,13 @@ def answers(spec: Specification, comparison: Comparison, parallel: Parallel, *, 
     """Every number of the study itself, for one outcome; none when a gate failed."""
     asked = target(spec, comparison, spec.target.every)
     match = spec.comparison.match
-    used = match is not None and bool(match.outcomes_in)
+    used = _used(comparison, match.outcomes_in if match is not None else ())
     declared = asked.window or (comparison.panel.periods[-1],) * 2
     if sealed:
         reason = Refused(
             "the estimate", "a gate of the design was not passed", "Change the design before outcomes are used."
         )
-        empty = _blank(spec, asked, reason)
+        empty = blank(spec, asked, reason)
         drift = pretrend((), np.zeros(0), spec.thresholds["pre-trend"], used=used)
         return Answers(empty, None, (), (), drift, declared)
     result = _result(spec, comparison, asked, parallel)
@@ -129,6 +130,13 @@ def answers(spec: Specification, comparison: Comparison, parallel: Parallel, *, 
     return Answers(primary, result, weightings, rows, drift, span, _gaps(result))
 
 
+def _used(comparison: Comparison, matched: tuple[str, ...]) -> frozenset[str]:
+    """Event times at which an area has an outcome that was matched on."""
+    labels = comparison.panel.periods
+    starts = {bisect_left(labels, area.start) for area in comparison.areas if not area.left_out}
+    return frozenset(str(bisect_left(labels, period) - start) for period in matched for start in starts)
+
+
 def alternative(spec: Specification, comparison: Comparison, parallel: Parallel) -> tuple[Estimate, Gaps]:
     """The estimate of a declared alternative, and what of its window it is not about.
 
@@ -137,7 +145,7 @@ def alternative(spec: Specification, comparison: Comparison, parallel: Parallel)
     asked = target(spec, comparison, spec.target.every)
     for gate in gates(spec, comparison):
         if gate.gates and gate.verdict != "pass":
-            return _blank(spec, asked, closed(gate)), ()
+            return blank(spec, asked, closed(gate)), ()
     result = _result(spec, comparison, asked, parallel)
     return _estimates(spec, result, asked, ())[-1], () if isinstance(result, Refused) else _gaps(result)
 
@@ -189,7 +197,8 @@ def _second(spec: Specification, comparison: Comparison, target: Target, method:
     if isinstance(found, Refused):
         return Second(how.name, "", None, 0, False, found)
     p_value = _plain(found.p_value[-1])
-    enumerated = found.mc_error is not None and bool(found.mc_error[-1] == 0)
+    # A p-value of 1 has no Monte-Carlo error either way; then it is not claimed that these were all there are.
+    enumerated = found.mc_error is not None and bool(found.mc_error[-1] == 0) and p_value != 1
     return Second(how.name, found.null, p_value, found.draws, enumerated, found.refused[-1])
 
 
@@ -203,19 +212,19 @@ def _estimator(spec: Specification, comparison: Comparison) -> Estimator:
     elif "reference" in known:
         options["reference"] = -1 - early
     if "outcomes" in known:
-        options |= _family(spec, comparison.panel, options.get("outcomes"))
+        options |= _family(spec, comparison.panel)
     return cast("Estimator", maker(**options))
 
 
-def _family(spec: Specification, panel: Panel, named: Sequence[str] | None) -> dict[str, Any]:
+def _family(spec: Specification, panel: Panel) -> dict[str, Any]:
     """The study's other outcomes (those that it names), which way they point, and their known errors."""
     better = {outcome.indicator: outcome.better for outcome in spec.all_outcomes}
     (own,) = better.keys() - panel.series.keys()
-    family = [name for name in (better if named is None else named) if name != own]
+    others = family(spec, own)
     return {
-        "outcomes": tuple(family),
-        "opposite": tuple(name for name in family if {better[name], better[own]} == {"lower", "higher"}),
-        "errors": {name: error_of(name) for name in family if error_of(name) in panel.series},
+        "outcomes": others,
+        "opposite": tuple(name for name in others if {better[name], better[own]} == {"lower", "higher"}),
+        "errors": {name: error_of(name) for name in others if error_of(name) in panel.series},
     }
 
 
@@ -239,7 +248,7 @@ def _estimates(
 ) -> tuple[Estimate, ...]:
     """One a term; a single empty one when there is no estimate."""
     if isinstance(result, Refused):
-        return (_blank(spec, target, result),)
+        return (blank(spec, target, result),)
     table = result.tidy()
     known = result.uncertainty if isinstance(result.uncertainty, Uncertainty) else None
     clusters, treated, largest, effective = spread(Found(result.panel, result.fit, result.effects))
@@ -279,7 +288,8 @@ def _estimates(
     )
 
 
-def _blank(spec: Specification, target: Target, reason: Refused) -> Estimate:
+def blank(spec: Specification, target: Target, reason: Refused) -> Estimate:
+    """An estimate that there is not, with the reason."""
     return Estimate(
         term=target.kind,
         weighting=target.weighting,

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import chain
 
 from impact.evidence.reading import with_unit
 from impact.study.model import Outcome
-from impact.study.tables import File, OutcomeTable, UnitTable
+from impact.study.tables import CrosswalkTable, File, OutcomeTable, UnitTable
 from impact.study.wording import FOLLOWS, Said, Teller, ended
 
 __all__ = ["data", "outcome", "periods"]
@@ -64,7 +65,21 @@ def _measure(tell: Teller, found: Outcome, topic: str) -> Iterator[Said]:
 
 def data(tell: Teller) -> tuple[Iterator[Said], Iterator[Said]]:
     """What stands in the table of outcomes, and what in that of characteristics."""
-    return _outcomes(tell, tell.spec.data.outcomes), _units(tell, tell.spec.data.units)
+    outcomes = chain(_outcomes(tell, tell.spec.data.outcomes), _crosswalk(tell, tell.spec.data.crosswalk))
+    return outcomes, _units(tell, tell.spec.data.units)
+
+
+def _crosswalk(tell: Teller, table: CrosswalkTable | None) -> Iterator[Said]:
+    """To which division the outcomes are brought, by what, and why that may be."""
+    if table is None:
+        return
+    file = tell.word("quoted", text=table.file)
+    yield tell(f"data.crosswalk.{table.from_}", year=str(table.to), file=file)
+    if table.basis is not None:
+        yield tell("data.crosswalk.basis", basis=table.basis)
+    column = tell.spec.data.outcomes.columns.value
+    if table.value is not None and column is not None:
+        yield tell("data.crosswalk.count", column=tell.column(column))
 
 
 def _outcomes(tell: Teller, table: OutcomeTable) -> Iterator[Said]:

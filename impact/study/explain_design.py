@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from impact.register.areas import Area
 from impact.register.areas import areas as register_areas
+from impact.register.calendar import events
 from impact.study.model import LeaveOut, Match, Specification
 from impact.study.wording import FOLLOWS, Said, Teller
 
@@ -119,14 +120,42 @@ def _anticipation(tell: Teller, count: int) -> Said:
 def comparison(tell: Teller) -> Iterator[Said]:
     """Who may be compared, and who of them is chosen."""
     yield tell("comparison.intro")
+    yield from _pools(tell)
     for rule in tell.spec.comparison.leave_out:
-        said = tell(f"comparison.{rule.rule}", f"comparison.rule.{rule.rule}", which=_which(tell, rule))
+        said = _left_out(tell, rule)
         yield Said(said.topic, f"{said.text}{tell.reason(rule.why)}")
     match = tell.spec.comparison.match
     if match is None:
         yield tell("comparison.everyone", "comparison.match")
     else:
         yield from _match(tell, match)
+
+
+def _pools(tell: Teller) -> Iterator[Said]:
+    """Where named pools are, and which of them may be compared."""
+    pools, chosen = tell.spec.comparison.pools, tell.spec.comparison.pool
+    if pools is not None:
+        yield tell("comparison.pools", file=tell.word("quoted", text=pools))
+    if chosen:
+        key = "comparison.pool" if len(chosen) == 1 else "comparison.pool-many"
+        yield tell(key, "comparison.pool", names=tell.quoted(chosen))
+
+
+def _left_out(tell: Teller, rule: LeaveOut) -> Said:
+    """The sentence of one rule."""
+    topic, units = f"comparison.rule.{rule.rule}", tell.spec.data.units
+    if rule.rule == "near" and units is not None and units.columns.place is not None and rule.km is not None:
+        columns = tell.listed(tell.column(name) for name in units.columns.place)
+        return tell("comparison.near", topic, km=tell.exact(rule.km), columns=columns)
+    if rule.rule == "co-treated":
+        event = next(found.nl for found in events() if found.slug == rule.event)
+        return tell("comparison.co-treated", f"{topic}.{rule.event}", event=event, which=_which(tell, rule))
+    if rule.rule == "band":
+        low, high = rule.quantiles or (rule.at_least, rule.at_most)
+        form = "-quantiles" if rule.quantiles else "-to" if low is None else "-from" if high is None else ""
+        bounds = {name: tell.exact(x) for name, x in (("low", low), ("high", high)) if x is not None}
+        return tell(f"comparison.band{form}", f"{topic}.{rule.column}", column=tell.column(rule.column or ""), **bounds)
+    return tell(f"comparison.{rule.rule}", topic, which=_which(tell, rule))
 
 
 def _which(tell: Teller, rule: LeaveOut) -> str:
@@ -137,8 +166,12 @@ def _which(tell: Teller, rule: LeaveOut) -> str:
 
 def _match(tell: Teller, match: Match) -> Iterator[Said]:
     topic = "comparison.match"
-    key = "comparison.nearest-one" if match.ratio == 1 else "comparison.nearest"
-    yield tell(key, f"{topic}.ratio", ratio=tell.count(match.ratio))
+    one = "-one" if match.ratio == 1 else ""
+    yield tell(f"comparison.{match.method}{one}", f"{topic}.ratio", ratio=tell.count(match.ratio or 0))
+    if not match.replace:
+        yield tell("comparison.once", f"{topic}.replace")
+    if match.distance != "mahalanobis":
+        yield tell(f"comparison.{match.distance}", f"{topic}.distance")
     if match.on:
         yield tell("comparison.features", f"{topic}.on", names=tell.listed(features(tell, match)))
         if {"selection", *_groups(tell.spec).get("selection", ())} & set(match.on):

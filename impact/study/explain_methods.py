@@ -10,12 +10,15 @@ from impact.study.model import FIXED, Method, Specification
 from impact.study.predictors import spelled
 from impact.study.wording import FOLLOWS, Said, Teller
 
-__all__ = ["cluster", "estimator", "inference"]
+__all__ = ["cluster", "estimator", "inference", "predicted"]
 
 # Where the texts of a parameter stand when that is not under its own name.
-_TEXT: Final = {"base": "shown", "method": "adjusting"}
+_TEXT: Final = {"base": "shown"}
 # Parameters that are said inside the sentence of another one, or by a function of their own.
-_INSIDE: Final = frozenset({"draws", "tolerance", "validate", "starts", "method", "predictors", "outcomes"})
+_INSIDE: Final = frozenset(
+    {"draws", "tolerance", "validate", "starts", "method", "residualize", "predictors", "outcomes"}
+)
+_FEW: Final[dict[float, tuple[str, ...]]] = {0: ("zero",), 1: ("one",)}
 # Estimators whose comparison, once matched, is the chosen units alone.
 _CHOSEN_ONLY: Final = ("group-time", "stacked", "poisson")
 
@@ -28,7 +31,7 @@ _MATTERS: Final[dict[str, Callable[[str, _Given, Specification], bool]]] = {
     "budget": lambda name, given, spec: given["constraint"] in ("lasso", "ridge"),
     "validate": lambda name, given, spec: given["lam"] == "leave-one-out",
     "residualize": lambda name, given, spec: bool(spec.covariates),
-    "missing": lambda name, given, spec: "outcomes" in given,  # of the outcome itself every unit has all figures
+    "missing": lambda name, given, spec: False,  # a unit without a figure that is used never comes into the panel
     "tolerance": lambda name, given, spec: given["sets"] == "similar-population",
     "draws": lambda name, given, spec: name != "conformal" or given["permutations"] == "iid",
     "cointegrated": lambda name, given, spec: given["order"] > 0 or given["lags"] > 0,
@@ -40,11 +43,11 @@ def estimator(tell: Teller) -> Iterator[Said]:
     spec, name, topic = tell.spec, tell.spec.estimator.name, "estimate.method"
     yield tell(f"estimate.method.{name}", topic)
     given = _given("estimator", spec.estimator) | FIXED.get(name, {})
-    yield from _followed(tell, given, topic)
     for start in spec.starts():
         base = spec.base_periods(start, spec.labels)
         if base:
             yield tell("estimate.base", f"{topic}.base", start=start, list=tell.listed(base))
+    yield from _followed(tell, given, topic)
     yield from _adjusted(tell, given, topic)
     if spec.comparison.match is not None and given.get("control") == "not-yet" and name in _CHOSEN_ONLY:
         given["control"] = "matched"
@@ -112,11 +115,12 @@ def _told(tell: Teller, part: str, method: Method, given: dict[str, Any], topic:
 
 def _words(tell: Teller, part: str, key: str, value: Any, name: str, given: dict[str, Any]) -> str | None:
     """Where the text for a value of a parameter stands: that of this method first; None where there is none."""
-    kinds = [str(value).lower()] if isinstance(value, bool) else [str(value)] if isinstance(value, str) else []
-    if not kinds:
-        number = isinstance(value, (int, float))
-        kinds = ["none"] if value is None else ["mapping"] if isinstance(value, Mapping) else ["number"]
-        kinds = [{0: "zero", 1: "one"}[value], *kinds] if number and value in (0, 1) else kinds
+    if isinstance(value, (bool, str)):
+        kinds = [str(value).lower() if isinstance(value, bool) else value]
+    elif isinstance(value, (int, float)):
+        kinds = [*_FEW.get(value, ()), "number"]
+    else:
+        kinds = ["none" if value is None else "mapping" if isinstance(value, Mapping) else "pair"]
     key = _TEXT.get(key, key)
     places = (f"{key}.{name}", f"{key}.{given['constraint']}" if "constraint" in given else key, key)
     found = [f"{part}.{place}.{kind}" for place in places for kind in kinds]
@@ -130,7 +134,7 @@ def _words_at_all(tell: Teller, part: str, key: str) -> bool:
 
 def _values(tell: Teller, given: Mapping[str, Any]) -> dict[str, str]:
     """Numbers among the parameters as they are written inside sentences; a tolerance is a share."""
-    numbers = {key: value for key, value in given.items() if isinstance(value, (int, float))}
+    numbers = {key: x for key, x in given.items() if isinstance(x, (int, float)) and not isinstance(x, bool)}
     return {key: tell.percent(value) if key == "tolerance" else tell.exact(value) for key, value in numbers.items()}
 
 
@@ -146,25 +150,28 @@ def _shown(tell: Teller, value: Any) -> str:
 def _followed(tell: Teller, given: dict[str, Any], topic: str) -> Iterator[Said]:
     """What a synthetic comparison is to follow, where that is not the outcome before the start."""
     if given.get("predictors"):
-        words = tell.listed(_predictor(tell, one) for one in given["predictors"])
-        yield tell("estimate.predictors", f"{topic}.predictors", list=words)
+        yield tell("estimate.predictors", f"{topic}.predictors", list=tell.listed(predicted(tell)))
         if any(not isinstance(one, Mapping) or one["of"] != "outcome" for one in given["predictors"]):
             yield tell("estimate.lacking", f"{topic}.predictors.lacking")
     if "outcomes" in given:
         named = given["outcomes"] or [outcome.indicator for outcome in tell.spec.all_outcomes]
         yield tell("estimate.outcomes", f"{topic}.outcomes", list=tell.listed(named))
+        yield tell("estimate.without", f"{topic}.outcomes.without")
+
+
+def predicted(tell: Teller) -> tuple[str, ...]:
+    """The predictors of a synthetic comparison, in words; none where it follows the outcome in every period."""
+    return tuple(_predictor(tell, one) for one in spelled(tell.spec.estimator.options).get("predictors", ()))
 
 
 def _predictor(tell: Teller, one: Any) -> str:
     """A predictor in words: ``the mean of the outcome over 2013 to 2016``."""
     if not isinstance(one, Mapping):
-        one = {"of": one}
-    name = one["of"]
-    if name != "outcome":
-        said = name
-    elif "at" in one:
+        return str(one)
+    said = str(one["of"])
+    if "at" in one:
         said = tell.word("predictor.at", period=one["at"])
-    else:
+    elif said == "outcome":
         kind = "each" if one.get("each") else one.get("statistic", "mean")
         window = "window" if "from" in one and "to" in one else next((w for w in ("from", "to") if w in one), "all")
         over = tell.word(f"predictor.over.{window}", **{"from": one.get("from", ""), "to": one.get("to", "")})
@@ -183,6 +190,7 @@ def _adjusted(tell: Teller, given: dict[str, Any], topic: str) -> Iterator[Said]
         if set(scores) & {name for term in terms for name in (*term.numbers, *term.categories)}:
             yield tell("estimate.selected", "estimate.covariates.selected")
         name = "reg" if given.get("control") == "never" and "method" not in given else spec.estimator.name
-        yield tell(f"estimate.adjusting.{given.get('method', name)}", f"{topic}.adjust")
+        way = "residualize" if given.get("residualize") else given.get("method", name)
+        yield tell(f"estimate.adjusting.{way}", f"{topic}.adjust")
     elif "method" in given:
         yield tell("estimate.adjust", f"{topic}.adjust", setting=tell.word("quoted", text=f"method: {given['method']}"))

@@ -31,6 +31,7 @@ __all__ = [
     "as_named",
     "as_no_match",
     "as_standard",
+    "as_texts",
     "fault",
 ]
 

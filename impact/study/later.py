@@ -16,14 +16,9 @@ LATER: dict[str, str] = {
     "breaks.check": _INFERENCE,
     "data.outcomes.columns.base": _REPORT,
     "unit": _DESIGN,
-    "data.crosswalk": _DESIGN,
-    "comparison.pools": _DESIGN,
-    "comparison.leave_out.km": _DESIGN,
     "comparison.match.same": _DESIGN,
     "comparison.match.exact": _DESIGN,
     "comparison.match.moments": _DESIGN,
-    "comparison.match.distance": _DESIGN,
-    "comparison.match.replace": _DESIGN,
     "families": _INFERENCE,
     "correction": _INFERENCE,
     "looks": _INFERENCE,
@@ -65,7 +60,7 @@ INSTEAD |= {
 # Values that a later version knows: dotted path to value to part.
 LATER_VALUES: dict[str, dict[str, str]] = {
     "comparison.match.method": dict.fromkeys(
-        ("optimal", "full", "entropy", "inverse-probability", "overlap", "stable"), _DESIGN
+        ("exact", "coarsened-exact", "entropy", "inverse-probability", "overlap", "stable"), _DESIGN
     ),
     "target.kind": {
         **dict.fromkeys(("event", "cohort", "calendar", "unit"), _REPORT),

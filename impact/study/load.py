@@ -10,12 +10,15 @@ from impact.errors import DataError, Problem, raise_all
 from impact.evidence.record import DataFile
 from impact.register.areas import Member, areas
 from impact.sources.contract import Column, Contract, Kind, listed
+from impact.sources.convert import Converted
 from impact.sources.regions import Level, gemeente_of
 from impact.sources.rows import Long, read_long
 from impact.sources.tables import Table, read_table
 from impact.sources.values import CBS
+from impact.study.crosswalks import Walks, in_division, read_walks
 from impact.study.members import read_members
 from impact.study.model import Outcome, Specification
+from impact.study.pools import read_pools
 from impact.study.series import Series, provisional, read_series, unfit_figures
 from impact.study.tables import File
 from impact.study.units import Units, read_units
@@ -39,6 +42,10 @@ class Loaded:
         From the study's own file.
     provisional : tuple of str
         Periods that are left out because their figures are provisional.
+    pools : mapping of name to mapping of region to source
+        From the study's own file.
+    moved : mapping of indicator to tuple of Converted
+        How the figures came to the division of the study, where they were in others.
     """
 
     regions: tuple[str, ...]
@@ -50,17 +57,21 @@ class Loaded:
     notes: tuple[str, ...]
     members: Mapping[str, tuple[Member, ...]] = field(default_factory=dict)
     provisional: tuple[str, ...] = ()
+    pools: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    moved: Mapping[str, tuple[Converted, ...]] = field(default_factory=dict)
 
 
 def load(spec: Specification, paths: Mapping[str, Path]) -> Loaded:
-    """Read the files of `spec`; `paths` gives the place of ``outcomes``, ``units`` and ``members``.
+    """Read the files of `spec`; `paths` gives the place of each, as `read.locate` finds them.
 
     Raises
     ------
     DataError
         Every problem of every file: those of ``sources.contract``; ``DATA-114`` a period that never occurs;
         ``DATA-115`` counts that are not rounded as stated; ``DATA-117`` a file of members that cannot be; ``DATA-118``
-        margins or respondents that cannot be; ``DATA-134`` too few periods left once provisional ones are out.
+        margins or respondents that cannot be; ``DATA-125`` a file of pools that cannot be; ``DATA-127`` a basis that
+        the crosswalk does not have, ``DATA-128`` a year from which it does not lead to the division of the study;
+        ``DATA-134`` too few periods left once provisional ones are out.
     """
     problems: list[Problem] = []
     tables = {}
@@ -72,18 +83,27 @@ def load(spec: Specification, paths: Mapping[str, Path]) -> Loaded:
     members = None
     if spec.treatment.members is not None:
         slugs = tuple(area.slug for area in areas())
-        vintage = spec.data.outcomes.vintage
-        members = read_members(paths["members"], spec.treatment.members, slugs, vintage, problems)
+        members = read_members(paths["members"], spec.treatment.members, slugs, spec.data.vintage, problems)
+    comparison, pools = spec.comparison, None
+    if comparison.pools is not None:
+        pools = read_pools(paths["pools"], comparison.pools, spec.data.vintage, problems)
+    walks = None if spec.data.crosswalk is None else read_walks(paths["crosswalk"], spec, problems)
     raise_all(dict.fromkeys(problems), DataError)
     read = [long for long in longs if long is not None]
+    moved: dict[str, tuple[Converted, ...]] = {}
+    if walks is not None:
+        read, moved = _moved(spec, read, walks)
     _periods_there(spec, read)
     periods, left = _periods(spec, read)
     regions = tuple(
         sorted({str(region) for long in read for region in long.region} | (units.known if units else set()))
     )
     known = units or Units(frozenset(regions))
+    table = spec.data.outcomes
+    # A sum of parts of rounded counts is not off as one rounded count is.
+    table = table if walks is None else table.model_copy(update={"rounded_to": None})
     series = tuple(
-        read_series(outcome, long, spec.data.outcomes, regions, periods)
+        read_series(outcome, long, table, regions, periods)
         for outcome, long in zip(spec.all_outcomes, read, strict=True)
     )
     column = spec.data.units.columns.gemeente if spec.data.units is not None else None
@@ -92,10 +112,28 @@ def load(spec: Specification, paths: Mapping[str, Path]) -> Loaded:
     notes = tuple(
         dict.fromkeys(_note(note.kind, note.column, note.count, note.text) for long in read for note in long.notes)
     )
-    loaded = Loaded(regions, periods, gemeente, known, series, tuple(files), notes, provisional=left)
-    if members is None:
-        return loaded
-    return replace(loaded, members=members.areas, files=(*loaded.files, members.file))
+    loaded = Loaded(regions, periods, gemeente, known, series, tuple(files), notes, provisional=left, moved=moved)
+    if walks is not None:
+        loaded = replace(loaded, files=(*loaded.files, walks.file))
+    if members is not None:
+        loaded = replace(loaded, members=members.areas, files=(*loaded.files, members.file))
+    if pools is not None:
+        loaded = replace(loaded, pools=pools.named, files=(*loaded.files, pools.file))
+    return loaded
+
+
+def _moved(
+    spec: Specification, longs: Sequence[Long], walks: Walks
+) -> tuple[list[Long], dict[str, tuple[Converted, ...]]]:
+    """Every outcome in the division of the study, and how it came there."""
+    problems: list[Problem] = []
+    found = [in_division(long, walks, spec, problems) for long in longs]
+    raise_all(dict.fromkeys(problems), DataError)
+    moved = {
+        outcome.indicator: tuple(conversions)
+        for outcome, (_, conversions) in zip(spec.all_outcomes, found, strict=True)
+    }
+    return [long for long, _ in found], moved
 
 
 def _table(file: File, path: Path, problems: list[Problem]) -> Table | None:

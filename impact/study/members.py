@@ -36,7 +36,7 @@ class Members:
 
 
 def read_members(
-    path: Path, file: str, known: Sequence[str], vintage: int | None, problems: list[Problem]
+    path: Path, file: str, known: Sequence[str] | None, vintage: int | None, problems: list[Problem]
 ) -> Members | None:
     """Read a file with the columns area (slug), code, vintage (year), share (above 0 to 1) and source.
 
@@ -46,8 +46,8 @@ def read_members(
         Where it is: a workbook, CSV or parquet.
     file : str
         Its name as the study writes it.
-    known : sequence of str
-        Slugs of areas that may occur.
+    known : sequence of str or None
+        Slugs of areas that may occur; None for areas of any name.
     vintage : int or None
         Year of the division of the outcomes, when the study states it.
     problems : list of Problem
@@ -86,7 +86,7 @@ def _unfit(
     code: np.ndarray,
     years: np.ndarray,
     shares: np.ndarray,
-    known: Sequence[str],
+    known: Sequence[str] | None,
     vintage: int | None,
 ) -> Iterator[Problem]:
     """Rows that say what cannot be."""
@@ -96,7 +96,7 @@ def _unfit(
         return Problem("DATA-117", f"{message} ({named}).", hint, table.file, first, path=column)
 
     for slug in dict.fromkeys(area.tolist()):
-        if slug not in known:
+        if known is not None and slug not in known:
             close = get_close_matches(slug, known, n=1)
             hint = f"Did you mean '{close[0]}'?" if close else f"Areas are {listed(known, 20)}."
             yield problem(f"'{slug}' is not an area of the programme", hint, np.flatnonzero(area == slug), "area")

@@ -13,7 +13,7 @@ from impact.study.model import FIXED, Method, Specification
 from impact.study.predictors import faults_of_predictors
 from impact.study.source import Loc
 
-__all__ = ["Parameter", "What", "methods", "parameters"]
+__all__ = ["Parameter", "What", "family", "methods", "parameters"]
 
 What: TypeAlias = Literal["estimator", "inference"]
 
@@ -48,8 +48,9 @@ class Parameter:
             return "float" in self.kinds or (isinstance(value, int) and "int" in self.kinds)
         if isinstance(value, Mapping):
             return "mapping" in self.kinds
-        listed = isinstance(value, (list, tuple))
-        return listed and ("list" in self.kinds or ("pair" in self.kinds and len(value) == 2))
+        if not isinstance(value, (list, tuple)):
+            return False
+        return "list" in self.kinds or ("pair" in self.kinds and len(value) == 2)
 
     @property
     def spoken(self) -> str:
@@ -85,6 +86,14 @@ def _kinds(hint: Any) -> set[str]:
     if origin is tuple:
         return {"pair"} if get_args(hint) == (str, str) else set()
     return {kind for kind, shape in (("list", Sequence), ("mapping", Mapping)) if origin is shape}
+
+
+def family(spec: Specification, own: str) -> tuple[str, ...]:
+    """The outcomes that are compared together with the outcome `own`; none where the estimator takes one by itself."""
+    if "outcomes" not in parameters("estimator", spec.estimator.name):
+        return ()
+    every = [outcome.indicator for outcome in spec.all_outcomes]
+    return tuple(name for name in spec.estimator.options.get("outcomes", every) if name != own)
 
 
 def methods(spec: Specification) -> Iterator[Fault]:
@@ -153,7 +162,7 @@ def _family(spec: Specification) -> Iterator[Fault]:
     slugs = [outcome.indicator for outcome in spec.all_outcomes]
     if len(slugs) < 2:
         hint = "Give the family under `outcomes`, or use synthetic-control."
-        yield Fault(("estimator", "name"), f"{spec.estimator.name} needs a study with several outcomes", hint)
+        yield Fault(("estimator", "name"), f"a study with several outcomes is needed by {spec.estimator.name}", hint)
         return
     named = spec.estimator.options.get("outcomes", slugs)
     for number, name in enumerate(named):

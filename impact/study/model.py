@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
+from impact.design.distances import Metric
 from impact.register.indicators import Indicator, indicators
 from impact.study.fields import (
     Code,
@@ -27,7 +28,9 @@ from impact.study.fields import (
     as_named,
     as_no_match,
     as_standard,
+    as_texts,
 )
+from impact.study.leave_out import LeaveOut
 from impact.study.tables import Data
 from impact.study.timing import Break, LeftOut, Periods, segment
 from impact.terms import Term
@@ -209,32 +212,24 @@ class TargetSpec(Part):
     )
 
 
-class LeaveOut(Part):
-    """A rule that keeps units out of the comparison.
-
-    ``focus-area``: in any focus area, of the register or of this study; ``same-gemeente``: in a gemeente with a treated
-    area; ``adjacent`` and ``listed``: the named `regions`, or those with something in the `column` of the units table.
-    """
-
-    rule: Literal["focus-area", "same-gemeente", "adjacent", "listed"] = Field(
-        description="focus-area, same-gemeente, adjacent or listed"
-    )
-    regions: tuple[Code, ...] = ()
-    column: Word | None = None
-    why: Word = Field(description="the reason, for the report")
-
-
 class Match(Part):
-    """Nearest neighbours: `ratio` comparison units for every treated unit.
+    """Who stands beside whom: `ratio` comparison units for every treated unit.
+
+    ``nearest``: those most like it, also when they serve others (unless ``replace: false``); ``optimal``: each serves
+    once, at the smallest total distance; ``full``: all that are left, in sets, without a ratio.
 
     `on` names characteristics of the units table, or the groups structure, size and selection. `outcomes_in`: years in
     which the outcome is matched on too (before it is taken relative to the own mean); neither base nor selection wave.
     """
 
-    method: Literal["nearest"] = Field(description="nearest; other methods come with a later version")
-    ratio: Annotated[int, Field(ge=1, le=100)] = Field(
-        description="the number of comparison units for every treated unit"
+    method: Literal["nearest", "optimal", "full"] = Field(
+        description="nearest, optimal or full; other methods come with a later version"
     )
+    ratio: Annotated[int, Field(ge=1, le=100)] | None = Field(
+        default=None, description="the number of comparison units for every treated unit; none for full"
+    )
+    replace: bool = Field(default=True, description="whether a comparison unit may serve several treated units")
+    distance: Metric = "mahalanobis"
     on: tuple[Word, ...] = ()
     outcomes_in: tuple[Period, ...] = ()
     selection_waves: tuple[Period, ...] = ()
@@ -242,8 +237,14 @@ class Match(Part):
 
 
 class Comparison(Part):
-    """Who the treated areas are compared with; `match: none` compares with every unit that is left."""
+    """Who the treated areas are compared with; `match: none` compares with every unit that is left.
 
+    `pools`: a file of pools (region, vintage, pool, source), such as areas that were nominated and not chosen; `pool`:
+    the one or more of them that may be compared, every unit when there is none. `leave_out` goes on from there.
+    """
+
+    pools: Word | None = None
+    pool: Annotated[tuple[Slug, ...], BeforeValidator(as_texts)] = ()
     leave_out: tuple[LeaveOut, ...] = ()
     match: Annotated[Match | None, BeforeValidator(as_no_match)] = Field(
         description="{method: nearest, ratio: …, on: […]}, or none"

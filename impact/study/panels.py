@@ -10,80 +10,28 @@ import numpy as np
 
 from impact.arrays import Bool1, Float2, Int1
 from impact.covariates import Levels
-from impact.design.assignment import Nearest
-from impact.design.balance import balance
+from impact.design.balance import differences
 from impact.design.donors import (
     Exclusion,
     Pool,
     Rule,
-    adjacent,
     donor_pool,
-    focus_area,
-    listed,
     no_outcome,
-    same_gemeente,
 )
-from impact.design.matching import paired
 from impact.errors import DataError, Problem, Refused
 from impact.evidence.record import BalanceRow
 from impact.panel import Panel
-from impact.register.areas import areas as register_areas
 from impact.study.adjust import adjustment, unknown
 from impact.study.areas import FocusArea
+from impact.study.candidates import candidate_rules, cell_rules, pool_name
 from impact.study.load import Loaded
-from impact.study.model import LeaveOut, Match, Specification
+from impact.study.matcher import Matcher, how
+from impact.study.methods import family
+from impact.study.model import Match, Specification
 from impact.study.predictors import columns_of_predictors
 from impact.study.series import Series
 
-__all__ = ["Comparison", "Matcher", "compare"]
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Matcher:
-    """The matching rule of a study; it gives any panel of the same units its matched controls.
-
-    Attributes
-    ----------
-    units : (n,) tuple of str
-    x : (n, p) float
-        Characteristics, never an outcome after the start.
-    names : (p,) tuple of str
-    ratio : int
-    caliper : float or None
-    """
-
-    units: tuple[str, ...]
-    x: Float2
-    names: tuple[str, ...]
-    ratio: int
-    caliper: float | None
-
-    def __call__(self, panel: Panel) -> Panel | Refused:
-        """`panel` with matched controls: every treated unit its nearest, every area the sum over its units."""
-        row = {name: number for number, name in enumerate(self.units)}
-        at = np.array([row[name] for name in panel.units], dtype=np.intp)
-        treated = np.flatnonzero(np.isfinite(panel.first))
-        donors = np.flatnonzero(panel.never & (panel.weight > 0))
-        match = paired(
-            self.x[at[treated]],
-            self.x[at[donors]],
-            areas=[panel.units[unit] for unit in treated],
-            units=[panel.units[unit] for unit in donors],
-            names=self.names,
-            how=Nearest(self.ratio),
-            caliper=self.caliper,
-        )
-        if isinstance(match, Refused):
-            return match
-        if match.unmatched:
-            return Refused(
-                "the matching",
-                f"{', '.join(match.unmatched)} has no comparison unit within the caliper",
-                "Widen the caliper, or leave these areas out with a reason.",
-            )
-        pairs = np.zeros((len(panel.areas), len(panel.units)))
-        np.add.at(pairs, (panel.area[treated][:, None], donors[None, :]), match.pairs * panel.weight[treated][:, None])
-        return panel.with_pairs(pairs)
+__all__ = ["Comparison", "columns_of_match", "compare"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -107,6 +55,8 @@ class Comparison:
         Respondents behind the figure of a treated unit that has the fewest.
     levels : tuple of Levels
         How the categories that are adjusted for lie over the units.
+    short : tuple of (unit, number)
+        Treated units that were matched with fewer controls than asked for.
     """
 
     panel: Panel
@@ -118,6 +68,7 @@ class Comparison:
     without: float
     fewest: float | None = None
     levels: tuple[Levels, ...] = ()
+    short: tuple[tuple[str, int], ...] = ()
 
     @property
     def first_start(self) -> str:
@@ -131,25 +82,27 @@ def compare(spec: Specification, loaded: Loaded, series: Series, areas: tuple[Fo
     Raises
     ------
     DataError
-        ``DATA-123`` no treated unit is left, ``DATA-130`` no donor is left, ``DATA-131`` the matching is refused,
+        ``DATA-123`` no treated unit is left, ``DATA-126`` and ``DATA-135`` those of `candidates`,
+        ``DATA-130`` no donor is left, ``DATA-131`` the matching is refused,
         ``DATA-132`` a cluster is unknown, ``DATA-133`` residents of a treated unit that must weigh are unknown,
         ``DATA-134`` no measured period to estimate over is left, ``TERM-`` covariates that cannot be.
     """
     regions = loaded.regions
-    lost_rules = _data_rules(spec, loaded, series)
+    first = min(area.start for area in areas if not area.left_out)
+    lost_rules = _data_rules(spec, loaded, series, first)
     unfit = np.logical_or.reduce([rule.applies for rule in lost_rules])
     areas, lost = _treated(spec, areas, regions, lost_rules, unfit)
     inside = {unit: area for area in areas if not area.left_out for unit in area.units}
     treated = np.array([region in inside for region in regions], dtype=bool)
     declared = {unit for area in areas for unit in area.units}
     anywhere = np.array([region in declared for region in regions], dtype=bool)
-    rules = [_rule(rule, loaded, areas, anywhere) for rule in spec.comparison.leave_out]
+    rules = candidate_rules(spec, loaded, areas, anywhere)
     aside = Rule("left-out-area", "", anywhere & ~treated, tuple("" for _ in regions))
     part = {unit: area.slug for area in areas for unit in area.partial}
     partly = np.array([region in part for region in regions], dtype=bool)
     detail = tuple(part.get(region, "") for region in regions)
     extra = [Rule("partly-in-area", "", partly, detail)] if partly.any() else []
-    pool = donor_pool(regions, treated, [*rules, aside, *extra, *lost_rules])
+    pool = donor_pool(regions, treated, [*rules, aside, *extra, *lost_rules], pool_name(spec))
     if isinstance(pool, Refused):
         raise DataError(Problem("DATA-130", f"{pool.because}.", pool.instead, spec.data.outcomes.file))
     panel = _panel(spec, loaded, series, inside, treated | pool.keep)
@@ -159,13 +112,14 @@ def compare(spec: Specification, loaded: Loaded, series: Series, areas: tuple[Fo
         hint = "The first full period or the window lies in periods that do not count."
         raise DataError(Problem("DATA-134", message, hint, spec.data.outcomes.file))
     matcher = _matcher(spec.comparison.match, spec, loaded, series)
+    short: tuple[tuple[str, int], ...] = ()
     if matcher is not None:
-        matched = matcher(panel)
+        matched = matcher.matched(panel)
         if isinstance(matched, Refused):
             raise DataError(
                 Problem("DATA-131", f"{matched.what}: {matched.because}.", matched.instead, spec.data.outcomes.file)
             )
-        panel = matched
+        panel, short = matched[0], matched[1].short
     covariates, levels = adjustment(spec, loaded.units, panel)
     panel = replace(panel, covariates=covariates)
     absent = np.zeros(len(regions), dtype=bool) if series.there is None else ~series.there
@@ -180,10 +134,11 @@ def compare(spec: Specification, loaded: Loaded, series: Series, areas: tuple[Fo
         float(np.isnan(cells).mean()),
         None if series.respondents is None else float(series.respondents[treated].min()),
         levels,
+        short,
     )
 
 
-def _data_rules(spec: Specification, loaded: Loaded, series: Series) -> list[Rule]:
+def _data_rules(spec: Specification, loaded: Loaded, series: Series, first: str) -> list[Rule]:
     """Why a unit cannot be used at all, treated or not; only whether an outcome was observed counts, not its value."""
     regions, count = loaded.regions, len(loaded.regions)
     absent = np.array([region not in loaded.units.known for region in regions], dtype=bool)
@@ -195,7 +150,15 @@ def _data_rules(spec: Specification, loaded: Loaded, series: Series) -> list[Rul
         rules.append(Rule("no-characteristic", "", gaps.any(axis=1), detail))
     if series.there is not None and not series.there.all():
         rules.append(Rule("not-in-outcomes", "", ~series.there, ("",) * count))
-    rules.append(no_outcome(series.raw, np.ones(len(loaded.periods), dtype=bool), loaded.periods, ""))
+    rules += cell_rules(series, first, loaded.periods)
+    always = np.ones(len(loaded.periods), dtype=bool)
+    rules.append(no_outcome(series.raw, always, loaded.periods, ""))
+    # Outcomes that are compared together rest on the same units.
+    together = family(spec, series.outcome.indicator)
+    for other in loaded.series:
+        if other.outcome.indicator in together:
+            labels = [f"{other.outcome.indicator} {period}" for period in loaded.periods]
+            rules.append(no_outcome(np.where(np.isfinite(other.y), other.y, np.nan), always, labels, ""))
     own = series.outcome.measure.as_percent_of_own
     if own is not None and series.baseline is not None:
         small = np.nan_to_num(series.baseline, nan=-1.0) < own.minimum_mean
@@ -229,23 +192,6 @@ def _treated(
         why = "; ".join(f"{exclusion.unit}: {exclusion.code} {exclusion.detail}".strip() for exclusion in lost[:5])
         raise DataError(Problem("DATA-123", f"no treated unit can be used ({why}).", "", spec.data.outcomes.file))
     return tuple(kept), tuple(lost)
-
-
-def _rule(rule: LeaveOut, loaded: Loaded, areas: tuple[FocusArea, ...], anywhere: Bool1) -> Rule:
-    """One rule of the study; `anywhere` marks the units of all its areas, estimated or not."""
-    if rule.rule == "focus-area":
-        lies = {member.code: area.slug for area in register_areas() for member in area.members if member.code}
-        lies |= {unit: area.slug for area in areas for unit in area.units}
-        return focus_area([lies.get(region, "") for region in loaded.regions], rule.why)
-    if rule.rule == "same-gemeente":
-        return same_gemeente(loaded.gemeente, anywhere, rule.why)
-    if rule.column is not None:
-        # Blank where the rule does not hold; what is filled in is the detail.
-        filled = zip(loaded.regions, loaded.units.label(rule.column, loaded.regions), strict=True)
-        named = {region: label for region, label in filled if label not in ("", "0")}
-    else:
-        named = dict.fromkeys(rule.regions, "")
-    return (adjacent if rule.rule == "adjacent" else listed)(loaded.regions, named, rule.why)
 
 
 def _panel(spec: Specification, loaded: Loaded, series: Series, inside: dict[str, FocusArea], used: Bool1) -> Panel:
@@ -318,7 +264,7 @@ def error_of(outcome: str) -> str:
     return f"{outcome} (error)"
 
 
-def _columns(match: Match, spec: Specification) -> tuple[str, ...]:
+def columns_of_match(match: Match, spec: Specification) -> tuple[str, ...]:
     """Columns of the units table to match on; structure, size and selection stand for their groups."""
     units = spec.data.units
     groups = units.columns.groups if units is not None else {}
@@ -328,10 +274,11 @@ def _columns(match: Match, spec: Specification) -> tuple[str, ...]:
 def _matcher(match: Match | None, spec: Specification, loaded: Loaded, series: Series) -> Matcher | None:
     if match is None:
         return None
-    names = _columns(match, spec)
+    names = columns_of_match(match, spec)
     columns = [loaded.units.number(name, loaded.regions) for name in names]
     columns += [series.raw[:, loaded.periods.index(period)] for period in match.outcomes_in]
-    return Matcher(loaded.regions, np.column_stack(columns), (*names, *match.outcomes_in), match.ratio, match.caliper)
+    x, names = np.column_stack(columns), (*names, *match.outcomes_in)
+    return Matcher(loaded.regions, x, names, how(match), match.distance, match.caliper)
 
 
 def _balance(spec: Specification, loaded: Loaded, panel: Panel, matcher: Matcher | None) -> tuple[BalanceRow, ...]:
@@ -349,9 +296,19 @@ def _balance(spec: Specification, loaded: Loaded, panel: Panel, matcher: Matcher
     names, x = tuple(name for name, fit in zip(names, whole.tolist(), strict=True) if fit), x[:, whole]
     if not names:
         return ()
-    weights = panel.control_weight(panel.treated)[panel.never]
+    weights = np.where(panel.treated, 1.0, panel.control_weight(panel.treated))
+    used = panel.treated | panel.never
+    rows = differences(x[used], names, panel.treated[used], weights[used])
     return tuple(
-        BalanceRow(row.name, row.treated, row.pool, row.matched, row.smd_pool, row.smd_matched, row.name in known)
-        for row in balance(x[panel.treated], x[panel.never], weights, names)
-        if row.smd_pool is not None and row.smd_matched is not None
+        BalanceRow(
+            row.name,
+            row.before.treated,
+            row.before.control,
+            row.after.control,
+            row.before.smd,
+            row.after.smd,
+            row.name in known,
+        )
+        for row in rows
+        if row.after is not None and row.before.smd is not None and row.after.smd is not None
     )

@@ -1,4 +1,4 @@
-"""Predictors of a synthetic control, as a specification spells them: the outcome before the start, or characteristics."""
+"""Predictors of a synthetic control as a specification spells them: the outcome before the start, characteristics."""
 
 from __future__ import annotations
 

@@ -114,7 +114,7 @@ def expand(study: Study) -> tuple[Variation, ...]:
 
 
 def locate(study: Study, roots: Roots) -> Mapping[str, Path]:
-    """Where the tables are: ``outcomes``, and ``units`` and ``members`` when the study has them.
+    """Where the tables are: ``outcomes``; and ``units``, ``crosswalk``, ``members``, ``pools`` when there are.
 
     Raises
     ------
@@ -126,7 +126,11 @@ def locate(study: Study, roots: Roots) -> Mapping[str, Path]:
     data, members = study.model.data, study.model.treatment.members
     named: list[tuple[str, Loc, str]] = [("outcomes", ("data", "outcomes", "file"), data.outcomes.file)]
     named += [("units", ("data", "units", "file"), data.units.file)] if data.units is not None else []
+    walk = data.crosswalk
+    named += [("crosswalk", ("data", "crosswalk", "file"), walk.file)] if walk is not None else []
     named += [("members", ("treatment", "members"), members)] if members is not None else []
+    pools = study.model.comparison.pools
+    named += [("pools", ("comparison", "pools"), pools)] if pools is not None else []
     for role, loc, file in named:
         try:
             found[role] = roots.find(file)

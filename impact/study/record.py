@@ -8,18 +8,22 @@ import numpy as np
 
 from impact.arrays import Float1
 from impact.checks.protocol import Check
+from impact.design.donors import Pool
+from impact.evidence.flow import steps_of
 from impact.evidence.language import Texts, texts
-from impact.evidence.record import AreaRow, Change, Estimate, Evidence, Excluded, FlowStep, PathPoint, Text, Variant
+from impact.evidence.record import AreaRow, Change, Estimate, Evidence, Excluded, PathPoint, Variant
 from impact.evidence.result import Result
+from impact.panel import Panel
 from impact.register.areas import areas as register_areas
 from impact.study.alternatives import Variation
 from impact.study.answers import Answers, Gaps
 from impact.study.areas import FocusArea
+from impact.study.cautions import cautions
 from impact.study.load import Loaded
-from impact.study.model import Outcome, Specification
+from impact.study.model import Specification
 from impact.study.panels import Comparison
 from impact.study.read import Study
-from impact.study.remarks import notes, periods_left_out, said_gaps, unmeasurable
+from impact.study.remarks import name_of, notes, periods_left_out, said_gaps, unmeasurable
 from impact.study.render import page
 from impact.study.series import Series
 from impact.study.wording import spoken
@@ -38,14 +42,19 @@ class Case:
 
 
 def evidence(
-    study: Study, case: Case, found: Answers, alternatives: tuple[Variant, ...], versions: dict[str, str]
+    study: Study,
+    case: Case,
+    found: Answers,
+    alternatives: tuple[Variant, ...],
+    bracket: tuple[Variant, ...],
+    versions: dict[str, str],
 ) -> Evidence:
     """The record of one outcome, with its texts in Dutch."""
     spec, outcome, comparison, say = study.model, case.series.outcome, case.comparison, texts("nl")
-    areas = _areas(spec, case.loaded.periods, comparison, say)
+    areas = _areas(spec, case.loaded.periods, comparison, found.result, say)
     refusals = (*found.refusals, *(variant.estimate.refused for variant in alternatives))
     smallest = outcome.smallest_difference_that_matters
-    serving = comparison.panel.never & (comparison.panel.control_weight(comparison.panel.treated) > 0)
+    said, unsaid = cautions(found.result, {area.slug: area.name for area in areas if not area.left_out}, say)
     return Evidence(
         study=spec.id,
         title=spec.title.languages(),
@@ -56,7 +65,7 @@ def evidence(
         seed=spec.seed,
         spec_sha256=study.sha256,
         indicator=outcome.indicator,
-        outcome=_name(outcome),
+        outcome=name_of(outcome),
         unit=outcome.measure.unit,
         better=outcome.better,
         smallest=None if smallest is None else smallest.value,
@@ -68,17 +77,16 @@ def evidence(
         anticipation=spec.treatment.anticipation,
         covariates=tuple(spoken(term, say) for term in spec.covariates),
         pool=int(comparison.pool.keep.sum()),
-        compared=int(serving.sum()),
+        compared=_compared(comparison.panel, found.result),
         primary=found.primary,
         weightings=found.weightings,
         alternatives=alternatives,
+        bracket=bracket,
         event=found.event,
         change=None if found.result is None else _change(spec, found.result, say),
         path=() if found.result is None else _path(spec, found.result),
         balance=comparison.balance,
-        flow=tuple(
-            FlowStep(say(f"run.step.{step.code}"), step.why, step.removed, step.left) for step in comparison.pool.steps
-        ),
+        flow=steps_of(comparison.pool, say),
         excluded=tuple(
             _excluded(row.unit, row.code, row.why, row.detail, say)
             for row in (*comparison.lost, *comparison.pool.excluded)
@@ -86,12 +94,12 @@ def evidence(
         checks=tuple(_worded(check, say) for check in (*case.checks, found.pretrend)),
         refusals=tuple(dict.fromkeys(refusal for refusal in refusals if refusal is not None)),
         data=case.loaded.files,
-        notes=notes(spec, case.loaded, case.series, case.comparison, found, say),
-        remarks=() if found.result is None else found.result.fit.notes,
+        notes=(*notes(spec, case.loaded, case.series, case.comparison, found, say), *said),
+        remarks=unsaid,
         not_measurable=unmeasurable(spec, case.series, case.checks, say),
         periods_left_out=periods_left_out(spec, case.loaded, say),
         siblings=tuple(
-            (_name(other)["nl"], page(number, other.indicator))
+            (name_of(other)["nl"], page(number, other.indicator))
             for number, other in enumerate(spec.all_outcomes)
             if other is not outcome
         ),
@@ -99,22 +107,25 @@ def evidence(
     )
 
 
-def variant(variation: Variation, answer: tuple[Estimate, Gaps], found: Answers) -> Variant:
-    """A declared alternative with its answer; it estimates the same only when it is about the same periods too."""
+def variant(variation: Variation, answer: tuple[Estimate, Gaps], found: Answers, pool: Pool, declared: Pool) -> Variant:
+    """A declared alternative with its answer; it estimates the same only when it is about the same periods too.
+
+    The flow to its `pool` goes with it where that is another than the `declared` one.
+    """
     estimate, gaps = answer
-    why = [variation.why, *(gap.rstrip(".") for gap in said_gaps(gaps, texts("nl")))]
+    say = texts("nl")
+    why = [variation.why, *(gap.rstrip(".") for gap in said_gaps(gaps, say))]
+    absent = [code for code in pool.unknown if code not in declared.unknown]
+    if absent:
+        why.append(say("run.note.unknown", text=", ".join(absent)).rstrip("."))
     alike = estimate.value is None or gaps == found.gaps
-    return Variant(variation.name, "; ".join(why), variation.same_estimand and alike, estimate)
+    flow = () if pool.steps == declared.steps and pool.donors == declared.donors else steps_of(pool, say)
+    return Variant(variation.name, "; ".join(why), variation.same_estimand and alike, estimate, flow)
 
 
-def _name(outcome: Outcome) -> Text:
-    if outcome.name is not None:
-        return outcome.name.languages()
-    assert outcome.registered is not None
-    return {"nl": outcome.registered.nl, "en": outcome.registered.en}
-
-
-def _areas(spec: Specification, periods: tuple[str, ...], comparison: Comparison, say: Texts) -> tuple[AreaRow, ...]:
+def _areas(
+    spec: Specification, periods: tuple[str, ...], comparison: Comparison, result: Result | None, say: Texts
+) -> tuple[AreaRow, ...]:
     """The areas of the study; when all are of the programme, also the programme's other areas by name."""
     panel, programme = comparison.panel, register_areas()
     gemeenten = {area.gemeente_code: area.gemeente for area in programme}
@@ -126,13 +137,13 @@ def _areas(spec: Specification, periods: tuple[str, ...], comparison: Comparison
         number = panel.areas.index(area.slug)
         cluster = panel.clusters[panel.cluster[panel.units.index(area.units[0])]]
         cluster = gemeenten.get(cluster, cluster)
-        matched: tuple[tuple[str, float], ...] = ()
-        if panel.pairs is not None:
-            weights = panel.pairs[number]
-            order = sorted(np.flatnonzero(weights > 0), key=lambda unit: (-weights[unit], panel.units[unit]))
-            matched = tuple((panel.units[unit], float(weights[unit])) for unit in order)
+        matched = () if panel.pairs is None else _weighed(panel.units, panel.pairs[number])
+        pieces = None if result is None else result.fit.pieces
+        weights: tuple[tuple[str, float], ...] = ()
+        if pieces is not None and area.slug in pieces.groups:
+            weights = _weighed(pieces.units, pieces.unit[pieces.groups.index(area.slug)])
         base = _span(spec.base_periods(area.start, periods))
-        rows.append(AreaRow(area.slug, area.name, area.units, cluster, area.start, base, matched))
+        rows.append(AreaRow(area.slug, area.name, area.units, cluster, area.start, base, matched, weights=weights))
     named = {row.slug for row in rows}
     if named <= {area.slug for area in programme}:
         rows += [
@@ -141,6 +152,20 @@ def _areas(spec: Specification, periods: tuple[str, ...], comparison: Comparison
             if area.slug not in named
         ]
     return tuple(rows)
+
+
+def _weighed(units: tuple[str, ...], weights: Float1) -> tuple[tuple[str, float], ...]:
+    """Units with weight, the largest first."""
+    order = sorted(np.flatnonzero(weights), key=lambda unit: (-weights[unit], units[unit]))
+    return tuple((units[unit], float(weights[unit])) for unit in order)
+
+
+def _compared(panel: Panel, result: Result | None) -> int:
+    """How many units carry weight in the comparison; before anything is estimated, how many may."""
+    found = None if result is None else result.fit.pieces
+    if found is not None:
+        return int((found.unit != 0).any(axis=0).sum())
+    return int((panel.never & (panel.control_weight(panel.treated) > 0)).sum())
 
 
 def _aside(area: FocusArea, say: Texts) -> AreaRow:
@@ -152,7 +177,7 @@ def _aside(area: FocusArea, say: Texts) -> AreaRow:
 
 def _excluded(unit: str, code: str, why: str, detail: str, say: Texts) -> Excluded:
     tail = f" ({detail})" if detail and detail != unit else ""
-    return Excluded(unit, f"{why or say(f'run.step.{code}')}{tail}")
+    return Excluded(unit, f"{why or say(f'pool.step.{code}')}{tail}")
 
 
 def _worded(check: Check, say: Texts) -> Check:

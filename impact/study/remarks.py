@@ -9,16 +9,29 @@ import numpy as np
 from impact.checks.protocol import Check
 from impact.errors import Refused
 from impact.evidence.language import Texts, listed, number
-from impact.evidence.record import Excluded
+from impact.evidence.reading import within
+from impact.evidence.record import Excluded, Text
 from impact.evidence.result import Result
 from impact.sources.values import rounding_sd
 from impact.study.answers import Answers, Gaps
+from impact.study.crosswalks import crosswalked
+from impact.study.explain_methods import predicted
 from impact.study.load import Loaded
-from impact.study.model import Specification
+from impact.study.methods import family
+from impact.study.model import Outcome, Specification
 from impact.study.panels import Comparison
 from impact.study.series import Series
+from impact.study.wording import Teller
 
-__all__ = ["notes", "periods_left_out", "said_gaps", "unmeasurable"]
+__all__ = ["name_of", "notes", "periods_left_out", "said_gaps", "unmeasurable"]
+
+
+def name_of(outcome: Outcome) -> Text:
+    """The name of an outcome, of the study or of the register, in every language it has."""
+    if outcome.name is not None:
+        return outcome.name.languages()
+    assert outcome.registered is not None
+    return {"nl": outcome.registered.nl, "en": outcome.registered.en}
 
 
 def unmeasurable(spec: Specification, series: Series, checks: Sequence[Check], say: Texts) -> tuple[str, ...]:
@@ -60,6 +73,7 @@ def notes(
         base = spec.data.outcomes.rounded_to
         sd = number(rounding_sd(base, "random"), say.language, 1)
         found.append(say("run.note.rounded", base=number(base, say.language, 0), sd=sd))
+    found += _crosswalked(loaded, series, comparison, say)
     found += _known(series, answers.result, say)
     found += [say(f"run.note.{status}", count=str(count)) for status, count in series.without.items()]
     if comparison.pool.unknown:
@@ -67,14 +81,47 @@ def notes(
     found += _levels(comparison, say)
     if comparison.panel.pairs is not None:
         found.append(say("run.note.conditional"))
+    if comparison.short:
+        names = listed((f"{unit} ({got})" for unit, got in comparison.short), say.language)
+        asked = spec.comparison.match.ratio if spec.comparison.match is not None else None
+        found.append(say("run.note.short", ratio=number(asked or 1, say.language, 0), list=names))
     if not comparison.panel.clustered:
         found.append(say("run.note.unclustered"))
+    found += _followed(spec, series, say)
     registered = series.outcome.registered
     if registered is not None and registered.mechanical:
         found.append(registered.mechanical)
     elif series.outcome.source_kind == "modelled":
         found.append(say("run.note.modelled"))
     return (*found, *said_gaps(answers.gaps, say))
+
+
+def _followed(spec: Specification, series: Series, say: Texts) -> Iterator[str]:
+    """What the comparison follows before the start, where that is not this outcome alone."""
+    together = {series.outcome.indicator, *family(spec, series.outcome.indicator)}
+    if len(together) > 1:
+        named = [other for other in spec.all_outcomes if other.indicator in together]
+        yield say("run.note.family", list=listed((within(name_of(other)["nl"]) for other in named), say.language))
+    predictors = predicted(Teller(spec, say))
+    if predictors:
+        yield say("run.note.predictors", list=listed(predictors, say.language))
+
+
+def _crosswalked(loaded: Loaded, series: Series, comparison: Comparison, say: Texts) -> Iterator[str]:
+    """How much of each focus area rests on shares: what came with a part of a region that was cut."""
+    conversions = loaded.moved.get(series.outcome.indicator, ())
+    if not conversions:
+        return
+    shares = {area.name: crosswalked(conversions, area.units) for area in comparison.areas if not area.left_out}
+    if set(shares.values()) == {0.0}:
+        yield say("run.note.crosswalk-none")
+        return
+    for area, share in shares.items():
+        if share is None:
+            yield say("run.note.crosswalk-unknown", area=area)
+        elif share > 0:
+            percent = say("format.percent", number=number(100 * share, say.language, 0 if share >= 0.01 else 2))
+            yield say("run.note.crosswalk-area", area=area, share=percent)
 
 
 def said_gaps(gaps: Gaps, say: Texts) -> Iterator[str]:

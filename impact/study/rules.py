@@ -8,8 +8,10 @@ from difflib import get_close_matches
 from impact.register.areas import areas
 from impact.register.indicators import indicators
 from impact.study.adjust import faults_of_covariates
+from impact.study.crosswalks import faults_of_crosswalk
 from impact.study.faults import Fault, near
 from impact.study.fields import SURVEY
+from impact.study.leave_out import faults_of_comparison
 from impact.study.methods import methods
 from impact.study.model import CHECKS, Match, Outcome, Specification
 from impact.study.source import Loc
@@ -21,6 +23,7 @@ __all__ = ["faults"]
 def faults(spec: Specification) -> Iterator[Fault]:
     """Everything that contradicts something else, in the order of the keys."""
     yield from _tables(spec)
+    yield from faults_of_crosswalk(spec)
     timing = [*times(spec)]
     yield from timing
     yield from _treated(spec)
@@ -197,29 +200,20 @@ def _window(spec: Specification) -> Iterator[Fault]:
 
 
 def _comparison(spec: Specification) -> Iterator[Fault]:
-    seen: list[str] = []
-    for number, rule in enumerate(spec.comparison.leave_out):
-        loc: Loc = ("comparison", "leave_out", number)
-        listing = rule.rule in ("adjacent", "listed")
-        if listing and bool(rule.regions) == bool(rule.column):
-            hint = "Add `regions: [WK…, …]`, or `column:` of the units table, filled in where the rule holds."
-            yield Fault(loc, f"the rule '{rule.rule}' needs the codes it leaves out, in one way", hint)
-        for key in ("regions", "column"):
-            if getattr(rule, key) and not listing:
-                yield Fault(
-                    (*loc, key),
-                    f"the rule '{rule.rule}' finds its regions by itself",
-                    f"Take `{key}` out, or use `listed`.",
-                )
-        if rule.rule in seen and rule.rule != "listed":
-            yield Fault((*loc, "rule"), f"the rule '{rule.rule}' stands here for the second time")
-        seen.append(rule.rule)
+    yield from faults_of_comparison(spec)
     if spec.comparison.match is not None:
         yield from _match(spec, spec.comparison.match)
 
 
 def _match(spec: Specification, match: Match) -> Iterator[Fault]:
     loc: Loc = ("comparison", "match")
+    if (match.ratio is None) != (match.method == "full"):
+        message = "full takes all units that are left" if match.ratio else f"{match.method} takes a number"
+        hint = "Take `ratio` out." if match.ratio else "Say how many comparison units: `ratio: 5`."
+        yield Fault((*loc, "ratio") if match.ratio else loc, message, hint)
+    if not match.replace and match.method != "nearest":
+        hint = "Take `replace` out."
+        yield Fault((*loc, "replace"), f"in {match.method} no unit serves twice that need not", hint)
     if not match.on and not match.outcomes_in:
         hint = "Name characteristics in `on`, such as [structure, size], or write `match: none`."
         yield Fault(loc, "there is nothing to match on", hint)

@@ -9,6 +9,7 @@ from impact.evidence.record import Evidence
 from impact.parallel import Parallel, Progress, silent
 from impact.study.answers import alternative, answers, gates
 from impact.study.areas import focus_areas
+from impact.study.bracket import bracket, ends
 from impact.study.bundle import Bundle, check_place, write_bundle
 from impact.study.load import Loaded, load
 from impact.study.model import Specification
@@ -67,16 +68,24 @@ def run(
         [_comparison(variation.model, other, number) for variation, other in zip(study.variations, others, strict=True)]
         for number in outcomes
     ]
+    both = [ends(study.model, loaded, number, case.comparison) for number, case in enumerate(cases)]
     found: list[Evidence] = []
     for number, case in enumerate(cases):
         sealed = _sealed(case)
         answer = answers(study.model, case.comparison, parallel, sealed=sealed)
         alternatives = tuple(
-            variant(variation, alternative(variation.model, comparison, parallel), answer)
+            variant(
+                variation,
+                alternative(variation.model, comparison, parallel),
+                answer,
+                comparison.pool,
+                case.comparison.pool,
+            )
             for variation, comparison in zip(study.variations, varied[number], strict=True)
             if not sealed
         )
-        found.append(evidence(study, case, answer, alternatives, versions()))
+        either = () if sealed else bracket(answer, both[number], case.comparison, parallel)
+        found.append(evidence(study, case, answer, alternatives, either, versions()))
         progress("outcomes", number + 1, len(cases))
     html, figures = pages(found)
     return write_bundle(place, found, html, figures, versions())
@@ -138,7 +147,8 @@ def _paths(study: Study, data: Sequence[str | Path]) -> Mapping[str, Path]:
 def _same_tables(one: Specification, other: Specification) -> bool:
     """Whether two specifications read the same from the same files."""
     keys = ("data", "labels", "treatment", "all_outcomes")
-    return all(getattr(one, key) == getattr(other, key) for key in keys) and wanted(one) == wanted(other)
+    alike = all(getattr(one, key) == getattr(other, key) for key in keys)
+    return alike and one.comparison.pools == other.comparison.pools and wanted(one) == wanted(other)
 
 
 def _comparison(spec: Specification, loaded: Loaded, number: int) -> Comparison:

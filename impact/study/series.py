@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.stats import norm
 
-from impact.arrays import Bool1, Float1, Float2, frozen
+from impact.arrays import Bool1, Bool2, Float1, Float2, frozen
 from impact.errors import Problem
 from impact.sources.contract import listed
 from impact.sources.rows import Long
@@ -43,6 +43,8 @@ class Series:
     rounding : (n, T) float or None
         Error of `y` that rounded counts add, in the same unit; None when they are not rounded, or are sums of rounded
         ones.
+    suppressed : (n, T) bool or None
+        Figures that the source has and does not publish; None for none.
     """
 
     outcome: Outcome
@@ -54,6 +56,7 @@ class Series:
     respondents: Float2 | None = None
     there: Bool1 | None = None
     rounding: Float2 | None = None
+    suppressed: Bool2 | None = None
 
     @property
     def error(self) -> Float2 | None:
@@ -94,16 +97,19 @@ def read_series(
             # To first order, both counts rounded by themselves.
             rounding = off * np.divide(np.hypot(per, y), below, out=np.full_like(y, np.nan), where=below > 0)
     without: dict[str, int] = {}
+    hidden = np.zeros(y.shape, dtype=bool)
     for name in columns.figures:
+        hidden[at] |= long.values[name].has(Status.SUPPRESSED)[inside]
         for kind in (Status.SUPPRESSED, Status.MISSING, Status.IMPOSSIBLE):
             if count := int(long.values[name].has(kind)[inside].sum()):
                 without[kind.value] = without.get(kind.value, 0) + count
     respondents = None if columns.n is None else grid(columns.n)
     se = _sampling_error(columns, y, respondents, grid)
     there = np.bincount(at[0], minlength=len(regions)) > 0
+    secret = frozen(hidden, np.bool_) if hidden.any() else None
     own = outcome.measure.as_percent_of_own
     if own is None:
-        return Series(outcome, frozen(y), frozen(y), None, without, se, respondents, there, rounding)
+        return Series(outcome, frozen(y), frozen(y), None, without, se, respondents, there, rounding, secret)
     baseline = y[:, [column[period] for period in own.periods]].mean(axis=1)
     fit = baseline >= own.minimum_mean
     relative, error, rounding = (
@@ -113,7 +119,9 @@ def read_series(
         for values in (y, se, rounding)
     )
     assert relative is not None
-    return Series(outcome, frozen(relative), frozen(y), frozen(baseline), without, error, respondents, there, rounding)
+    return Series(
+        outcome, frozen(relative), frozen(y), frozen(baseline), without, error, respondents, there, rounding, secret
+    )
 
 
 def _sampling_error(

@@ -9,6 +9,7 @@ from pydantic import Field
 from impact.study.fields import Part, Period, Spellings, Word
 
 __all__ = [
+    "CrosswalkTable",
     "Data",
     "File",
     "Margin",
@@ -118,12 +119,14 @@ class UnitColumns(Part):
 
     `gemeente` is read from the code when it is not given. `structure` and `size` are the characteristics to match on;
     `selection` are scores on which the areas were chosen, which bring chance with them when they are matched on.
+    `place`: the columns with the coordinates of a point in every region, in metres (Rijksdriehoek).
     """
 
     region: Word = Field(description="the column with the code of the wijk, buurt or gemeente")
     period: Word | None = None
     gemeente: Word | None = None
     residents: Word | None = None
+    place: tuple[Word, Word] | None = None
     structure: tuple[Word, ...] = ()
     size: tuple[Word, ...] = ()
     selection: tuple[Word, ...] = ()
@@ -141,8 +144,29 @@ class UnitTable(File):
     periods: tuple[Period, ...] = ()
 
 
+class CrosswalkTable(Part):
+    """A table (from, to, share, basis, and year or from_year and to_year) that brings the outcomes to one division.
+
+    `from`: the outcomes are in the division of their ``vintage`` (``outcomes``), or those of each year in the division
+    of that year (``each-year``). `value`: ``count`` says that the column of a value counts something; other figures
+    without numerator and denominator cannot be converted. Areas, units and members are those of `to`.
+    """
+
+    file: Word = Field(description="the file with the columns from, to, share, basis and year")
+    to: Annotated[int, Field(ge=1995, le=2100)] = Field(description="the year of the division to bring the outcomes to")
+    from_: Literal["outcomes", "each-year"] = Field(default="outcomes", alias="from")
+    basis: Word | None = None
+    value: Literal["count"] | None = None
+
+
 class Data(Part):
     """Where the figures come from."""
 
     outcomes: OutcomeTable = Field(description="the table of outcomes: file, columns, source")
     units: UnitTable | None = None
+    crosswalk: CrosswalkTable | None = None
+
+    @property
+    def vintage(self) -> int | None:
+        """The division that outcomes, units and areas are compared in; None when the study does not say."""
+        return self.outcomes.vintage if self.crosswalk is None else self.crosswalk.to

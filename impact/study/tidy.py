@@ -32,6 +32,7 @@ def tidy(outcomes: Sequence[Evidence]) -> pd.DataFrame:
         named += [
             ("alternative", variant.name, variant.same_estimand, variant.estimate) for variant in evidence.alternatives
         ]
+        named += [("bracket", variant.name, variant.same_estimand, variant.estimate) for variant in evidence.bracket]
         named += [("event", "", True, estimate) for estimate in evidence.event]
         rows += [_row(evidence, *entry) for entry in named]
     first = ["study", "outcome", "role", "name", "same_estimand", "exploratory"]

@@ -98,11 +98,13 @@ def wanted(spec: Specification) -> tuple[tuple[str, ...], tuple[str, ...]]:
         treatment.areas.column,
         treatment.start.column,
         spec.inference.cluster.column,
-        *(rule.column for rule in spec.comparison.leave_out),
+        *(rule.column for rule in spec.comparison.leave_out if rule.rule != "band"),
         *(name for term in terms for name in term.categories),
     )
     numbers = (
         c.residents,
+        *(c.place or ()),
+        *(rule.column for rule in spec.comparison.leave_out if rule.rule == "band"),
         *c.structure,
         *c.size,
         *c.selection,

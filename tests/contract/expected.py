@@ -51,7 +51,7 @@ EXPECTED: dict[tuple[str, str], str] = {
 }
 for _check in ("weights", "objective"):
     EXPECTED[_check, "synthetic-did, covariates"] = (
-        "Weights and programs are those of the outcome without what covariates explain of it, not of the outcome itself."
+        "Weights and programs are those of the outcome without what covariates explain of it, not of the outcome."
     )
 
 _OWN = "The gap of an area is one for all its units, so a unit's untreated outcome is its own outcome less that gap."

@@ -306,7 +306,7 @@ def test_a_family_that_is_not_there_is_refused() -> None:
     fixed = replace(panel, covariates={"age": np.arange(14.0)[:, None]})
     assert "age does not change" in refused(MultiOutcomeSyntheticControl(outcomes="age"), fixed).because
     made = MultiOutcomeSyntheticControl(outcomes="income", errors={"income": "margin"})
-    assert "margin is no covariate" in refused(made, panel).because
+    assert "margin is no series" in refused(made, panel).because
 
 
 # The base -------------------------------------------------------------------------------------------------------------

@@ -263,6 +263,15 @@ def test_one_area_is_its_own_synthetic_control() -> None:
     assert any("nothing to pool" in note for note in fit.notes)
 
 
+@pytest.mark.parametrize("scale", [0.3, 1.0, 7.0])
+def test_full_pooling_is_no_more_than_full_by_rounding(scale: float) -> None:
+    """The share of the mean is (q_sep / q_pool)² over itself: 1, however these numbers round."""
+    for seed in range(12):
+        panel = world(seed, donors=3)
+        fit = fitted(PartiallyPooled(nu=1.0), panel.with_outcome(scale * panel.y))
+        assert fit.trace[0].status == "optimal"
+
+
 def test_areas_that_are_alike_are_pooled_fully_without_harm() -> None:
     """Copies of one area: the mean is the area, and every degree of pooling gives the same."""
     base = world()

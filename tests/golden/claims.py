@@ -10,6 +10,7 @@ AUGSYNTH = "tests/golden/test_augsynth.py"
 BACON = "tests/golden/test_bacon.py"
 CROSS_SECTIONS = "tests/golden/test_cross_sections.py"
 DRDID = "tests/golden/test_drdid.py"
+EBAL = "tests/golden/test_ebal.py"
 FIXEST = "tests/golden/test_fixest.py"
 GROUP_TIME = "tests/golden/test_group_time.py"
 IMPUTATION = "tests/golden/test_imputation.py"
@@ -19,6 +20,7 @@ MULTISYNTH = "tests/golden/test_multisynth.py"
 PROP99 = "tests/golden/test_prop99.py"
 SCPI = "tests/golden/test_scpi.py"
 SYNTH = "tests/golden/test_synth.py"
+WEIGHTIT = "tests/golden/test_weightit.py"
 
 CLAIMED: dict[str, str] = {
     "did_basestagg_*": DRDID,
@@ -33,6 +35,7 @@ CLAIMED: dict[str, str] = {
     "did_mpdta_dr_lpop_multiplierboot": MULTIPLIER,
     "did2s_*": IMPUTATION,
     "didimp_*": IMPUTATION,
+    "ebal_lalonde": EBAL,
     "etwfe_mpdta": IMPUTATION,
     "bacon_*": BACON,
     "fixest_es_basedid": FIXEST,
@@ -53,6 +56,7 @@ CLAIMED: dict[str, str] = {
     "synth_prop99_outcomesonly_equalV": PROP99,
     "synthdid_prop99": PROP99,
     "synthdid_prop99_converged": PROP99,
+    "weightit_*": WEIGHTIT,
 }
 
 WAIVED: dict[str, str] = {
@@ -69,8 +73,6 @@ WAIVED: dict[str, str] = {
     # design
     "matchit_subclass6": "Classes of the propensity score are the coarse form of full matching, which the design part "
     "has.",
-    "weightit_*": "Weighting lands with the design part.",
-    "ebal_lalonde": "Entropy balancing lands with the design part.",
     # inference and checks
     "crv3_mpdta_state": "CV3 of a regression with covariates needs twfe, and lands with the inference and checks part; "
     "cluster-jackknife of group-time is tested against refits.",

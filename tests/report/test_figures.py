@@ -26,7 +26,7 @@ def drawn() -> dict[str, dict[str, str]]:
 
 
 def test_which_figures_there_are(drawn: dict[str, dict[str, str]]) -> None:
-    assert set(drawn["ordinary"]) == {"gap", "event-study", "balance"}
+    assert set(drawn["ordinary"]) == {"flow", "gap", "event-study", "balance"}
     assert drawn["bare"] == {} == drawn["sealed"]
     assert BARE.event == () and SEALED.event != ()
 

@@ -2,7 +2,7 @@
 
 Without the programme an outcome is a common course, two factors that the wijken load on differently, and noise that
 lasts; so no mean of wijken is parallel, and weights of donors that match the loadings are. Worlds differ in who is
-treated: *one* area of 40 wijken or *several* (20 areas in 19 of 60 gemeenten), drawn like the others (*alike*) or among
+treated: *one* area of 40 wijken or *several* (20 areas in 19 of 40 gemeenten), drawn like the others (*alike*) or among
 those with the highest loadings (*chosen*, as focusgebieden were).
 """
 
@@ -26,6 +26,7 @@ PERIODS = BEFORE + AFTER
 EFFECT = 1.0
 WORLDS = ("one, alike", "one, chosen", "several, alike", "several, chosen")
 LEVEL = 0.05
+ENOUGH = 150  # with fewer worlds a rate is too uncertain to call anything sized
 
 
 @dataclass(frozen=True)
@@ -44,10 +45,10 @@ class Case:
 
 @cache
 def design(several: bool) -> Panel:
-    """One treated unit and 39 donors; or 20 areas of 2 wijken in 19 gemeenten, among 60 gemeenten of 3 wijken more."""
+    """One treated unit and 39 donors; or 20 areas of 2 wijken in 19 of 40 gemeenten, each with 3 wijken more."""
     if several:
         area = np.repeat(np.arange(20), 2)
-        gemeente = np.concatenate([np.maximum(area - 1, 0), np.repeat(np.arange(60), 3)])
+        gemeente = np.concatenate([np.maximum(area - 1, 0), np.repeat(np.arange(40), 3)])
         first = np.where(np.arange(len(gemeente)) < len(area), float(BEFORE), NEVER)
         areas = tuple(f"A{number:02}" for number in range(20))
     else:
@@ -123,6 +124,9 @@ def once(case: Case, inference: str, options: Mapping[str, Any], world: str, see
         return found
     row = found.tidy().iloc[0]
     rejected = None if np.isnan(row["p_value"]) else bool(row["p_value"] <= LEVEL)
+    if rejected is None and np.isnan(row["ci_low"]):
+        assert not isinstance(found.uncertainty, Refused) and found.uncertainty.refused[0] is not None
+        return found.uncertainty.refused[0]
     low, high = float(row["ci_low"]), float(row["ci_high"])
     if np.isnan(low):
         return Once(float(row["estimate"]), rejected, None, np.nan)
@@ -135,15 +139,18 @@ def _asked(panel: Panel, case: Case, inference: str, options: Mapping[str, Any],
     found = impact.estimate(
         panel, case.name, inference=inference, weighting="area", seed=seed + 1, **case.options, **options
     )
-    if isinstance(found, Refused) or isinstance(found.uncertainty, Refused):
-        return found if isinstance(found, Refused) else found.uncertainty
-    refused = found.uncertainty.refused[0]
-    return found if refused is None else refused
+    if isinstance(found, Refused):
+        return found
+    return found.uncertainty if isinstance(found.uncertainty, Refused) else found
 
 
 @dataclass(frozen=True)
 class Line:
-    """What many seeds gave, with the Monte-Carlo error of a rate that is what it should be; None: not given."""
+    """What many seeds gave, with the Monte-Carlo error of a rate that is what it should be; None: not given.
+
+    `worlds` is the least number that a rate rests on: an inference may refuse an interval in one world and not in
+    another, and a rate over those in which it gives one is all that can be said.
+    """
 
     worlds: int
     bias: float
@@ -168,31 +175,38 @@ class Line:
         """What the support table says of this line."""
         if self.refused:
             return "refused"
+        if self.worlds < ENOUGH:
+            return "unsized"
         rates = [rate for rate in (self.size, None if self.coverage is None else 1 - self.coverage) if rate is not None]
-        slack = 3 * self.mc_error
+        slack = 2 * self.mc_error
         if max(rates) > LEVEL + slack:
             return "unsized"
         return "conservative" if min(rates) < LEVEL - slack else "sized"
 
 
 def many(case: Case, inference: str, options: Mapping[str, Any], world: str, seeds: int) -> Line:
-    """The same over seeds 0, 1, ...; a refusal in one world is one of all, since it looks at the design."""
-    found = []
+    """The same over seeds 0, 1, ...; refused when the first three refuse, for they look at the design."""
+    found, why = [], ""
     for seed in range(seeds):
         one = once(case, inference, options, world, seed)
         if isinstance(one, Refused):
-            return Line(0, np.nan, np.nan, np.nan, None, None, np.nan, one.because)
-        found.append(one)
+            why = one.because
+        else:
+            found.append(one)
+        if seed == 2 and not found:
+            break
+    if not found:
+        return Line(0, np.nan, np.nan, np.nan, None, None, np.nan, why)
     estimates = np.array([one.estimate for one in found])
     rejected = [one.rejected for one in found if one.rejected is not None]
     covered = [one.covered for one in found if one.covered is not None]
     return Line(
-        seeds,
+        min(len(rates) for rates in (rejected, covered) if rates),
         float(estimates.mean()),
-        float(estimates.std(ddof=1) / np.sqrt(seeds)),
+        float(estimates.std(ddof=1) / np.sqrt(len(found))),
         float(np.sqrt((estimates**2).mean())),
         float(np.mean(rejected)) if rejected else None,
         float(np.mean(covered)) if covered else None,
-        float(np.mean([one.width for one in found])),
+        float(np.nanmean([one.width for one in found])) if covered else np.nan,
         "",
     )

@@ -97,7 +97,7 @@ def failing(
         yield calls
 
 
-FILES = 9  # results, tidy as csv and parquet, report, four figures at most, manifest
+FILES = 10  # results, tidy as csv and parquet, tables, report, four figures at most, manifest
 
 
 @pytest.mark.parametrize("error", [WriteError("the disk is full"), KeyboardInterrupt(), MemoryError()])

@@ -17,10 +17,10 @@ from ruamel.yaml import YAML
 
 from impact.estimators import registry as estimators
 from impact.evidence.document import Figure, Section, Table
-from impact.evidence.language import differing, texts
+from impact.evidence.language import Texts, differing, texts
 from impact.evidence.render import plain_text
 from impact.inference import registry as inferences
-from impact.study import explain as explaining
+from impact.study import wording
 from impact.study.explain import SEALING, explain, heading
 from impact.study.fields import SURVEY
 from impact.study.model import CHECKS, FIXED, Specification
@@ -66,11 +66,23 @@ RATE = {
 }
 OWN = {"outcome.measure.as_percent_of_own": {"periods": [2014, 2015], "minimum_mean": 10}}
 MARGIN = {**SURVEYED, "data.outcomes.columns.margin": {"low": "onder", "high": "boven"}}
+CROSSWALK: dict[str, Any] = {
+    "data.outcomes.vintage": 2021,
+    "data.crosswalk": {"file": "omzet.csv", "to": 2024, "value": "count"},
+}
 AVERAGED = {"data.units.columns.period": "peiljaar", "data.units.periods": [2014, 2015]}
 REGISTER = {"treatment.areas": "register"}
 WAVES = {"periods": {"kind": "waves", "are": [2013, 2015, 2017, 2019, 2021, 2023]}, "target.window": [2023, 2023]}
 OUT = {"leave_out": [{"periods": [2020], "why": "corona"}]}
 BREAK = {"breaks": [{"at": 2016, "treat_as": "common-shift", "why": "nieuwe vragen"}]}
+NEAR = {
+    "data.units.columns.place": ["x", "y"],
+    "comparison.leave_out": [{"rule": "near", "km": 2, "why": "verplaatsing"}],
+}
+EVENT = {"rule": "co-treated", "event": "regiodeals", "regions": ["GM0363"], "why": "andere maatregel"}
+BAND = {
+    "comparison.leave_out": [{"rule": "band", "column": "inwoners", "at_least": 500, "at_most": 2e4, "why": "omvang"}]
+}
 LISTED = {"comparison.leave_out": [{"rule": "listed", "regions": ["WK036301"], "why": "experiment"}]}
 ALTERNATIVE = {"name": "zonder", "why": "alles", "same_estimand": True, "change": {"comparison": {"match": "none"}}}
 DIGEST = "0123456789abcdef" * 4
@@ -126,6 +138,19 @@ CASES: dict[str, tuple[dict[str, Any], Any, str]] = {
     "data.outcomes.columns.margin.level": (MARGIN, 0.9, "van het 90%-interval om elk cijfer"),
     "data.outcomes.rows.add_up_to": ({"data.outcomes.rows": {}}, ["region", "period"], "worden opgeteld per gebied"),
     "data.outcomes.rounded_to": ({}, 5, "gepubliceerd als veelvoud van 5"),
+    "data.crosswalk.file": (CROSSWALK, "grenzen.csv", "met de aandelen in ‘grenzen.csv’"),
+    "data.crosswalk.to": (CROSSWALK, 2025, "omgerekend naar de indeling van 2025"),
+    "data.crosswalk.from": (
+        {},
+        {**CROSSWALK["data.crosswalk"], "from": "each-year"},
+        "De uitkomsten van elk jaar, die in de indeling van dat jaar staan",
+    ),
+    "data.crosswalk.basis": (CROSSWALK, "adressen", "De aandelen om mee om te rekenen zijn die van: adressen."),
+    "data.crosswalk.value": (
+        {"data.outcomes.vintage": 2021},
+        CROSSWALK["data.crosswalk"],
+        "is een aantal, en kan daarom over gebieden worden verdeeld",
+    ),
     "data.units.rows.add_up_to": (AVERAGED, ["region", "period"], "De rijen van het bestand met kenmerken worden"),
     "data.units.columns.period": (AVERAGED, "tijdvak", "(kolom ‘tijdvak’)"),
     "data.units.periods": (AVERAGED, [2016, 2017], "gemiddelden over 2016 en 2017"),
@@ -228,12 +253,43 @@ CASES: dict[str, tuple[dict[str, Any], Any, str]] = {
         [{"rule": "listed", "column": "buiten", "why": "experiment"}],
         "alle waarvoor kolom ‘buiten’ is ingevuld",
     ),
+    "comparison.leave_out.km": (
+        NEAR,
+        [{"rule": "near", "km": 3.5, "why": "verplaatsing"}],
+        "binnen 3,5 kilometer hemelsbreed",
+    ),
+    "comparison.leave_out.event": (
+        {"comparison.leave_out": [EVENT]},
+        [{**EVENT, "event": "preventie-met-gezag"}],
+        "onder Preventie met Gezag, geprioriteerde gemeenten viel, dient niet als vergelijking (GM0363)",
+    ),
+    "comparison.leave_out.at_least": (BAND, within(BAND, at_least=1000), "niet tussen 1.000 en 20.000 ligt"),
+    "comparison.leave_out.at_most": (BAND, within(BAND, at_most=30000), "niet tussen 500 en 30.000 ligt"),
+    "comparison.leave_out.quantiles": (
+        BAND,
+        [{"rule": "band", "column": "inwoners", "quantiles": [0, 0.2], "why": "omvang"}],
+        "niet tussen het kwantiel 0 en het kwantiel 0,2 van alle",
+    ),
+    "comparison.pools": (
+        {"comparison.pools": "groepen.csv", "comparison.pool": ["afgewezen"]},
+        "bijna.csv",
+        "Groepen waarmee vergeleken kan worden, staan in ‘bijna.csv’.",
+    ),
+    "comparison.pool": (
+        {"comparison.pools": "groepen.csv"},
+        ["afgewezen", "later"],
+        "uit een van de groepen ‘afgewezen’ en ‘later’ kan als vergelijking dienen",
+    ),
+    "data.units.columns.place": (NEAR, ["rd_x", "rd_y"], "de plaats staat in kolom ‘rd_x’ en kolom ‘rd_y’"),
     "comparison.leave_out.why": (LISTED, within(LISTED, why="proeftuin"), "Reden: proeftuin."),
     "comparison.match.ratio": ({}, 3, "komen de 3 wijken of buurten die er het meest op lijken"),
     "comparison.match.on": ({}, ["huur"], "Gelijkenis is gemeten aan: huur."),
     "comparison.match.outcomes_in": ({}, [2014, 2016], "ook gemeten aan de uitkomst in 2014 en 2016"),
     "comparison.match.selection_waves": ({}, [2014], "De gebieden zijn gekozen op cijfers van 2014."),
     "comparison.match.caliper": ({}, 0.75, "meer dan 0,75 standaardafwijkingen"),
+    "comparison.match.method": ({}, "optimal", "zo dat het totaal van alle verschillen zo klein mogelijk is"),
+    "comparison.match.replace": ({}, False, "staat hoogstens naast één behandelde"),
+    "comparison.match.distance": ({}, "robust-mahalanobis", "gemeten aan rangnummers"),
     "estimator.name": ({}, "did", "verschil-in-verschillen van gemiddelden (did)"),
     "estimator.covariates.column": ({}, ["huur"], "De schatting houdt rekening met huur."),
     "estimator.covariates.log": ({}, [{"log": "inwoners"}], "rekening met de logaritme van inwoners."),
@@ -278,6 +334,8 @@ WRITTEN = {
     **{path: "comparison.leave_out" for path in CASES if path.startswith("comparison.leave_out.")},
     **{path: path.split(".")[0] for path in CASES if path.startswith(("leave_out.", "breaks.", "alternatives."))},
     **{path: "estimator.covariates" for path in CASES if path.startswith("estimator.covariates.")},
+    "data.crosswalk.from": "data.crosswalk",
+    "data.crosswalk.value": "data.crosswalk",
     "periods.kind": "periods",
     "title.nl": "title",
     "estimator.name": "estimator",
@@ -295,7 +353,7 @@ ENGLISH = {
     "seen_before.en": "Figures to 2020",
     "outcome.name.en": "Left early",
 }
-ONE_VALUE = {"schema", "target.kind", "comparison.match.method"}
+ONE_VALUE = {"schema", "target.kind"}
 
 
 def models(annotation: Any) -> Iterator[type[BaseModel]]:
@@ -343,6 +401,9 @@ NO_UNITS = {
     [
         ({"treatment.anticipation": 1}, "In de laatste periode voor de start kan er al iets veranderen"),
         ({"comparison.match.ratio": 1}, "komt de wijk of buurt die er het meest op lijkt"),
+        ({"comparison.match.method": "optimal", "comparison.match.ratio": 1}, "één wijk of buurt, elk hoogstens"),
+        ({"comparison.match": {"method": "full", "on": ["size"]}}, "komt in een groepje met één of meer behandelde"),
+        ({"comparison.match.distance": "scaled-euclidean"}, "tellen in de gelijkenis elk voor zich"),
         ({"data.units.decimal": "."}, "Decimalen staan in het bestand met kenmerken achter een punt."),
         ({"data.outcomes.level": "gemeente"}, "komen de 5 gemeenten die er het meest op lijken"),
         ({"target.every": "unit"}, "Elke wijk of buurt telt even zwaar"),
@@ -388,51 +449,109 @@ def test_every_check_has_its_threshold_in_words(name: str, tmp_path: Path) -> No
     assert spoken not in told(tmp_path, more)
 
 
-OTHER = {
+# Another value of every parameter: of that method, or of whichever has it.
+OTHER: dict[str, Any] = {
     "control": "not-yet",
     "method": "ipw",
     "base": "universal",
     "solver": "fw",
     "draws": 4321,
     "statistic": "estimate",
+    "placebo-time.statistic": "rmspe-ratio",
     "variance": "leave-one-out",
     "small_sample": "fixest",
     "effect": "event",
     "before": 3,
     "after": 2,
+    "leads": 4,
+    "lags": 3,
+    "missing": "drop-donors",
+    "intercept": True,
+    "partially-pooled.intercept": False,
+    "multi-outcome-synthetic-control.intercept": False,
+    "predictors": [{"of": "outcome", "at": 2015}],
+    "v": "nested",
+    "starts": 3,
+    "fit_window": [2017, 2019],
+    "constraint": "ridge",
+    "budget": 1.5,
+    "lam": 0.25,
+    "validate": 33,
+    "residualize": True,
+    "zeta": 2,
+    "nu": 0.5,
+    "outcomes": ["voortijdig-schoolverlaten", "eigen"],
+    "combine": "averaged",
+    "sets": "similar-population",
+    "tolerance": 0.1,
+    "permutations": "iid",
+    "conformal.order": "inf",
+    "prediction-interval.order": 0,
+    "error": "quantile",
+    "cointegrated": True,
+    "misspecified": False,
 }
+# What a parameter means something with: without it the setting is refused, or told to change nothing.
+NEEDS: dict[str, dict[str, Any]] = {
+    "twfe.leads": {"effect": "event"},
+    "v": {"predictors": ["huur"]},
+    "starts": {"predictors": ["huur"], "v": "nested"},
+    "fit_window": {"predictors": ["huur"], "v": "nested"},
+    "budget": {"constraint": "lasso"},
+    "tolerance": {"sets": "similar-population"},
+    "conformal.draws": {"permutations": "iid"},
+    "residualize": {"covariates": ["huur"]},
+}
+FAMILY = {
+    "outcome": GONE,
+    "outcomes": [
+        {"indicator": "voortijdig-schoolverlaten", "measure": {"unit": "procentpunt"}, "better": "lower"},
+        {"indicator": "eigen", "name": "Eigen", "measure": {"unit": "procentpunt"}, "better": "higher"},
+        {"indicator": "derde", "name": "Derde", "measure": {"unit": "procentpunt"}, "better": "higher"},
+    ],
+}
+# What other parts of a study say, and what no text can hold.
+ELSEWHERE = ("anticipation", "reference", "errors", "opposite", "exposure", "level", "rematch")
 
 
-def parameters(registry: dict[str, str], resolve: Any, elsewhere: tuple[str, ...]) -> list[tuple[str, str]]:
+def family(name: str) -> dict[str, Any]:
+    return FAMILY if name.startswith("multi-outcome") else {}
+
+
+def parameters(registry: dict[str, str], resolve: Any) -> list[tuple[str, str]]:
     return [
         (name, field.name)
         for name in registry
         for field in fields(resolve(name))
-        if isinstance(field.default, (bool, int, float, str)) and field.name not in elsewhere
+        if field.name not in (*ELSEWHERE, *FIXED.get(name, {}))
     ]
 
 
-SETTABLE = [
-    (name, key)
-    for name, key in parameters(estimators.ESTIMATORS, estimators.resolve, ("anticipation", "reference"))
-    if key not in FIXED.get(name, {})
-]
+def standard_of(name: str, key: str) -> Any:
+    every: Any = estimators.resolve(name) if name in estimators.ESTIMATORS else inferences.resolve(name)  # type: ignore[arg-type]
+    return next(field.default for field in fields(every) if field.name == key)
+
+
+def settings(name: str, key: str) -> tuple[dict[str, Any], dict[str, Any]]:
+    """A method with what a parameter needs, without and with another value of that parameter."""
+    turned = {"never": "not-yet", "not-yet": "never"}.get(str(standard_of(name, key))) if key == "control" else None
+    other = turned or OTHER.get(f"{name}.{key}", OTHER.get(key))
+    needs = NEEDS.get(f"{name}.{key}", NEEDS.get(key, {}))
+    return {"name": name, **needs}, {"name": name, **needs, key: other}
 
 
 @pytest.mark.parametrize("matching", ["none", {"method": "nearest", "ratio": 5, "on": ["size"]}], ids=["all", "chosen"])
-@pytest.mark.parametrize(("name", "key"), SETTABLE)
+@pytest.mark.parametrize(("name", "key"), parameters(estimators.ESTIMATORS, estimators.resolve))
 def test_every_parameter_of_an_estimator_is_said(name: str, key: str, matching: Any, tmp_path: Path) -> None:
     """In words: a setting is not just repeated; where a choice of areas takes its place, that is said."""
-    standard = next(field.default for field in fields(estimators.resolve(name)) if field.name == key)  # type: ignore[arg-type]
-    other = {"control": {"never": "not-yet", "not-yet": "never"}.get(str(standard))}.get(key) or OTHER[key]
     for language in ("nl", "en"):
         one, two = (
             told(
                 tmp_path,
-                {"comparison.match": matching, "alternatives": [], "estimator": {"name": name} | more},
+                {**family(name), "comparison.match": matching, "alternatives": [], "estimator": method},
                 language,
             )
-            for more in ({}, {key: other})
+            for method in settings(name, key)
         )
         assert one != two
         assert not re.search(rf"(Instelling|Setting) {key}", one + two)
@@ -440,9 +559,69 @@ def test_every_parameter_of_an_estimator_is_said(name: str, key: str, matching: 
 
 def test_a_parameter_without_words_of_its_own_is_repeated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whatever an estimator gets next is told in some way before it has a sentence."""
-    monkeypatch.setattr(explaining, "_TOLD", {"estimator": (), "inference": ()})
+    known, gone = texts("nl"), ("explain.estimate.before.", "explain.sure.small_sample.")
+    left = {key: text for key, text in known.entries.items() if not key.startswith(gone)}
+    monkeypatch.setattr(wording, "texts", lambda language: Texts(language, left))
     said = told(tmp_path, {"estimator": {"name": "stacked", "before": 3}, "inference": {"name": "scores"}})
     assert "Instelling before: 3." in said and "Instelling small_sample: none." in said
+
+
+def test_a_setting_that_changes_nothing_is_said_to(tmp_path: Path) -> None:
+    for estimator, shown in (
+        ({"name": "synthetic-control", "starts": 3}, "starts: 3"),
+        ({"name": "synthetic-control", "missing": "drop-donors"}, "missing: drop-donors"),
+        ({"name": "augmented-synthetic-control", "residualize": True}, "residualize: true"),
+        ({"name": "penalized-synthetic-control", "lam": 0.1, "validate": 50}, "validate: 50"),
+    ):
+        said = f"De instelling ‘{shown}’ verandert hier niets aan het getal."
+        assert said in told(tmp_path, {"estimator": estimator, "alternatives": []})
+    shifted = {"inference": {"name": "conformal", "draws": 99}}
+    assert "De instelling ‘draws: 99’ verandert hier niets" in told(tmp_path, shifted)
+    assert "verandert hier niets" not in told(tmp_path, {"estimator": "synthetic-control", "inference": "conformal"})
+
+
+@pytest.mark.parametrize(
+    ("estimator", "words"),
+    [
+        ({"intercept": True}, "een vast verschil in niveau telt niet mee"),
+        ({}, "Een gewicht is nooit negatief en samen zijn de gewichten één"),
+        ({"constraint": "lasso"}, "Bij elkaar opgeteld is die omvang ten hoogste 1."),
+        ({"constraint": "lasso", "budget": 2.5}, "Bij elkaar opgeteld is die omvang ten hoogste 2,5."),
+        ({"constraint": "ridge"}, "volgt per gebied uit een vuistregel"),
+        (
+            {"predictors": ["huur", {"of": "outcome", "at": 2015}]},
+            "in plaats van elke meting voor de start: huur en de uitkomst in 2015. Elk daarvan is gedeeld door zijn",
+        ),
+        ({"predictors": ["huur"]}, "waarvan een van deze kenmerken onbekend is, valt af en wordt genoemd"),
+        ({"predictors": [{"of": "outcome", "from": 2014, "to": 2016}]}, "de gemiddelde uitkomst van 2014 tot en met"),
+        ({"predictors": [{"of": "outcome", "from": 2014}]}, "de gemiddelde uitkomst vanaf 2014 tot de start"),
+        ({"predictors": [{"of": "outcome", "to": 2016}]}, "de gemiddelde uitkomst tot en met 2016"),
+        ({"predictors": [{"of": "outcome", "each": True}]}, "de uitkomst in elke meting voor de start"),
+        ({"predictors": [{"of": "outcome", "statistic": "median"}]}, "de mediaan van de uitkomst voor de start"),
+        (
+            {"predictors": [{"of": "outcome", "at": 2019, "training": {"of": "outcome", "at": 2015}}]},
+            "de uitkomst in 2019 (bij het leren: de uitkomst in 2015)",
+        ),
+        ({"predictors": ["huur", "bijstand"], "v": {"bijstand": 0.5, "huur": 2}}, "telt: bijstand 0,5 en huur 2."),
+        ({"predictors": ["huur"], "v": "nested"}, "daarnaar is 10 keer gezocht"),
+        (
+            {"predictors": ["huur"], "v": "nested", "starts": 4, "fit_window": [2015, 2019]},
+            "daarnaar is 4 keer gezocht, elke keer vanuit een ander begin. - De uitkomst die daarbij zo goed mogelijk "
+            "moet kloppen, is die van 2015 tot en met 2019.",
+        ),
+    ],
+)
+def test_how_a_synthetic_comparison_is_made_is_said(estimator: dict[str, Any], words: str, tmp_path: Path) -> None:
+    changes = {"estimator": {"name": "synthetic-control", **estimator}, "alternatives": []}
+    assert words in told(tmp_path, changes)
+    assert "Setting" not in told(tmp_path, changes, "en")
+
+
+def test_the_group_of_indicators_is_named(tmp_path: Path) -> None:
+    every = told(tmp_path, {**FAMILY, "estimator": "multi-outcome-synthetic-control"})
+    assert "De groep bestaat uit: voortijdig-schoolverlaten, eigen en derde." in every
+    named = {"name": "multi-outcome-synthetic-control", "outcomes": ["eigen", "derde"]}
+    assert "De groep bestaat uit: eigen en derde." in told(tmp_path, {**FAMILY, "estimator": named})
 
 
 def test_a_study_gives_differences_in_the_unit_of_the_outcome(tmp_path: Path) -> None:
@@ -485,21 +664,39 @@ def test_the_base_is_the_last_measurement_or_all_of_them(estimator: Any, last: b
     assert ("is het uitgangspunt 2013, 2014, 2015, 2016, 2017, 2018, 2019 en 2020." in said) is not last
 
 
-@pytest.mark.parametrize(("name", "key"), parameters(inferences.INFERENCES, inferences.resolve, ("level",)))
+@pytest.mark.parametrize(("name", "key"), parameters(inferences.INFERENCES, inferences.resolve))
 @pytest.mark.parametrize("beside", [False, True])
 def test_every_parameter_of_an_inference_is_said(name: str, key: str, beside: bool, tmp_path: Path) -> None:
-    def made(more: dict[str, Any]) -> dict[str, Any]:
-        method = {"name": name} | more
+    def made(method: dict[str, Any]) -> dict[str, Any]:
         return {"inference": {"name": "cluster-jackknife", "beside": [method]} if beside else method}
 
-    assert told(tmp_path, made({})) != told(tmp_path, made({key: OTHER[key]}))
+    for language in ("nl", "en"):
+        one, two = (told(tmp_path, made(method), language) for method in settings(name, key))
+        assert one != two
+        assert not re.search(rf"(Instelling|Setting) {key}", one + two)
+
+
+@pytest.mark.parametrize(
+    ("inference", "words"),
+    [
+        ({"name": "placebo-space", "statistic": "studentised"}, "past bij het aantal bewoners van de gebieden"),
+        ({"name": "placebo-space", "sets": "similar-population", "tolerance": 0.1}, "ten hoogste 10% meer of minder"),
+        ({"name": "conformal", "permutations": "iid", "draws": 500}, "meer dan 500, dan in 500 willekeurige (iid)"),
+        ({"name": "conformal", "order": 2}, "De afwijkingen tellen in het kwadraat"),
+        ({"name": "prediction-interval", "lags": 1}, "De periode ervoor speelt daarbij mee."),
+        ({"name": "prediction-interval", "draws": 500}, "(prediction-interval, 500 trekkingen)"),
+    ],
+)
+def test_how_an_inference_is_set_is_said(inference: dict[str, Any], words: str, tmp_path: Path) -> None:
+    assert words in told(tmp_path, {"inference": inference})
+    assert words in told(tmp_path, {"inference": {"name": "cluster-jackknife", "beside": [inference]}})
 
 
 @pytest.mark.parametrize("name", [*estimators.ESTIMATORS, *inferences.INFERENCES])
 def test_every_method_has_its_name_in_the_text(name: str, tmp_path: Path) -> None:
     key = "estimator" if name in estimators.ESTIMATORS else "inference"
     for language in ("nl", "en"):
-        assert re.search(rf"\({name}[,)]", told(tmp_path, {key: name}, language))
+        assert re.search(rf"\({name}[,)]", told(tmp_path, {**family(name), key: name}, language))
 
 
 # --- the areas --------------------------------------------------------------------------------------------------------
@@ -571,7 +768,7 @@ def test_what_is_not_checked_is_said(tmp_path: Path) -> None:
     said = told(tmp_path, {"comparison.match": "none"})
     assert "zonder keuze wordt dat niet getoetst" in said
     said = told(tmp_path, {"comparison.match.outcomes_in": [2014]})
-    assert "wordt niet getoetst: op eerdere uitkomsten is gekoppeld" in said
+    assert "Perioden waarvan de uitkomst is gekoppeld, tellen daarin niet mee" in said
 
 
 def test_matching_on_scores_of_the_selection_is_warned_for(tmp_path: Path) -> None:

@@ -103,11 +103,14 @@ def test_text_that_is_no_yaml_gets_the_repair_that_helps(tmp_path: Path, old: st
         # later versions
         ("seed: 7", "seed: 7\nlooks: {planned: []}", "SPEC-005", "looks", "later version"),
         ("ratio: 5", "ratio: 5, same: gemeente", "SPEC-005", "comparison.match.same", "later version"),
-        ("[{rule: focus-area", "[{km: 1, rule: focus-area", "SPEC-005", "comparison.leave_out[0].km", "later version"),
+        ("[{rule: focus-area", "[{km: 1, rule: focus-area", "SPEC-010", "comparison.leave_out[0].km", "to near"),
         # One area would pass for the headline, so a target of several numbers is not accepted yet.
         ("{kind: average,", "{kind: unit,", "SPEC-005", "target.kind", "later version"),
         ("{kind: average,", "{kind: event,", "SPEC-005", "target.kind", "later version"),
-        ("method: nearest", "method: optimal", "SPEC-005", "comparison.match.method", "optimal"),
+        ("method: nearest", "method: entropy", "SPEC-005", "comparison.match.method", "entropy"),
+        ("method: nearest", "method: full", "SPEC-010", "comparison.match.ratio", "all units that are left"),
+        (" ratio: 5,", "", "SPEC-010", "comparison.match", "takes a number"),
+        ("method: nearest", "method: optimal, replace: false", "SPEC-010", "comparison.match.replace", "serves twice"),
         ("{name: group-time, control: never}", "matrix-completion", "SPEC-005", "estimator", "later version"),
         ("name: cluster-jackknife", "name: wild", "SPEC-005", "inference.name", "later version"),
         # names

@@ -78,7 +78,7 @@ def test_every_interval_covers_the_effect_that_was_put_in(
     weighted |= {"resident": (truth * people).sum() / people.sum(), "unit": (truth * wijken).sum() / wijken.sum()}
     assert weighted["area"] == pytest.approx(-0.5), "the README of the data says so"
     asked = table[table["role"] != "event"]
-    assert len(asked) == 1 + 2 + 5, "the declared estimate, two other weightings, five alternatives"
+    assert len(asked) == 1 + 2 + 5 + 2, "the declared estimate, two other weightings, five alternatives, the bracket"
     for row in asked.itertuples():
         true = weighted[row.weighting]
         assert float(row.ci_low) <= true <= float(row.ci_high), f"{row.role} {row.name}"
@@ -173,6 +173,7 @@ def test_the_bundle_is_whole(first: Path) -> None:
     assert sorted(tree(first)) == [
         "figures/balance.svg",
         "figures/event-study.svg",
+        "figures/flow.svg",
         "figures/gap.svg",
         "manifest.json",
         "report.html",
@@ -205,7 +206,7 @@ def test_csv_and_parquet_hold_the_same_table(first: Path) -> None:
     parquet = pd.read_parquet(first / "tidy.parquet")
     text = parquet.to_csv(index=False, lineterminator="\n")
     assert text == (first / "tidy.csv").read_text(encoding="utf-8")
-    assert text.count("\n") == 1 + 1 + 2 + 5 + 11
+    assert text.count("\n") == 1 + 1 + 2 + 5 + 2 + 11
 
 
 def test_unlocked_results_are_marked_exploratory_everywhere(

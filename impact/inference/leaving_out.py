@@ -141,11 +141,19 @@ def leave_one_period_out(
     """The estimate without each period before a start, from which then nothing is learned for the treated.
 
     A period is closed to all treated units that have not started in it; a group that is left without the periods it
-    needs makes a refusal, kept by name. Parameters as in `leave_one_donor_out`.
+    needs makes a refusal, kept by name. Refused where a synthetic estimator takes its donors from those units too: with
+    a closed period they would serve no more. Parameters as in `leave_one_donor_out`.
     """
     found = _found(estimator, panel, target, full)
     if isinstance(found, Refused):
         return found
+    if any(np.isfinite(found.panel.first[part.donors]).any() for part in found.fit.compared):
+        return Refused(
+            "leaving one period out",
+            "units that start later are donors, and would be none without one of their periods: what changes would be "
+            "the donors",
+            "Use control='never'.",
+        )
     starts = found.panel.groups[np.unique(found.fit.cells.group)]
     rows = np.arange(int(starts.max()), dtype=np.intp)
     names = [panel.periods[row] for row in rows]

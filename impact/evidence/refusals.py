@@ -1,0 +1,47 @@
+"""Refusals in the language of a report: those that the catalogue has words for, known by their sentences."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from impact.errors import Refused
+from impact.evidence.language import Texts
+
+__all__ = ["KNOWN", "translated"]
+
+KNOWN: Final[dict[str, str]] = {
+    "staggered": r"it is about (?P<count>\d+) groups that start at different times, so there is no one order of .*",
+    "smallest-p": r"with (?P<count>\d+) periods the smallest p is (?P<least>[\d.]+)",
+    "no-bound": r"no effect is too large to be accepted: (?P<before>\d+) periods before the start are too few .*",
+    "all-rejected": r"every constant effect is rejected",
+    "order-of-periods": r"the residuals of .* depend on the order of the periods, so permuting them proves nothing",
+    "earlier-starts": r"(?P<count>\d+) of the earlier starts hold out the periods it rests on, so it could not be .*",
+    "nothing-before": r"the first group starts \d+ periods after the first, and nothing is left to learn from .*",
+    "bootstrap-matched": r"the panel is matched, and the bootstrap is known to misstate the error of matched .*",
+    "bootstrap-one": r"there is one treated unit: every draw that has it has the same one, so its own error .*",
+    "few-clusters": r"(?P<count>\d+) treated clusters carry weight in it, and draws of fewer than (?P<least>\d+) .*",
+    "from-a-base": r"(.*: )?it compares changes from a base, and the theory is for weights that compare levels",
+    "weights-not-a-mean": r"(.*: )?its weights are negative or do not sum to one over the donors",
+    "fits-exactly": r"(.*: )?its weights fit every period before the start exactly, so nothing is known of their error",
+    "not-least-squares": r"(.*: )?its weights do not minimise the squares before the start, as the theory asks",
+    "few-before": r"(.*: )?(?P<count>\d+) periods before the start are fewer than the (?P<least>\d+) that tell how .*",
+    "no-scores": r".* has no influence scores",
+    "no-weights": r".* gives no weights of donors",
+    "free-weights": r"with (?P<count>\d+) donors, weights under constraint=.* fit (?P<rows>\d+) numbers exactly, .*",
+    "window": r"(?P<name>.+) reaches into (?P<period>.+), and what (?P<area>.+) is learned from ends in (?P<end>.+)",
+}
+"""The reason of a refusal by its key in the catalogue: numbers and names in it are put into the text of that key."""
+
+
+def translated(refused: Refused, say: Texts) -> tuple[str, str, str] | None:
+    """What was refused, why, and what can be done instead; None where the catalogue has no words for it."""
+    for key, pattern in KNOWN.items():
+        found = re.fullmatch(pattern, refused.because, re.DOTALL)
+        if found is not None and f"refused.known.{key}.because" in say:
+            values = {name: text for name, text in found.groupdict().items() if text is not None}
+            values |= {"least": values["least"].replace(".", say("format.decimal"))} if "least" in values else {}
+            parts = (f"refused.known.{key}.{part}" for part in ("what", "because", "instead"))
+            what, because, instead = (say(part, **values) for part in parts)
+            return what, because, instead
+    return None

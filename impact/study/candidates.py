@@ -1,0 +1,131 @@
+"""Who may be compared, on the data of a study: the rules it writes, the pools it chooses, cells without a figure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TypeVar
+
+import numpy as np
+
+from impact.arrays import Bool1
+from impact.design.donors import Rule, adjacent, focus_area, listed, same_gemeente
+from impact.design.donors_rules import (
+    band,
+    co_treated,
+    missing_before,
+    near,
+    other_gemeente,
+    outside_pool,
+    quantile_bounds,
+    suppressed,
+)
+from impact.errors import DataError, Problem, Refused
+from impact.register.areas import areas as register_areas
+from impact.register.calendar import events
+from impact.study.areas import FocusArea
+from impact.study.faults import near as close
+from impact.study.leave_out import LeaveOut
+from impact.study.load import Loaded
+from impact.study.model import Specification
+from impact.study.series import Series
+
+__all__ = ["candidate_rules", "cell_rules", "pool_name"]
+
+_T = TypeVar("_T")
+
+
+def pool_name(spec: Specification) -> str:
+    """What the pool of the study is called: its pools by name, "" when every unit may be compared."""
+    return ", ".join(spec.comparison.pool)
+
+
+def candidate_rules(spec: Specification, loaded: Loaded, areas: Sequence[FocusArea], anywhere: Bool1) -> list[Rule]:
+    """The chosen pools first, then the rules of the study in its order.
+
+    Parameters
+    ----------
+    spec : Specification
+        The study.
+    loaded : Loaded
+        Its tables.
+    areas : sequence of FocusArea
+        Its areas.
+    anywhere : (n,) bool
+        The units of all areas of the study, estimated or not.
+
+    Raises
+    ------
+    DataError
+        ``DATA-126`` a pool that the file does not have; ``DATA-135`` a rule that asks for what the units table does not
+        say of the treated units, or of any unit.
+    """
+    rules = [_rule(rule, spec, loaded, areas, anywhere) for rule in spec.comparison.leave_out]
+    if not spec.comparison.pool:
+        return rules
+    absent = [name for name in spec.comparison.pool if name not in loaded.pools]
+    if absent:
+        hint = " ".join(close(name, loaded.pools) for name in absent)
+        message = f"no row is about the pool {' or '.join(absent)}."
+        raise DataError(Problem("DATA-126", message, hint, spec.comparison.pools or "", path="pool"))
+    members = dict.fromkeys(region for name in spec.comparison.pool for region in loaded.pools[name])
+    return [outside_pool(loaded.regions, list(members), pool_name(spec), ""), *rules]
+
+
+def cell_rules(series: Series, first: str, periods: Sequence[str]) -> list[Rule]:
+    """Units with a suppressed cell, and with a gap before the `first` start; each only where there are such units."""
+    always, before = np.ones(len(periods), dtype=bool), np.array([label < first for label in periods], dtype=bool)
+    rules = [missing_before(series.raw, before, periods, "")]
+    if series.suppressed is not None:
+        rules.insert(0, suppressed(series.suppressed, always, periods, ""))
+    return [rule for rule in rules if rule.applies.any()]
+
+
+def _rule(rule: LeaveOut, spec: Specification, loaded: Loaded, areas: Sequence[FocusArea], anywhere: Bool1) -> Rule:
+    regions, why = loaded.regions, rule.why
+    match rule.rule:
+        case "focus-area":
+            lies = {member.code: area.slug for area in register_areas() for member in area.members if member.code}
+            lies |= {unit: area.slug for area in areas for unit in area.units}
+            return focus_area([lies.get(region, "") for region in regions], why)
+        case "same-gemeente":
+            return same_gemeente(loaded.gemeente, anywhere, why)
+        case "other-gemeente":
+            return other_gemeente(loaded.gemeente, anywhere, why)
+        case "near":
+            assert rule.km is not None and spec.data.units is not None and spec.data.units.columns.place is not None
+            place = [loaded.units.number(name, regions) for name in spec.data.units.columns.place]
+            return _known(near(regions, np.column_stack(place), anywhere, rule.km, why), spec)
+        case "co-treated":
+            event = next(found for found in events() if found.slug == rule.event)
+            return co_treated(regions, loaded.gemeente, event, [*_named(rule, loaded)], loaded.periods, why)
+        case "band":
+            return _band(rule, spec, loaded)
+        case "adjacent":
+            return adjacent(regions, _named(rule, loaded), why)
+    return listed(regions, _named(rule, loaded), why)
+
+
+def _named(rule: LeaveOut, loaded: Loaded) -> Mapping[str, str]:
+    """The codes of a rule, each with its detail: those it lists, or those that a column is filled in for."""
+    if rule.column is None:
+        return dict.fromkeys(rule.regions, "")
+    # Blank where the rule does not hold; what is filled in is the detail.
+    filled = zip(loaded.regions, loaded.units.label(rule.column, loaded.regions), strict=True)
+    return {region: label for region, label in filled if label not in ("", "0")}
+
+
+def _band(rule: LeaveOut, spec: Specification, loaded: Loaded) -> Rule:
+    assert rule.column is not None
+    values = loaded.units.number(rule.column, loaded.regions)
+    low, high = rule.at_least, rule.at_most
+    if rule.quantiles is not None:
+        low, high = _known(quantile_bounds(values, *rule.quantiles), spec)
+    return band(values, rule.column, low, high, rule.why)
+
+
+def _known(found: _T | Refused, spec: Specification) -> _T:
+    """What was found, unless it was refused."""
+    if isinstance(found, Refused):
+        file = spec.data.units.file if spec.data.units is not None else spec.data.outcomes.file
+        raise DataError(Problem("DATA-135", f"{found.what}: {found.because}.", found.instead, file))
+    return found
