@@ -1,4 +1,4 @@
-"""Matching and balance against hand-worked numbers, brute force, and MatchIt 4.7.1 on the Lalonde data."""
+"""Matching against hand-worked numbers, brute force, and MatchIt 4.7.1 on the Lalonde data."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from impact.design.assignment import Nearest, Optimal
-from impact.design.balance import balance
 from impact.design.matching import Match, area_means, paired
 from impact.errors import Refused
 from tests.shared import golden, shared
@@ -217,27 +216,6 @@ def test_area_means_are_weighted_by_size() -> None:
     assert isinstance(area_means([[10.0]], [0], [2.0], units=["k"], areas=["p", "empty"]), Refused)
 
 
-# Balance ------------------------------------------------------------------------------------------------------------
-
-
-def test_balance_by_hand() -> None:
-    # Treated 4, 8: mean 6, variance 8. Pool 1, 3, 5, 7: mean 4, variance 20/3. Yardstick sqrt((8 + 20/3) / 2).
-    (row,) = balance([[4.0], [8.0]], [[1.0], [3.0], [5.0], [7.0]], [0, 0, 1, 1], ["x"])
-    yardstick = np.sqrt((8 + 20 / 3) / 2)
-    assert (row.treated, row.pool, row.matched) == (6.0, 4.0, 6.0)
-    assert row.smd_pool == pytest.approx(2 / yardstick)
-    assert row.smd_matched == 0.0
-    assert row.ratio_pool == pytest.approx(8 / (20 / 3))
-    assert row.ratio_matched == pytest.approx(8 / 2)
-    (single,) = balance([[6.0]], [[1.0], [3.0], [5.0], [7.0]], [1, 0, 0, 0], ["x"])
-    assert single.smd_matched == pytest.approx(5 / np.sqrt(20 / 3))
-    assert single.ratio_pool is single.ratio_matched is None
-    (flat,) = balance([[6.0], [6.0]], [[1.0], [1.0]], [1, 1], ["x"])
-    assert flat.smd_pool is None
-    with pytest.raises(ValueError, match="not all 0"):
-        balance([[6.0]], [[1.0]], [0.0], ["x"])
-
-
 # Against R ----------------------------------------------------------------------------------------------------------
 
 COLUMNS = {
@@ -299,28 +277,3 @@ def test_the_assignment_is_no_worse_than_the_greedy_one_of_matchit() -> None:
     rows = np.arange(len(ours))
     assert len(set(ours)) == len(ours)
     assert found.distance[rows, ours].sum() <= found.distance[rows, theirs].sum()
-
-
-def test_balance_agrees_with_matchit_and_cobalt() -> None:
-    x = lalonde()
-    results, theirs = reference("matchit_nn_mahal_replace", x)
-    weights = np.bincount(theirs, minlength=len(x["units"]))
-    rows = {row.name: row for row in balance(x["areas_x"], x["units_x"], weights, x["names"])}
-    table = results["balance"]["table"]
-    spreads = zip(table["SD.1.Un"], table["SD.0.Un"], strict=True)
-    spread = dict(zip(results["balance"]["rownames"], spreads, strict=True))
-    for state, mean, smd, ratio in (
-        ("summary_all", "pool", "smd_pool", "ratio_pool"),
-        ("summary_matched", "matched", "smd_matched", "ratio_matched"),
-    ):
-        for name, values in zip(results[state]["rows"], results[state]["values"], strict=True):
-            if name not in rows:
-                continue
-            row = rows[name]
-            assert row.treated == pytest.approx(values[0], rel=1e-12)
-            assert getattr(row, mean) == pytest.approx(values[1], rel=1e-12)
-            if name in ("age", "educ", "re74", "re75"):  # cobalt's spread of a share is sqrt(p (1 - p))
-                s1, s0 = spread[name]
-                yardstick = np.sqrt((s1**2 + s0**2) / 2)
-                assert getattr(row, smd) == pytest.approx((values[0] - values[1]) / yardstick, rel=1e-10)
-                assert getattr(row, ratio) == pytest.approx(values[3], rel=1e-10)

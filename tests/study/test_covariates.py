@@ -387,7 +387,7 @@ def test_who_does_not_use_covariates_says_so_at_once(name: str, tmp_path: Path) 
         ]
         return
     *others, problem = refused(tmp_path, given("[huur]", name))
-    assert [other.path for other in others] == ["estimator"] * (name == "multi-outcome-synthetic-control")
+    assert [other.path for other in others] == ["estimator.name"] * (name == "multi-outcome-synthetic-control")
     assert (problem.code, problem.path) == ("SPEC-009", "estimator.covariates")
     assert problem.message.startswith(
         f"{name[:1].upper()}{name[1:]} does not adjust for characteristics that stay the same"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import json
+import pickle
 import re
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from impact.cells import Note
 from impact.evidence.language import texts
 from impact.evidence.refusals import KNOWN
 from impact.study.cautions import DIAGNOSED
@@ -421,6 +423,13 @@ def test_every_remark_with_a_key_has_words() -> None:
     assert {"not-unique", "did-in-disguise", "donors-left-out", "v-apart"} <= keys
     known = {key.removeprefix("run.remark.") for key in texts("nl").entries if key.startswith("run.remark.")}
     assert known == keys | {"extrapolates", "beyond", "negative"} | set(DIAGNOSED)
+
+
+def test_a_note_is_its_sentence_and_survives_another_process() -> None:
+    note = Note("two donors are left out", "donors-left-out", count=2, names=["a", "b"])
+    again = pickle.loads(pickle.dumps(note))
+    assert again == "two donors are left out" == str(note) and {note: 1}["two donors are left out"] == 1
+    assert (again.key, again.values) == ("donors-left-out", {"count": 2, "names": ["a", "b"]})
 
 
 def test_every_refusal_that_has_words_is_one_of_the_code() -> None:
