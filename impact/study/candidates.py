@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import TypeVar
 
 import numpy as np
@@ -88,9 +89,9 @@ def _rule(rule: LeaveOut, spec: Specification, loaded: Loaded, areas: Sequence[F
             lies |= {unit: area.slug for area in areas for unit in area.units}
             return focus_area([lies.get(region, "") for region in regions], why)
         case "same-gemeente":
-            return same_gemeente(loaded.gemeente, anywhere, why)
+            return _of_units(same_gemeente(loaded.gemeente, anywhere, why), spec, loaded)
         case "other-gemeente":
-            return other_gemeente(loaded.gemeente, anywhere, why)
+            return _of_units(other_gemeente(loaded.gemeente, anywhere, why), spec, loaded)
         case "near":
             assert rule.km is not None and spec.data.units is not None and spec.data.units.columns.place is not None
             place = [loaded.units.number(name, regions) for name in spec.data.units.columns.place]
@@ -121,6 +122,14 @@ def _band(rule: LeaveOut, spec: Specification, loaded: Loaded) -> Rule:
     if rule.quantiles is not None:
         low, high = _known(quantile_bounds(values, *rule.quantiles), spec)
     return band(values, rule.column, low, high, rule.why)
+
+
+def _of_units(rule: Rule, spec: Specification, loaded: Loaded) -> Rule:
+    """The rule for units that the units table has; the others leave by a step of their own, with their own reason."""
+    if spec.data.units is None:
+        return rule
+    there = np.array([region in loaded.units.known for region in loaded.regions], dtype=bool)
+    return replace(rule, applies=rule.applies & there)
 
 
 def _known(found: _T | Refused, spec: Specification) -> _T:

@@ -23,7 +23,7 @@ from tests.simulation.factors import WORLDS, Case, Line, draw, many
 
 PAGE = ROOT / "docs" / "synthetic-family.md"
 TABLE = ROOT / "impact" / "inference" / "support.csv"
-SHORT, LONG = 40, 150
+SHORT, LONG = 25, 150
 CASES = (
     Case("synthetic-control"),
     Case("penalized-synthetic-control"),
