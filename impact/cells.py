@@ -228,9 +228,7 @@ class Weights:
             object.__setattr__(self, name, array)
 
     def of(self, group: str, units: Sequence[str]) -> tuple[Float1, Float1]:
-        """Weights of one group over `units` and over the periods; units that are gone leave their share to the others.
-
-        All zeros when nothing is left that could take the share over.
+        """Weights of one group over `units`, which take over what is gone (all 0 if none can), and over the periods.
 
         Raises
         ------

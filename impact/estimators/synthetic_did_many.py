@@ -11,7 +11,7 @@ import numpy as np
 from impact.arrays import Float1, Float2, Float3, Int1
 from impact.errors import Refused
 from impact.estimators.reassigned import Comparisons, Found
-from impact.numerics.simplex import GAP, Simplex, solve
+from impact.numerics.simplex import GAP, Simplex, solve, solve_many
 
 __all__ = ["LAMBDA", "doubly_weighted", "omega", "unsolved"]
 
@@ -56,14 +56,15 @@ def doubly_weighted(one: Comparisons, zeta: float) -> Found:
     centred, wanted = (values - values.mean(axis=1, keepdims=True) for values in (before, pre))
     time = _periods(before, after.mean(axis=1), one.without, LAMBDA * noise)
     refused: dict[int, Refused] = {}
+    units = solve_many(centred, wanted, without=one.without, ridge=ridge)
+    paths = one.targets - units.combine(one.donors)
     gap = np.empty(one.targets.shape)
-    for row, gone in enumerate(one.without):
-        unit = solve(_rest(centred, gone).T, wanted[row], ridge=float(ridge[row]))
-        path = one.targets[row] - unit.weights @ _rest(one.donors, gone)
+    for row, path in enumerate(paths):
         gap[row] = path - time[row].weights @ path[one.before]
-        for program, what in ((unit, "unit"), (time[row], "time")):
-            if program.status != "optimal":
-                refused.setdefault(row, unsolved(one.name, what, program.gap))
+        if not units.optimal[row]:
+            refused[row] = unsolved(one.name, "unit", float(units.gap[row]))
+        elif time[row].status != "optimal":
+            refused[row] = unsolved(one.name, "time", time[row].gap)
     return gap, refused
 
 

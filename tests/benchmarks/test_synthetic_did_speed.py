@@ -97,7 +97,7 @@ def test_with_placebos(race: Race) -> None:
 
 def test_with_placebos_beside(race: Race) -> None:
     """A standard deviation of 5 draws has an error of a third, and these are two of them."""
-    beside = diff_diff(50, lambda: peer("placebo", 5), partial(near, of_error=2.0))
+    beside = diff_diff(25, lambda: peer("placebo", 5), partial(near, of_error=2.0))
     race(f"{SIZE}, and 5 placebos", 0.02, lambda: with_error(PlaceboSpace(draws=5)), beside, rounds=3)
 
 

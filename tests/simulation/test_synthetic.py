@@ -48,7 +48,7 @@ SLOW: Mapping[tuple[str, str], int] = {
 # These need influence scores, which no synthetic estimator has.
 SCORES = ("score-flip", "scores", "multiplier")
 JUDGES = tuple(name for name in INFERENCES if name not in SCORES)
-ORDER = {"sized": 0, "conservative": 1, "unsized": 2}
+ORDER = {"conservative": 0, "sized": 1, "unsized": 2}
 
 
 @cache
@@ -58,9 +58,10 @@ def line(number: int, inference: str, world: str, seeds: int) -> Line:
 
 
 def status(lines: list[Line]) -> str:
-    """Of a pair: the worst over the worlds in which it gives anything; refused where it never does."""
+    """Of a pair: the worst over the worlds in which it gives anything. Where it never does nothing is known: a refusal
+    looks at the design, and another one may be long enough."""
     given = [one.status for one in lines if not one.refused]
-    return max(given, key=ORDER.__getitem__) if given else "refused"
+    return max(given, key=ORDER.__getitem__) if given else "unsized"
 
 
 EACH = pytest.mark.parametrize("number", range(len(CASES)), ids=[case.label for case in CASES])
@@ -105,11 +106,8 @@ def rows() -> list[dict[str, str]]:
 def test_the_support_table_says_what_many_worlds_show(number: int, inference: str) -> None:
     """No worse than the table says: rates that are drawn anew differ by chance."""
     lines = [line(number, inference, world, LONG) for world in WORLDS]
-    said = support(CASES[number].name, inference)
-    found = status(lines)
-    assert (said == "refused") == (found == "refused")
-    if said in ("sized", "conservative"):
-        assert found in ("sized", "conservative")
+    if support(CASES[number].name, inference) in ("sized", "conservative"):
+        assert status(lines) in ("sized", "conservative")
 
 
 def _one(number: int, inference: str, world: str, seeds: int) -> Line:
@@ -146,7 +144,7 @@ def write(lines: Mapping[tuple[int, str, str], Line]) -> None:
         for inference in JUDGES:
             here = [lines.get((number, inference, world), NONE) for world in WORLDS]
             word = status(here)
-            given = [one for one in here if not one.refused]
+            given = [one for one in here if one is not NONE and not one.refused]
             for world, one in zip(WORLDS, here, strict=True):
                 told.append(
                     f"| {case.label} | {inference} | {world} | – | – | – | – | – | refused: {one.refused} |"
@@ -164,7 +162,7 @@ def write(lines: Mapping[tuple[int, str, str], Line]) -> None:
                     "rejection": _rate(max((o.size for o in given if o.size is not None), default=None)),
                     "coverage": _rate(min((o.coverage for o in given if o.coverage is not None), default=None)),
                     "worlds": str(min((o.worlds for o in given), default=0)),
-                    "design": "factors: " + "; ".join(w for w, o in zip(WORLDS, here, strict=True) if not o.refused),
+                    "design": "; ".join(w for w, o in zip(WORLDS, here, strict=True) if o in given),
                 }
             )
     head, _, _ = PAGE.read_text(encoding="utf-8").partition("| estimator | inference |")
