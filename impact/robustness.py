@@ -3,13 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Literal, cast
+from typing import Any, cast
 
 from impact.configure import checked, configured, estimator_of, target_of
 from impact.errors import Problem, Refused, UsageError
 from impact.estimators.protocol import Estimator
 from impact.inference.earlier_starts import EarlierStarts, earlier_starts
-from impact.inference.leaving_out import LeaveOneOut, leave_one_donor_out, leave_one_period_out
+from impact.inference.leaving_out import (
+    Kind as LeftOut,
+)
+from impact.inference.leaving_out import (
+    LeaveOneOut,
+    leave_one_area_out,
+    leave_one_cluster_out,
+    leave_one_donor_out,
+    leave_one_period_out,
+)
 from impact.inference.placebo import Placebos, PlaceboSpace
 from impact.panel import Panel, Weighting
 from impact.parallel import Parallel, one_thread
@@ -17,6 +26,13 @@ from impact.streams import Streams
 from impact.targets import Kind, Target
 
 __all__ = ["backdate", "leave_one_out", "placebos"]
+
+_LEAVE = {
+    "donor": leave_one_donor_out,
+    "period": leave_one_period_out,
+    "area": leave_one_area_out,
+    "cluster": leave_one_cluster_out,
+}
 
 
 def placebos(
@@ -52,13 +68,13 @@ def leave_one_out(
     panel: Panel,
     estimator: str | Estimator = "synthetic-control",
     *,
-    of: Literal["donor", "period"] = "donor",
+    of: LeftOut = "donor",
     target: Kind | Target = "average",
     weighting: Weighting = "unit",
     parallel: Parallel | None = None,
     **options: Any,
 ) -> LeaveOneOut | Refused:
-    """The estimate without each donor that has weight, or without each period before the start, in turn.
+    """The estimate without each donor that has weight, period before the start, treated area or cluster, in turn.
 
     Parameters are those of ``impact.estimate``; `options` are those of the estimator.
 
@@ -68,11 +84,10 @@ def leave_one_out(
         As ``impact.estimate``; ``USAGE-003`` for another `of`.
     """
     checked(panel)
-    if of not in ("donor", "period"):
-        raise UsageError(Problem("USAGE-003", f"of={of!r} is neither donor nor period"))
-    leave = leave_one_donor_out if of == "donor" else leave_one_period_out
+    if of not in _LEAVE:
+        raise UsageError(Problem("USAGE-003", f"of={of!r} is not one of {', '.join(_LEAVE)}"))
     with one_thread():
-        return leave(estimator_of(estimator, options), panel, target_of(target, weighting), parallel=parallel)
+        return _LEAVE[of](estimator_of(estimator, options), panel, target_of(target, weighting), parallel=parallel)
 
 
 def backdate(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -15,7 +16,13 @@ from impact.estimators.partially_pooled import PartiallyPooled
 from impact.estimators.protocol import Estimator
 from impact.estimators.synthetic_control import SyntheticControl
 from impact.estimators.synthetic_did import SyntheticDiD
-from impact.inference.leaving_out import LeaveOneOut, leave_one_donor_out, leave_one_period_out
+from impact.inference.leaving_out import (
+    LeaveOneOut,
+    leave_one_area_out,
+    leave_one_cluster_out,
+    leave_one_donor_out,
+    leave_one_period_out,
+)
 from impact.inference.protocol import Found, evaluate
 from impact.panel import Panel
 from impact.parallel import Parallel
@@ -179,3 +186,21 @@ def test_periods_of_donors_that_start_later_cannot_be_closed() -> None:
     found = leave_one_period_out(PartiallyPooled(control="not-yet"), panel, Target())
     assert isinstance(found, Refused) and "start later" in found.because
     assert isinstance(leave_one_period_out(PartiallyPooled(), panel, Target()), LeaveOneOut)
+
+
+@pytest.mark.parametrize("estimator", EVERY, ids=lambda one: one.name)
+def test_areas_and_clusters_go_with_their_cohort_and_the_rest_is_averaged(estimator: Estimator) -> None:
+    """Units 0 and 1 are one area with two starts, 2 another; unit 1 shares its cluster with a control."""
+    panel = world({0: 10, 1: 8, 2: 8}, units=14, periods=14)
+    cluster = np.arange(14)
+    cluster[5] = 1
+    panel = replace(panel, cluster=cluster)
+    areas = given(leave_one_area_out(estimator, panel, Target("average", "area")))
+    clusters = given(leave_one_cluster_out(estimator, panel, Target("average", "area")))
+    assert areas.left_out == panel.areas and not areas.refused
+    assert clusters.left_out == tuple(panel.clusters[one] for one in (0, 1, 2)) and not clusters.refused
+    for found, lost in ((areas, ([0, 1], [2])), (clusters, ([0], [1, 5], [2]))):
+        for row, units in enumerate(lost):
+            rest = panel.take([unit for unit in range(14) if unit not in units])
+            expected = evaluated(estimator, rest, Target("average", "area")).effects.estimate[0]
+            assert found.estimate[row, 0] == pytest.approx(expected, abs=1e-12)

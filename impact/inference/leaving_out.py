@@ -1,4 +1,4 @@
-"""What an estimate rests on: the same without each donor that has weight, and without each period before the start."""
+"""What an estimate rests on: the same without each donor that has weight, period before the start, area or cluster."""
 
 from __future__ import annotations
 
@@ -22,7 +22,16 @@ from impact.targets import Target
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["LeaveOneOut", "leave_one_donor_out", "leave_one_period_out"]
+__all__ = [
+    "Kind",
+    "LeaveOneOut",
+    "leave_one_area_out",
+    "leave_one_cluster_out",
+    "leave_one_donor_out",
+    "leave_one_period_out",
+]
+
+Kind = Literal["donor", "period", "area", "cluster"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -31,7 +40,7 @@ class LeaveOneOut:
 
     Attributes
     ----------
-    what : {"donor", "period"}
+    what : {"donor", "period", "area", "cluster"}
         What was left out.
     terms : tuple of str
         `m` terms of the target.
@@ -45,7 +54,7 @@ class LeaveOneOut:
         Why there is no estimate without it, by name.
     """
 
-    what: Literal["donor", "period"]
+    what: Kind
     terms: tuple[str, ...]
     full: Float1
     left_out: tuple[str, ...]
@@ -160,6 +169,41 @@ def leave_one_period_out(
     return _left_out("period", partial(_without_period, estimator, panel, target, found), rows, names, found, parallel)
 
 
+def leave_one_area_out(
+    estimator: Estimator, panel: Panel, target: Target, *, parallel: Parallel | None = None, full: Found | None = None
+) -> LeaveOneOut | Refused:
+    """The estimate without each treated area, everything fitted anew; its own matched controls go with it.
+
+    The target's weights are then those of the areas that are left, also where the area was a cohort by itself.
+    Parameters as in `leave_one_donor_out`.
+    """
+    found = _found(estimator, panel, target, full)
+    if isinstance(found, Refused):
+        return found
+    rows = np.unique(panel.area[panel.treated & (panel.weight > 0)])
+    names = [panel.areas[area] for area in rows]
+    return _left_out(
+        "area", partial(_without, estimator, panel, target, found, panel.area), rows, names, found, parallel
+    )
+
+
+def leave_one_cluster_out(
+    estimator: Estimator, panel: Panel, target: Target, *, parallel: Parallel | None = None, full: Found | None = None
+) -> LeaveOneOut | Refused:
+    """The estimate without each cluster that has treated units, treated and controls of it alike.
+
+    These are the replicates of ``cluster-jackknife`` where it refits everything. Parameters as in
+    `leave_one_donor_out`.
+    """
+    found = _found(estimator, panel, target, full)
+    if isinstance(found, Refused):
+        return found
+    rows = np.unique(panel.cluster[panel.treated & (panel.weight > 0)])
+    names = [panel.clusters[cluster] for cluster in rows]
+    task = partial(_without, estimator, panel, target, found, panel.cluster)
+    return _left_out("cluster", task, rows, names, found, parallel)
+
+
 def _found(estimator: Estimator, panel: Panel, target: Target, full: Found | None) -> Found | Refused:
     if isinstance(panel, Sample):
         return Refused("leaving one out", "units are seen once only, and each says little", "Use cluster-jackknife.")
@@ -167,7 +211,7 @@ def _found(estimator: Estimator, panel: Panel, target: Target, full: Found | Non
 
 
 def _left_out(
-    what: Literal["donor", "period"],
+    what: Kind,
     without: Callable[[int], Float1 | Refused],
     rows: Int1,
     names: Sequence[str],
@@ -195,6 +239,14 @@ def _without_donor(estimator: Estimator, panel: Panel, target: Target, full: Fou
     return _terms(evaluate(estimator, rest, target), full)
 
 
+def _without(
+    estimator: Estimator, panel: Panel, target: Target, full: Found, group: Int1, one: int
+) -> Float1 | Refused:
+    """Without the units of an area or cluster; cohorts may go with them, and terms that are theirs alone."""
+    rest = evaluate(estimator, panel.drop(np.flatnonzero(group == one)), target)
+    return rest if isinstance(rest, Refused) else _by_name(rest, full)
+
+
 def _without_period(estimator: Estimator, panel: Panel, target: Target, full: Found, period: int) -> Float1 | Refused:
     learn = np.ones(panel.y.shape, dtype=bool)
     learn[np.isfinite(panel.first) & (panel.first > period), period] = False
@@ -209,5 +261,9 @@ def _terms(found: Found | Refused, full: Found) -> Float1 | Refused:
     if lost:
         names = few([full.panel.group_names[group] for group in sorted(lost)])
         return Refused("the estimate", f"nothing is left to compare {names} with")
+    return _by_name(found, full)
+
+
+def _by_name(found: Found, full: Found) -> Float1:
     values = dict(zip(found.effects.terms, found.effects.estimate.tolist(), strict=True))
     return np.array([values.get(term, np.nan) for term in full.effects.terms])
