@@ -1,4 +1,4 @@
-"""Error rates on real data: crime in the wijken of Haaglanden, of which some are called treated though nothing happened.
+"""Error rates on real data: crime in wijken of Haaglanden, of which some are called treated though nothing happened.
 
 The wijken are drawn one by one, so each is a cluster by itself. The short set runs always, the long one with
 ``tox -e simulation``.
@@ -85,7 +85,7 @@ def rate(one: Rate | None) -> Rate:
 def test_the_data_are_what_the_design_page_says() -> None:
     panel = wijken()
     assert panel.periods == ("2011", "2012", "2013", "2014", "2015", "2016")
-    assert 80 <= len(panel.units) <= 102 and np.isfinite(panel.y).all()
+    assert 60 <= len(panel.units) < 102 and np.isfinite(panel.y).all()
 
 
 @pytest.mark.parametrize("treated", [1, 3])
