@@ -106,8 +106,8 @@ def _order(path: Path, parts: Sequence[Part], compared: bool) -> bool:
 
 def _map(path: Path, parts: Sequence[Part], borders: Path | None, region: str) -> bool:
     """Draw what has a code and a border; whether every part is on the map."""
+    from impact.design.charts import regions
     from impact.errors import Problem, UsageError
-    from impact.evidence.charts_design import regions
     from impact.evidence.svg import rendered
     from impact.files import write
     from impact.sources.polygons import read_polygons

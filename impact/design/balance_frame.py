@@ -70,7 +70,7 @@ def balance(
     Returns
     -------
     Balance or Refused
-        ``table()``, ``summary()``, ``largest``, ``effective`` and ``overlap()``; ``impact.evidence.charts_design``
+        ``table()``, ``summary()``, ``largest``, ``effective`` and ``overlap()``; ``impact.design.charts``
         draws it. A refusal says who lacks a value, or that a group is empty or has no weight.
 
     Raises

@@ -21,7 +21,7 @@ EQUIPOISE: Final = (0.3, 0.7)  # Walker et al. 2013
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Overlap:
-    """The propensities of both groups. Draw it with ``impact.evidence.charts_design.overlap``.
+    """The propensities of both groups. Draw it with ``impact.design.charts.overlap``.
 
     Attributes
     ----------

@@ -23,6 +23,8 @@ from impact.longtable import as_names, few
 if TYPE_CHECKING:
     import pandas as pd
 
+    from impact.design.charts import BalancePlots
+
 __all__ = ["YARDSTICKS", "Balance", "balance_of"]
 
 YARDSTICKS: Final = {"pooled": "the pooled standard deviation", "treated": "the standard deviation of the treated"}
@@ -32,7 +34,7 @@ YARDSTICKS: Final = {"pooled": "the pooled standard deviation", "treated": "the 
 class Balance:
     """How alike the treated and the controls are, before and after weighting; ``balance_of`` makes it.
 
-    Draw it with ``impact.evidence.charts_design``: ``love``, ``ecdf``, ``density``.
+    Draw it with ``plot``: ``plot.love()``, ``plot.ecdf(name)``, ``plot.density(name)``, ``plot.overlap()``.
 
     Attributes
     ----------
@@ -84,6 +86,13 @@ class Balance:
             known = few([*names], most=12)
             raise UsageError(Problem("USAGE-008", f"there is no characteristic {name!r}", f"there are {known}"))
         return self.characteristics.x[:, names.index(name)]
+
+    @property
+    def plot(self) -> BalancePlots:
+        """Its figures."""
+        from impact.design.charts import BalancePlots
+
+        return BalancePlots(self)
 
     @property
     def size(self) -> dict[str, int]:

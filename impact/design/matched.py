@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from impact.design.balance import Yardstick
     from impact.design.balance_table import Balance
+    from impact.design.charts import BalancePlots
 
 __all__ = ["Matched", "shortfall", "too_few"]
 
@@ -175,6 +176,12 @@ class Matched:
             self.index, self.characteristics, self.treated, self.weight, sd=sd, squares=squares, score=odds
         )
 
+    @property
+    def plot(self) -> BalancePlots | Refused:
+        """The figures of ``balance()``; refused where that is."""
+        found = self.balance()
+        return found if isinstance(found, Refused) else found.plot
+
     def summary(self) -> str:
         """How many were matched, how far apart, and what to know about it."""
         groups = {"treated": self.treated, "controls": ~self.treated}
@@ -193,7 +200,7 @@ class Matched:
         return self.summary()
 
     def __repr__(self) -> str:
-        return f"<Matched: {self.summary().splitlines()[0]}>"
+        return f"<{type(self).__name__}: {self.summary().splitlines()[0]}>"
 
 
 def too_few(is_treated: Bool1, ratio: int) -> Refused | None:

@@ -11,11 +11,11 @@ from matplotlib.figure import Figure
 
 from impact.arrays import Float2, Int1
 from impact.cells import Cells
+from impact.drawing import COMPARISON, FOCUS, INK, look
 from impact.errors import Problem, Refused, UsageError
 from impact.estimators.diagnostics import piece_names
 from impact.evidence import charts_synthetic as drawn
 from impact.evidence.courses import Course, course, each_area
-from impact.evidence.svg import COMPARISON, FOCUS, INK, look
 from impact.inference.placebo_statistics import least, measure, ratio
 from impact.inference.protocol import Uncertainty
 from impact.longtable import few

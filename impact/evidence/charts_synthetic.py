@@ -13,8 +13,8 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from impact.arrays import Float1, Float2
+from impact.drawing import COMPARISON, FOCUS, INK, look, new_axes, short
 from impact.evidence.courses import Course
-from impact.evidence.svg import COMPARISON, FOCUS, INK, look
 from impact.longtable import few
 
 __all__ = ["areas", "gap", "new_axes", "path", "placebos", "ranking", "short", "weights"]
@@ -23,17 +23,6 @@ _LABELLED = 8  # periods with a label, at most
 _APART = 12.0  # points between two lines of text
 _LONG = 26  # letters of a name beside or above a panel; the rest is cut
 _WIDE, _NARROW = 84, 54  # letters of a heading, above a whole figure and beside long names
-
-
-def short(value: float, digits: int = 3) -> str:
-    """So many digits, with a minus sign; thousands in full."""
-    text = f"{value:,.0f}" if 1000 <= abs(value) < 1e7 else f"{value:.{digits}g}"
-    return text.replace("-", "\N{MINUS SIGN}")
-
-
-def new_axes(width: float, height: float) -> Axes:
-    """Axes in a figure of their own; call it inside `look`."""
-    return Figure(figsize=(width, height), layout="constrained").add_subplot()
 
 
 def path(one: Course, periods: Sequence[str], unit: str, imputed: str, axes: Axes | None = None) -> Axes:

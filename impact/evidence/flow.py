@@ -14,9 +14,10 @@ from matplotlib.patches import Rectangle
 from matplotlib.textpath import TextPath
 
 from impact.design.donors import Pool, Step
+from impact.drawing import COMPARISON, FOCUS, INK, look
 from impact.evidence.language import Texts, listed, number, texts
 from impact.evidence.record import FlowStep
-from impact.evidence.svg import COMPARISON, FOCUS, FONT, INK, look, rendered
+from impact.evidence.svg import FONT, rendered
 
 __all__ = ["flow_svg", "flow_text", "steps_of"]
 

@@ -10,11 +10,12 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from impact.drawing import COMPARISON, FOCUS, INK, look
 from impact.evidence.flow import flow_svg
 from impact.evidence.language import Texts, decimals, listed, number, significant, texts
 from impact.evidence.reading import one_base, printed
 from impact.evidence.record import Evidence, PathPoint
-from impact.evidence.svg import COMPARISON, FOCUS, INK, look, number_axis, rendered, round_ticks
+from impact.evidence.svg import number_axis, rendered, round_ticks
 
 __all__ = ["figures"]
 

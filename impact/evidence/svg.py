@@ -1,16 +1,14 @@
-"""One look for every drawing, and SVG bytes that depend on nothing but what is drawn."""
+"""Figures as SVG whose bytes depend on nothing but what is drawn, with numbers as the language writes them."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from html import escape
 from io import BytesIO
 from pathlib import Path
 
 import matplotlib
-from matplotlib import style
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.text import Text
@@ -18,45 +16,9 @@ from matplotlib.ticker import MaxNLocator
 
 from impact.evidence.language import number
 
-__all__ = ["COMPARISON", "FOCUS", "FONT", "INK", "look", "number_axis", "rendered", "round_ticks"]
-
-FOCUS, COMPARISON, INK = "#154273", "#6b6b6b", "#1b1b1b"  # dark blue and mid grey stay apart without colour
+__all__ = ["FONT", "number_axis", "rendered", "round_ticks"]
 
 FONT = Path(matplotlib.get_data_path()) / "fonts" / "ttf" / "DejaVuSans.ttf"
-
-_LOOK = {
-    "svg.hashsalt": "impact",
-    "svg.fonttype": "path",
-    "font.family": "DejaVu Sans",
-    "font.size": 9.5,
-    "text.parse_math": False,  # a dollar in a name is a dollar
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.edgecolor": COMPARISON,
-    "axes.linewidth": 0.8,
-    "axes.labelsize": 9.5,
-    "axes.titlesize": 9.5,
-    "axes.titlelocation": "left",
-    "text.color": INK,
-    "axes.labelcolor": INK,
-    "xtick.color": INK,
-    "ytick.color": INK,
-    "xtick.direction": "out",
-    "ytick.left": False,
-    "axes.grid": True,
-    "axes.grid.axis": "y",
-    "grid.color": "#dfe3e8",
-    "grid.linewidth": 0.8,
-    "axes.axisbelow": True,
-    "lines.linewidth": 1.8,
-}
-
-
-@contextmanager
-def look() -> Iterator[None]:
-    """Draw and render inside this: matplotlib's own defaults and ours, whatever the user's settings are."""
-    with style.context(["default", _LOOK]):
-        yield
 
 
 def number_axis(axes: Axes, low: float, high: float, language: str, *, room: float = 0.08, count: int = 6) -> None:

@@ -13,10 +13,10 @@ from matplotlib.patches import Rectangle
 
 from impact.design.donors import Pool, donor_pool, focus_area
 from impact.design.donors_rules import outside_pool
+from impact.drawing import look
 from impact.evidence.flow import _drawn, flow_svg, flow_text, steps_of
 from impact.evidence.language import texts
 from impact.evidence.record import FlowStep
-from impact.evidence.svg import look
 
 SVG = "{http://www.w3.org/2000/svg}"
 LONG = "beleid en politie-inzet van dezelfde gemeente; verplaatsing naar wijken ernaast, " * 3

@@ -17,10 +17,10 @@ from matplotlib.patches import PathPatch, StepPatch
 from matplotlib.text import Text
 
 import impact
+from impact.design import charts as drawn
 from impact.design.balance_overlap import Overlap
 from impact.design.balance_table import Balance
 from impact.errors import UsageError
-from impact.evidence import charts_design as drawn
 from tests.shared import shared
 
 
@@ -269,3 +269,16 @@ def test_the_wijken_of_haaglanden_are_drawn() -> None:
     axes = drawn.regions(features, treated=["51833", "51834"], controls=["51836"])
     fits(axes)
     assert len(axes.patches) == len(features)
+
+
+def test_a_matching_and_its_balance_draw_themselves() -> None:
+    rng = np.random.default_rng(2)
+    table = pd.DataFrame({"focus": np.arange(60) < 8, "income": rng.normal(size=60), "size": rng.normal(size=60)})
+    found = impact.match(table, treated="focus", on=["income", "size"], ratio=2)
+    assert found
+    assert repr(found).startswith("<Matched: nearest")
+    drawn_names = [tick.get_text() for tick in found.plot.love().get_yticklabels()]
+    assert sorted(drawn_names) == ["income", "size"]
+    balance = found.balance()
+    assert balance.plot.ecdf("income").lines and balance.plot.density("size").lines
+    assert balance.plot.overlap().patches

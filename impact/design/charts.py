@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -16,17 +17,40 @@ from scipy.stats import gaussian_kde
 from impact.arrays import Bool1, Float1, Float2
 from impact.design.balance_overlap import EQUIPOISE, Overlap
 from impact.design.balance_table import YARDSTICKS, Balance
-from impact.errors import Problem, UsageError
-from impact.evidence.charts_synthetic import new_axes, short
-from impact.evidence.svg import COMPARISON, FOCUS, INK, look
+from impact.drawing import COMPARISON, FOCUS, INK, look, new_axes, short
+from impact.errors import Problem, Refused, UsageError
 from impact.longtable import few
 from impact.numerics.propensity import expit
 
-__all__ = ["density", "ecdf", "love", "overlap", "regions"]
+__all__ = ["BalancePlots", "density", "ecdf", "love", "overlap", "regions"]
 
 _LONG = 30  # letters of a name; the rest is cut
 _PALE = "#b8bec6"
 _TICKS = (0.0001, 0.001, 0.01, 0.05, 0.2, 0.5, 0.8, 0.95, 0.99, 0.999, 0.9999)
+
+
+@dataclass(frozen=True, slots=True)
+class BalancePlots:
+    """The figures of a balance, each returning its Axes: ``love``, ``ecdf``, ``density``, ``overlap``."""
+
+    balance: Balance
+
+    def love(self, *, limit: float | None = 0.1, most: int = 40, axes: Axes | None = None) -> Axes:
+        """See ``impact.design.charts.love``."""
+        return love(self.balance, limit=limit, most=most, axes=axes)
+
+    def ecdf(self, name: str, axes: Axes | None = None) -> Axes:
+        """See ``impact.design.charts.ecdf``."""
+        return ecdf(self.balance, name, axes)
+
+    def density(self, name: str, axes: Axes | None = None) -> Axes:
+        """See ``impact.design.charts.density``."""
+        return density(self.balance, name, axes)
+
+    def overlap(self, *, bins: int = 30, axes: Axes | None = None) -> Axes | Refused:
+        """See ``impact.design.charts.overlap``; refused where there are no propensities."""
+        found = self.balance.overlap()
+        return found if isinstance(found, Refused) else overlap(found, bins=bins, axes=axes)
 
 
 def love(balance: Balance, *, limit: float | None = 0.1, most: int = 40, axes: Axes | None = None) -> Axes:
