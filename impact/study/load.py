@@ -15,6 +15,7 @@ from impact.sources.regions import Level, gemeente_of
 from impact.sources.rows import Long, read_long
 from impact.sources.tables import Table, read_table
 from impact.sources.values import CBS
+from impact.study.borders import Borders, read_borders
 from impact.study.crosswalks import Walks, in_division, read_walks
 from impact.study.members import read_members
 from impact.study.model import Outcome, Specification
@@ -46,6 +47,8 @@ class Loaded:
         From the study's own file.
     moved : mapping of indicator to tuple of Converted
         How the figures came to the division of the study, where they were in others.
+    borders : Borders or None
+        Of the regions, when the study gives polygons.
     """
 
     regions: tuple[str, ...]
@@ -59,6 +62,7 @@ class Loaded:
     provisional: tuple[str, ...] = ()
     pools: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     moved: Mapping[str, tuple[Converted, ...]] = field(default_factory=dict)
+    borders: Borders | None = None
 
 
 def load(spec: Specification, paths: Mapping[str, Path]) -> Loaded:
@@ -71,7 +75,10 @@ def load(spec: Specification, paths: Mapping[str, Path]) -> Loaded:
         ``DATA-115`` counts that are not rounded as stated; ``DATA-117`` a file of members that cannot be; ``DATA-118``
         margins or respondents that cannot be; ``DATA-125`` a file of pools that cannot be; ``DATA-127`` a basis that
         the crosswalk does not have, ``DATA-128`` a year from which it does not lead to the division of the study;
-        ``DATA-134`` too few periods left once provisional ones are out.
+        ``DATA-134`` too few periods left once provisional ones are out; ``MAP-002`` and ``MAP-003`` polygons that
+        cannot be.
+    UsageError
+        ``MAP-001`` where polygons are given and the optional ``spatial`` is not installed.
     """
     problems: list[Problem] = []
     tables = {}
@@ -88,6 +95,7 @@ def load(spec: Specification, paths: Mapping[str, Path]) -> Loaded:
     if comparison.pools is not None:
         pools = read_pools(paths["pools"], comparison.pools, spec.data.vintage, problems)
     walks = None if spec.data.crosswalk is None else read_walks(paths["crosswalk"], spec, problems)
+    borders = None if spec.data.polygons is None else read_borders(paths["polygons"], spec, problems)
     raise_all(dict.fromkeys(problems), DataError)
     read = [long for long in longs if long is not None]
     moved: dict[str, tuple[Converted, ...]] = {}
@@ -115,6 +123,8 @@ def load(spec: Specification, paths: Mapping[str, Path]) -> Loaded:
     loaded = Loaded(regions, periods, gemeente, known, series, tuple(files), notes, provisional=left, moved=moved)
     if walks is not None:
         loaded = replace(loaded, files=(*loaded.files, walks.file))
+    if borders is not None:
+        loaded = replace(loaded, borders=borders, files=(*loaded.files, borders.file))
     if members is not None:
         loaded = replace(loaded, members=members.areas, files=(*loaded.files, members.file))
     if pools is not None:
