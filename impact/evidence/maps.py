@@ -25,7 +25,7 @@ _WIDTH = 5.0  # inches, as the other figures of a report
 _TALLEST = 6.5
 _LINE = 0.19  # height of a line of text
 _ROLES: dict[str, dict[str, Any]] = {
-    "excluded": {"facecolor": "white", "edgecolor": "#b8bec6", "linewidth": 0.4},
+    "excluded": {"facecolor": "white", "edgecolor": "#98a1ab", "linewidth": 0.4},
     "pool": {"facecolor": "#d3d8de", "edgecolor": "white", "linewidth": 0.5},
     "compared": {"facecolor": "white", "edgecolor": COMPARISON, "linewidth": 0.5, "hatch": "/////"},
     "aside": {"facecolor": "white", "edgecolor": FOCUS, "linewidth": 0.8, "hatch": "xxxx"},
