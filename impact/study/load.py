@@ -17,6 +17,7 @@ from impact.sources.tables import Table, read_table
 from impact.sources.values import CBS
 from impact.study.borders import Borders, read_borders
 from impact.study.crosswalks import Walks, in_division, read_walks
+from impact.study.identity import read_reused
 from impact.study.members import read_members
 from impact.study.model import Outcome, Specification
 from impact.study.pools import read_pools
@@ -49,6 +50,8 @@ class Loaded:
         How the figures came to the division of the study, where they were in others.
     borders : Borders or None
         Of the regions, when the study gives polygons.
+    reused : mapping of region to text
+        Regions whose code seems to name other ground in another period, with what shows it.
     """
 
     regions: tuple[str, ...]
@@ -63,6 +66,7 @@ class Loaded:
     pools: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     moved: Mapping[str, tuple[Converted, ...]] = field(default_factory=dict)
     borders: Borders | None = None
+    reused: Mapping[str, str] = field(default_factory=dict)
 
 
 def load(spec: Specification, paths: Mapping[str, Path]) -> Loaded:
@@ -95,6 +99,7 @@ def load(spec: Specification, paths: Mapping[str, Path]) -> Loaded:
     if comparison.pools is not None:
         pools = read_pools(paths["pools"], comparison.pools, spec.data.vintage, problems)
     walks = None if spec.data.crosswalk is None else read_walks(paths["crosswalk"], spec, problems)
+    suspect = read_reused(spec, tables, problems)
     borders = None if spec.data.polygons is None else read_borders(paths["polygons"], spec, problems)
     raise_all(dict.fromkeys(problems), DataError)
     read = [long for long in longs if long is not None]
@@ -123,6 +128,7 @@ def load(spec: Specification, paths: Mapping[str, Path]) -> Loaded:
     loaded = Loaded(regions, periods, gemeente, known, series, tuple(files), notes, provisional=left, moved=moved)
     if walks is not None:
         loaded = replace(loaded, files=(*loaded.files, walks.file))
+    loaded = replace(loaded, reused=suspect)
     if borders is not None:
         loaded = replace(loaded, borders=borders, files=(*loaded.files, borders.file))
     if members is not None:

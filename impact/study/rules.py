@@ -12,6 +12,7 @@ from impact.study.borders import faults_of_borders
 from impact.study.crosswalks import faults_of_crosswalk
 from impact.study.faults import Fault, near
 from impact.study.fields import SURVEY
+from impact.study.identity import faults_of_identity
 from impact.study.leave_out import faults_of_comparison
 from impact.study.methods import methods
 from impact.study.model import CHECKS, Match, Outcome, Specification
@@ -26,6 +27,7 @@ def faults(spec: Specification) -> Iterator[Fault]:
     yield from _tables(spec)
     yield from faults_of_crosswalk(spec)
     yield from faults_of_borders(spec)
+    yield from faults_of_identity(spec)
     timing = [*times(spec)]
     yield from timing
     yield from _treated(spec)

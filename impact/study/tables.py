@@ -6,12 +6,13 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from impact.study.fields import Part, Period, Spellings, Word
+from impact.study.fields import Code, Part, Period, Spellings, Word
 
 __all__ = [
     "CrosswalkTable",
     "Data",
     "File",
+    "Identity",
     "Margin",
     "MarkTexts",
     "OutcomeColumns",
@@ -75,6 +76,18 @@ class Margin(Part):
     level: Annotated[float, Field(gt=0.5, lt=1)] = 0.95
 
 
+class Identity(Part):
+    """Columns that show whether a code still names the same region: its `name`, its `residents`, its `surface`.
+
+    A region whose name changes from one period to the next, or that becomes more than 1.5 times as large or as small,
+    stops the run before anything is estimated, unless ``data.unchanged`` says why it is the same.
+    """
+
+    name: Word | None = None
+    residents: Word | None = None
+    surface: Word | None = None
+
+
 class OutcomeColumns(Part):
     """Column names: `value`, or `numerator` and `denominator`.
 
@@ -90,6 +103,7 @@ class OutcomeColumns(Part):
     n: Word | None = None
     se: Word | None = None
     margin: Margin | None = None
+    identity: Identity | None = None
 
     @property
     def figures(self) -> tuple[str, ...]:
@@ -131,6 +145,7 @@ class UnitColumns(Part):
     structure: tuple[Word, ...] = ()
     size: tuple[Word, ...] = ()
     selection: tuple[Word, ...] = ()
+    identity: Identity | None = None
 
     @property
     def groups(self) -> dict[str, tuple[str, ...]]:
@@ -177,12 +192,16 @@ class PolygonFile(Part):
 
 
 class Data(Part):
-    """Where the figures come from."""
+    """Where the figures come from.
+
+    `unchanged`: codes that name the same region all along although its name or size jumps, each with the reason.
+    """
 
     outcomes: OutcomeTable = Field(description="the table of outcomes: file, columns, source")
     units: UnitTable | None = None
     crosswalk: CrosswalkTable | None = None
     polygons: PolygonFile | None = None
+    unchanged: dict[Code, Word] = Field(default_factory=dict)
 
     @property
     def vintage(self) -> int | None:
