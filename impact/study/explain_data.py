@@ -75,7 +75,16 @@ def _polygons(tell: Teller, given: PolygonFile | None) -> Iterator[Said]:
         return
     file, column = tell.word("quoted", text=given.file), tell.column(given.column)
     yield tell("data.polygons", file=file, column=column, tolerance=tell.exact(given.tolerance))
+    if given.crs is not None:
+        yield tell("data.crs", crs=given.crs, file=tell.word("table.polygons"))
     yield from _origin(tell, given, "polygons")
+    if given.parts is not None:
+        yield tell(
+            "data.parts",
+            file=tell.word("quoted", text=given.parts.file),
+            column=tell.column(given.parts.column),
+            residents=tell.column(given.parts.residents),
+        )
 
 
 def _crosswalk(tell: Teller, table: CrosswalkTable | None) -> Iterator[Said]:

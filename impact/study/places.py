@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from dataclasses import replace
 
 from impact.design.exposure import Exposure
 from impact.evidence.record import Excluded, MapPart, PlacedUnit
@@ -12,6 +13,7 @@ from impact.study.borders import exposed
 from impact.study.load import Loaded
 from impact.study.model import Specification
 from impact.study.panels import Comparison
+from impact.study.parts import beside_share
 
 __all__ = ["ROLES", "map_parts", "placed_units"]
 
@@ -37,6 +39,9 @@ def placed_units(
     panel, why = comparison.panel, {row.unit: row.reason for row in excluded}
     treated = {unit for unit, one in zip(panel.units, panel.treated.tolist(), strict=True) if one}
     donors = set(comparison.pool.donors)
+    shares = {}
+    if loaded.parts is not None:
+        shares = beside_share(loaded.parts, loaded.borders.polygons, sources, loaded.borders.touching.tolerance)
     at = {} if found is None else {unit: row for row, unit in enumerate(found.units)}
 
     def role(unit: str) -> str:
@@ -47,7 +52,10 @@ def placed_units(
         return "compared" if unit in used else "pool" if unit in donors else "excluded"
 
     everyone = sorted({*loaded.regions, *(region for region in sources if region in at)})
-    return tuple(_placed(unit, role(unit), why.get(unit, ""), found, at.get(unit)) for unit in everyone)
+    return tuple(
+        replace(_placed(unit, role(unit), why.get(unit, ""), found, at.get(unit)), residents=shares.get(unit))
+        for unit in everyone
+    )
 
 
 def _placed(unit: str, role: str, reason: str, found: Exposure | None, row: int | None) -> PlacedUnit:

@@ -114,7 +114,7 @@ def expand(study: Study) -> tuple[Variation, ...]:
 
 
 def locate(study: Study, roots: Roots) -> Mapping[str, Path]:
-    """Where the files are: ``outcomes``; ``units``, ``crosswalk``, ``polygons``, ``members``, ``pools`` when there are.
+    """Where the files are: ``outcomes``; ``units``, ``crosswalk``, ``polygons``, ``parts``, ``members``, ``pools``.
 
     Raises
     ------
@@ -130,6 +130,8 @@ def locate(study: Study, roots: Roots) -> Mapping[str, Path]:
     named += [("crosswalk", ("data", "crosswalk", "file"), walk.file)] if walk is not None else []
     drawn = data.polygons
     named += [("polygons", ("data", "polygons", "file"), drawn.file)] if drawn is not None else []
+    parts = None if drawn is None else drawn.parts
+    named += [("parts", ("data", "polygons", "parts", "file"), parts.file)] if parts is not None else []
     named += [("members", ("treatment", "members"), members)] if members is not None else []
     pools = study.model.comparison.pools
     named += [("pools", ("comparison", "pools"), pools)] if pools is not None else []

@@ -16,6 +16,7 @@ from impact.study.identity import faults_of_identity
 from impact.study.leave_out import faults_of_comparison
 from impact.study.methods import methods
 from impact.study.model import CHECKS, Match, Outcome, Specification
+from impact.study.parts import faults_of_parts
 from impact.study.source import Loc
 from impact.study.times import before_every_start, spoken, times
 
@@ -27,6 +28,7 @@ def faults(spec: Specification) -> Iterator[Fault]:
     yield from _tables(spec)
     yield from faults_of_crosswalk(spec)
     yield from faults_of_borders(spec)
+    yield from faults_of_parts(spec)
     yield from faults_of_identity(spec)
     timing = [*times(spec)]
     yield from timing

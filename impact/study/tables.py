@@ -17,6 +17,7 @@ __all__ = [
     "MarkTexts",
     "OutcomeColumns",
     "OutcomeTable",
+    "PartFile",
     "PolygonFile",
     "Rows",
     "UnitColumns",
@@ -175,6 +176,17 @@ class CrosswalkTable(Part):
     value: Literal["count"] | None = None
 
 
+class PartFile(Part):
+    """A GeoJSON file with the border of every smaller region, such as the buurten of wijken, and its `residents`.
+
+    Then the share of the residents of every unit that live beside a treated area is known, not only of its border.
+    """
+
+    file: Word = Field(description="the file's path, as that of a table")
+    column: Word = Field(description="the property of the features that holds the code of the wijk or buurt")
+    residents: Word = Field(description="the property that holds the number of residents")
+
+
 class PolygonFile(Part):
     """A GeoJSON file with the border of every region, for rules on place and for the map.
 
@@ -186,6 +198,7 @@ class PolygonFile(Part):
     column: Word = Field(description="the property of the features that holds the code of the wijk, buurt or gemeente")
     crs: Literal["EPSG:4326", "EPSG:28992"] | None = None
     tolerance: Annotated[float, Field(gt=0, le=1000)] = 1.0
+    parts: PartFile | None = None
     sha256: Annotated[str, Field(pattern="^[0-9a-f]{64}$")] | None = None
     source: str = ""
     vintage: Annotated[int, Field(ge=1995, le=2100)] | None = None
