@@ -48,7 +48,7 @@ def outlines(polygons: Polygons, groups: Mapping[str, Sequence[str]], most: int 
     for parts in (named, whole):
         for step in _STEPS:
             found = _drawn(parts, step * side)
-            if sum(text.count(" ") + 1 for text in found.values()) <= 2 * most:
+            if sum(text.count(" ") + text.count("|") + 1 for text in found.values()) <= 2 * most:
                 return found
     return found
 

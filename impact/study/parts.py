@@ -59,7 +59,6 @@ def read_parts(path: Path, spec: Specification, problems: list[Problem]) -> Part
     file, level = given.parts.file, Level(spec.data.outcomes.level)
     try:
         drawn = read_polygons(path, given.parts.column, given.crs)
-        residents = read_numbers(path, given.parts.column, given.parts.residents)
         codes = [read_code(region) for region in drawn.regions]
     except DataError as error:
         problems.extend(replace(problem, file=file) for problem in error.problems)
@@ -68,6 +67,11 @@ def read_parts(path: Path, spec: Specification, problems: list[Problem]) -> Part
     if odd or len(set(codes)) < len(codes):
         message = f"the parts of a {level} are smaller than it, each once; see {', '.join((odd or codes)[:5])}."
         problems.append(Problem("DATA-109", message, "Name the property with the codes of buurten.", file))
+        return None
+    try:
+        residents = read_numbers(path, given.parts.column, given.parts.residents)
+    except DataError as error:
+        problems.extend(replace(problem, file=file) for problem in error.problems)
         return None
     head, width = _HEAD[level]
     units = tuple(f"{head}{code[2:width]}" for code in codes)

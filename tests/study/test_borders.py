@@ -283,7 +283,7 @@ def test_a_run_repairs_draws_and_counts(project: Project) -> None:
     svg = (project.out / "figures" / "map.svg").read_text(encoding="utf-8")
     counted = {part["role"]: part["units"] for part in outcome["map"]}
     assert counted == pd.Series(roles).value_counts().to_dict()
-    assert f"Kaart van {len(table)} gebieden. {len(focus)} horen bij een focusgebied" in svg
+    assert f"Kaart van {len(table)} gebieden. In een focusgebied van de schatting: {len(focus)} (" in svg
     assert "raakt een focusgebied; het dichtstbijzijnde ligt op" in svg and len(svg) < 400_000
     rings = {part["role"]: read_rings(part["rings"]) for part in outcome["map"]}
     assert all((ring[0] == ring[-1]).all() for found in rings.values() for ring in found)
