@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from itertools import pairwise
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -90,23 +90,36 @@ def _rows(file: OutcomeTable | UnitTable, table: Table, problems: list[Problem])
     for key in ("residents", "surface"):
         column = read[numbers[key]] if key in numbers else None
         rows[key] = column.number if isinstance(column, Values) else np.nan
-    # Rows that are added up say one thing together: the sum, which is unknown when a part is, and a name they share.
     groups = rows.groupby(["region", "period"], sort=True)
-    sizes = ["residents", "surface"]
-    known = groups[sizes].count().eq(groups.size(), axis=0)
-    sums = groups[sizes].sum().where(known)
-    names = groups["name"].first().where(groups["name"].nunique() == 1, "")
-    return sums.assign(name=names).reset_index()
+    added = file.rows.add_up_to is not None
+    told = {key: _together(rows[key], groups[key], added) for key in ("residents", "surface")}
+    told["name"] = groups["name"].first().where(groups["name"].nunique() == 1, "")
+    return pd.DataFrame(told).reset_index()
+
+
+def _together(whole: pd.Series[Any], cells: Any, added: bool) -> pd.Series[Any]:
+    """What the rows of every region and period say together of one size; nan where a row does not know.
+
+    A size that is alike in all rows of every region and period is that of the region, repeated. Otherwise it is that of
+    parts: the sum where the study adds rows up, and else nothing.
+    """
+    known = cells.count() == cells.size()
+    if (cells.nunique() <= 1).all():
+        found: pd.Series[Any] = cells.first().where(known)
+        return found
+    sums: pd.Series[Any] = cells.sum().where(known & added)
+    return sums
 
 
 def _signs(rows: pd.DataFrame) -> Iterator[tuple[str, str]]:
-    """Region and what jumps, for each period and the next one that the table has."""
-    by_period = {str(period): part.set_index("region") for period, part in rows.groupby("period", sort=True)}
-    for before, after in pairwise(by_period):
-        old, new = by_period[before], by_period[after]
-        codes = [str(code) for code in old.index.intersection(new.index)]
-        old, new = old.loc[codes], new.loc[codes]
-        sizes = {key: (old[key].to_numpy(), new[key].to_numpy()) for key in ("residents", "surface")}
-        names = (old["name"].tolist(), new["name"].tolist())
-        for code, sign in reused(codes, names=names, sizes=sizes).items():
-            yield code, f"{before} to {after}: {sign}"
+    """Region and what jumps, from each of its periods to its next; what a period does not say is as it last was."""
+    rows = rows.sort_values(["region", "period"]).assign(name=rows["name"].replace("", None))
+    told = ["name", "residents", "surface"]
+    rows[told] = rows.groupby("region")[told].ffill()
+    before = rows.groupby("region")[["period", *told]].shift(1).add_suffix("_before")
+    pairs = rows.join(before).dropna(subset=["period_before"])
+    for (first, then), part in pairs.groupby(["period_before", "period"], sort=True):
+        sizes = {key: (part[f"{key}_before"].to_numpy(), part[key].to_numpy()) for key in told[1:]}
+        names = (part["name_before"].fillna("").tolist(), part["name"].fillna("").tolist())
+        for code, sign in reused(part["region"].tolist(), names=names, sizes=sizes).items():
+            yield code, f"{first} to {then}: {sign}"

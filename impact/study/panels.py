@@ -146,7 +146,8 @@ def _same_ground(spec: Specification, loaded: Loaded, units: Sequence[str]) -> N
     odd = [unit for unit in units if unit in loaded.reused and unit not in spec.data.unchanged]
     if odd:
         named = listed((f"{unit} ({loaded.reused[unit]})" for unit in odd), 20)
-        message = f"{len(odd)} codes seem to name other ground in another period: {named}."
+        count = "1 code seems" if len(odd) == 1 else f"{len(odd)} codes seem"
+        message = f"{count} to name other ground in another period: {named}."
         hint = (
             "Bring the outcomes to one division (`data.crosswalk`), compare gemeenten, leave the regions out (`rule: "
             "listed`), or say why it is one region all along: `data: {unchanged: {WK…: reason}}`."

@@ -35,7 +35,10 @@ def placed_units(
     if loaded.borders is None:
         return ()
     sources = declared_regions(spec, loaded)
-    found = exposed(loaded.borders, sources)
+    drawn = set(loaded.borders.polygons.regions)
+    # Of a focus area without a border nobody knows who lies near it.
+    whole = all(region in drawn for region in sources if region in loaded.regions)
+    found = exposed(loaded.borders, sources) if whole else None
     panel, why = comparison.panel, {row.unit: row.reason for row in excluded}
     treated = {unit for unit, one in zip(panel.units, panel.treated.tolist(), strict=True) if one}
     donors = set(comparison.pool.donors)

@@ -10,6 +10,9 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from impact.errors import Problem
+from impact.sources.tables import Table, read_table
+from impact.study.identity import read_reused
 from tests.shared import shared
 from tests.study.conftest import Project, impact
 from tests.study.example import read, refused
@@ -109,6 +112,36 @@ def test_years_before_the_study_do_not_count(project: Project) -> None:
     with_identity(project, jump(code, "mensen", 2014, "900"))
     project.change(project.study, ("first: 2013", "first: 2015"))
     assert code in pool_of(project).donors
+
+
+def seen(tmp_path: Path, rows: list[str], *changes: tuple[str, str]) -> dict[str, str]:
+    """What the table of outcomes of the example shows, by itself."""
+    study = read(tmp_path, ("value: aantal}", "value: aantal, identity: {name: naam, residents: mensen}}"), *changes)
+    file = tmp_path / "uitkomst.csv"
+    file.write_text("wijk;jaar;delict;naam;mensen\n" + "\n".join(rows) + "\n", encoding="utf-8")
+    table, problems = read_table(file, file="uitkomst.csv"), list[Problem]()
+    assert isinstance(table, Table)
+    found = read_reused(study.model, {"outcomes": table}, problems)
+    assert problems == []
+    return found
+
+
+def test_a_year_that_is_missing_or_silent_is_stepped_over(tmp_path: Path) -> None:
+    rows = ["WK050301;2018;104;A;1000", "WK050301;2020;104;;.", "WK050301;2021;104;;2000"]
+    rows += ["WK050302;2018;104;A;1000", "WK050302;2021;104;A;1400"]
+    found = seen(tmp_path, rows, ("  units:\n", "    marks: {missing: ['.']}\n  units:\n"))
+    assert found == {"WK050301": "2020 to 2021: residents: 1,000 became 2,000"}
+
+
+def test_what_is_repeated_in_rows_is_not_added_up_and_parts_are(tmp_path: Path) -> None:
+    """Two kinds of offence in one year and one in the next say the same residents; two buurten have their own."""
+    where = ("where: {delict: [104]}", "where: {}")
+    repeated = ["WK050301;2020;104;A;1000", "WK050301;2020;111;A;1000", "WK050301;2021;104;A;1010"]
+    assert seen(tmp_path, repeated, where) == {}
+    parts = [f"WK050301;{year};104;A;{part}" for year in (2020, 2021) for part in (300, 700)]
+    assert seen(tmp_path, parts) == {}
+    jumps = [*parts[:2], "WK050301;2021;104;A;900", "WK050301;2021;104;A;800"]
+    assert seen(tmp_path, jumps) == {"WK050301": "2020 to 2021: residents: 1,000 became 1,700"}
 
 
 def test_a_column_that_is_not_there_is_named(project: Project) -> None:
