@@ -14,7 +14,7 @@ from impact.sources.periods import read_period
 from impact.study.load import Loaded
 from impact.study.model import Specification
 
-__all__ = ["FocusArea", "focus_areas"]
+__all__ = ["FocusArea", "declared_regions", "focus_areas"]
 
 _NEVER = {"", "0", "inf"}
 
@@ -151,6 +151,11 @@ def _declared(spec: Specification, loaded: Loaded) -> Iterator[tuple[FocusArea, 
             reason = "" if codes else "only-parts|" if part else "no-codes|"
             # What the user's own file names must be there; of the register only the codes of some areas are known.
             yield FocusArea(area.slug, area.name, codes, "", reason, part), whole and own is not None
+
+
+def declared_regions(spec: Specification, loaded: Loaded) -> dict[str, str]:
+    """Slug of the area of every region that the study calls treated, in part or without data too."""
+    return {region: area.slug for area, _ in _declared(spec, loaded) for region in (*area.partial, *area.units)}
 
 
 def _starts(spec: Specification, loaded: Loaded, slug: str, units: tuple[str, ...]) -> tuple[str, ...]:

@@ -15,9 +15,12 @@ from impact.sources.regions import Level, gemeente_of
 from impact.sources.rows import Long, read_long
 from impact.sources.tables import Table, read_table
 from impact.sources.values import CBS
+from impact.study.borders import Borders, read_borders
 from impact.study.crosswalks import Walks, in_division, read_walks
+from impact.study.identity import read_reused
 from impact.study.members import read_members
 from impact.study.model import Outcome, Specification
+from impact.study.parts import Parts, read_parts
 from impact.study.pools import read_pools
 from impact.study.series import Series, provisional, read_series, unfit_figures
 from impact.study.tables import File
@@ -46,6 +49,12 @@ class Loaded:
         From the study's own file.
     moved : mapping of indicator to tuple of Converted
         How the figures came to the division of the study, where they were in others.
+    borders : Borders or None
+        Of the regions, when the study gives polygons.
+    parts : Parts or None
+        Of the regions, with their residents, when the study gives them.
+    reused : mapping of region to text
+        Regions whose code seems to name other ground in another period, with what shows it.
     """
 
     regions: tuple[str, ...]
@@ -59,6 +68,9 @@ class Loaded:
     provisional: tuple[str, ...] = ()
     pools: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     moved: Mapping[str, tuple[Converted, ...]] = field(default_factory=dict)
+    borders: Borders | None = None
+    parts: Parts | None = None
+    reused: Mapping[str, str] = field(default_factory=dict)
 
 
 def load(spec: Specification, paths: Mapping[str, Path]) -> Loaded:
@@ -71,7 +83,10 @@ def load(spec: Specification, paths: Mapping[str, Path]) -> Loaded:
         ``DATA-115`` counts that are not rounded as stated; ``DATA-117`` a file of members that cannot be; ``DATA-118``
         margins or respondents that cannot be; ``DATA-125`` a file of pools that cannot be; ``DATA-127`` a basis that
         the crosswalk does not have, ``DATA-128`` a year from which it does not lead to the division of the study;
-        ``DATA-134`` too few periods left once provisional ones are out.
+        ``DATA-134`` too few periods left once provisional ones are out; ``MAP-002``, ``MAP-003`` and ``MAP-004``
+        polygons that cannot be.
+    UsageError
+        ``MAP-001`` where polygons are given and the optional ``spatial`` is not installed.
     """
     problems: list[Problem] = []
     tables = {}
@@ -88,6 +103,10 @@ def load(spec: Specification, paths: Mapping[str, Path]) -> Loaded:
     if comparison.pools is not None:
         pools = read_pools(paths["pools"], comparison.pools, spec.data.vintage, problems)
     walks = None if spec.data.crosswalk is None else read_walks(paths["crosswalk"], spec, problems)
+    suspect = read_reused(spec, tables, problems)
+    borders = None if spec.data.polygons is None else read_borders(paths["polygons"], spec, problems)
+    drawn = spec.data.polygons
+    parts = None if drawn is None or drawn.parts is None else read_parts(paths["parts"], spec, problems)
     raise_all(dict.fromkeys(problems), DataError)
     read = [long for long in longs if long is not None]
     moved: dict[str, tuple[Converted, ...]] = {}
@@ -115,6 +134,11 @@ def load(spec: Specification, paths: Mapping[str, Path]) -> Loaded:
     loaded = Loaded(regions, periods, gemeente, known, series, tuple(files), notes, provisional=left, moved=moved)
     if walks is not None:
         loaded = replace(loaded, files=(*loaded.files, walks.file))
+    loaded = replace(loaded, reused=suspect)
+    if borders is not None:
+        loaded = replace(loaded, borders=borders, files=(*loaded.files, borders.file))
+    if parts is not None:
+        loaded = replace(loaded, parts=parts, files=(*loaded.files, parts.file))
     if members is not None:
         loaded = replace(loaded, members=members.areas, files=(*loaded.files, members.file))
     if pools is not None:

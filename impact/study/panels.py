@@ -21,6 +21,7 @@ from impact.design.donors import (
 from impact.errors import DataError, Problem, Refused
 from impact.evidence.record import BalanceRow
 from impact.panel import Panel
+from impact.sources.contract import listed
 from impact.study.adjust import adjustment, unknown
 from impact.study.areas import FocusArea
 from impact.study.candidates import candidate_rules, cell_rules, pool_name
@@ -85,7 +86,8 @@ def compare(spec: Specification, loaded: Loaded, series: Series, areas: tuple[Fo
         ``DATA-123`` no treated unit is left, ``DATA-126`` and ``DATA-135`` those of `candidates`,
         ``DATA-130`` no donor is left, ``DATA-131`` the matching is refused,
         ``DATA-132`` a cluster is unknown, ``DATA-133`` residents of a treated unit that must weigh are unknown,
-        ``DATA-134`` no measured period to estimate over is left, ``TERM-`` covariates that cannot be.
+        ``DATA-134`` no measured period to estimate over is left, ``DATA-136`` a unit whose code seems to name other
+        ground in another period, ``TERM-`` covariates that cannot be.
     """
     regions = loaded.regions
     first = min(area.start for area in areas if not area.left_out)
@@ -105,6 +107,7 @@ def compare(spec: Specification, loaded: Loaded, series: Series, areas: tuple[Fo
     pool = donor_pool(regions, treated, [*rules, aside, *extra, *lost_rules], pool_name(spec))
     if isinstance(pool, Refused):
         raise DataError(Problem("DATA-130", f"{pool.because}.", pool.instead, spec.data.outcomes.file))
+    _same_ground(spec, loaded, np.asarray(regions)[treated | pool.keep].tolist())
     panel = _panel(spec, loaded, series, inside, treated | pool.keep)
     first = min(area.start for area in areas if not area.left_out)
     if spec.window(loaded.periods, first) is None:
@@ -136,6 +139,20 @@ def compare(spec: Specification, loaded: Loaded, series: Series, areas: tuple[Fo
         levels,
         short,
     )
+
+
+def _same_ground(spec: Specification, loaded: Loaded, units: Sequence[str]) -> None:
+    """Every unit that is compared must be one region all along, as far as the tables show."""
+    odd = [unit for unit in units if unit in loaded.reused and unit not in spec.data.unchanged]
+    if odd:
+        named = listed((f"{unit} ({loaded.reused[unit]})" for unit in odd), 20)
+        count = "1 code seems" if len(odd) == 1 else f"{len(odd)} codes seem"
+        message = f"{count} to name other ground in another period: {named}."
+        hint = (
+            "Bring the outcomes to one division (`data.crosswalk`), compare gemeenten, leave the regions out (`rule: "
+            "listed`), or say why it is one region all along: `data: {unchanged: {WK…: reason}}`."
+        )
+        raise DataError(Problem("DATA-136", message, hint, spec.data.outcomes.file))
 
 
 def _data_rules(spec: Specification, loaded: Loaded, series: Series, first: str) -> list[Rule]:

@@ -8,12 +8,15 @@ from difflib import get_close_matches
 from impact.register.areas import areas
 from impact.register.indicators import indicators
 from impact.study.adjust import faults_of_covariates
+from impact.study.borders import faults_of_borders
 from impact.study.crosswalks import faults_of_crosswalk
 from impact.study.faults import Fault, near
 from impact.study.fields import SURVEY
+from impact.study.identity import faults_of_identity
 from impact.study.leave_out import faults_of_comparison
 from impact.study.methods import methods
 from impact.study.model import CHECKS, Match, Outcome, Specification
+from impact.study.parts import faults_of_parts
 from impact.study.source import Loc
 from impact.study.times import before_every_start, spoken, times
 
@@ -24,6 +27,9 @@ def faults(spec: Specification) -> Iterator[Fault]:
     """Everything that contradicts something else, in the order of the keys."""
     yield from _tables(spec)
     yield from faults_of_crosswalk(spec)
+    yield from faults_of_borders(spec)
+    yield from faults_of_parts(spec)
+    yield from faults_of_identity(spec)
     timing = [*times(spec)]
     yield from timing
     yield from _treated(spec)

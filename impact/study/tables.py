@@ -6,16 +6,19 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from impact.study.fields import Part, Period, Spellings, Word
+from impact.study.fields import Code, Part, Period, Spellings, Word
 
 __all__ = [
     "CrosswalkTable",
     "Data",
     "File",
+    "Identity",
     "Margin",
     "MarkTexts",
     "OutcomeColumns",
     "OutcomeTable",
+    "PartFile",
+    "PolygonFile",
     "Rows",
     "UnitColumns",
     "UnitTable",
@@ -74,6 +77,18 @@ class Margin(Part):
     level: Annotated[float, Field(gt=0.5, lt=1)] = 0.95
 
 
+class Identity(Part):
+    """Columns that show whether a code still names the same region: its `name`, its `residents`, its `surface`.
+
+    A region whose name changes from one period to the next, or that becomes more than 1.5 times as large or as small,
+    stops the run before anything is estimated, unless ``data.unchanged`` says why it is the same.
+    """
+
+    name: Word | None = None
+    residents: Word | None = None
+    surface: Word | None = None
+
+
 class OutcomeColumns(Part):
     """Column names: `value`, or `numerator` and `denominator`.
 
@@ -89,6 +104,7 @@ class OutcomeColumns(Part):
     n: Word | None = None
     se: Word | None = None
     margin: Margin | None = None
+    identity: Identity | None = None
 
     @property
     def figures(self) -> tuple[str, ...]:
@@ -130,6 +146,7 @@ class UnitColumns(Part):
     structure: tuple[Word, ...] = ()
     size: tuple[Word, ...] = ()
     selection: tuple[Word, ...] = ()
+    identity: Identity | None = None
 
     @property
     def groups(self) -> dict[str, tuple[str, ...]]:
@@ -159,12 +176,45 @@ class CrosswalkTable(Part):
     value: Literal["count"] | None = None
 
 
+class PartFile(Part):
+    """A GeoJSON file with the border of every smaller region, such as the buurten of wijken, and its `residents`.
+
+    Then the share of the residents of every unit that live beside a treated area is known, not only of its border.
+    """
+
+    file: Word = Field(description="the file's path, as that of a table")
+    column: Word = Field(description="the property of the features that holds the code of the wijk or buurt")
+    residents: Word = Field(description="the property that holds the number of residents")
+
+
+class PolygonFile(Part):
+    """A GeoJSON file with the border of every region, for rules on place and for the map.
+
+    `column`: the property that holds the code. `crs`: as the file says when left out. `tolerance`: metres that a gap
+    between neighbours may be wide; a border that neighbours share is one of ten times that.
+    """
+
+    file: Word = Field(description="the file's path, as that of a table")
+    column: Word = Field(description="the property of the features that holds the code of the wijk, buurt or gemeente")
+    crs: Literal["EPSG:4326", "EPSG:28992"] | None = None
+    tolerance: Annotated[float, Field(gt=0, le=1000)] = 1.0
+    parts: PartFile | None = None
+    sha256: Annotated[str, Field(pattern="^[0-9a-f]{64}$")] | None = None
+    source: str = ""
+    vintage: Annotated[int, Field(ge=1995, le=2100)] | None = None
+
+
 class Data(Part):
-    """Where the figures come from."""
+    """Where the figures come from.
+
+    `unchanged`: codes that name the same region all along although its name or size jumps, each with the reason.
+    """
 
     outcomes: OutcomeTable = Field(description="the table of outcomes: file, columns, source")
     units: UnitTable | None = None
     crosswalk: CrosswalkTable | None = None
+    polygons: PolygonFile | None = None
+    unchanged: dict[Code, Word] = Field(default_factory=dict)
 
     @property
     def vintage(self) -> int | None:
