@@ -12,9 +12,9 @@ from impact.study.validate import validate
 
 __all__ = ["Variation", "alternatives"]
 
-_CHANGEABLE = ("periods", "leave_out", "breaks", "treatment", "target", "comparison", "estimator", "inference")
+_CHANGEABLE = ("periods", "leave_out", "breaks", "unit", "treatment", "target", "comparison", "estimator", "inference")
 # A change of these asks another question, whatever the study says.
-_ANOTHER_QUESTION = (("target",), ("treatment", "areas"), ("treatment", "start"))
+_ANOTHER_QUESTION = (("target",), ("unit",), ("treatment", "areas"), ("treatment", "start"))
 _METHODS = ("estimator", "inference")
 
 

@@ -31,8 +31,29 @@ def _areas(tell: Teller) -> Iterator[Said]:
     if aside:
         names = {area.slug: area.name for area in register_areas()}
         yield _named(tell, "already", [names.get(slug, slug) for slug in aside])
+    yield from _level(tell)
     strict = areas.register_ is None or treatment.members is not None
     yield tell("treated.whole" if strict and treatment.only is None else "treated.with-data", "treated.only")
+
+
+def _level(tell: Teller) -> Iterator[Said]:
+    """What a unit is, where the study says so, and what a number is then about."""
+    unit = tell.spec.unit
+    if unit is None:
+        return
+    yield tell(f"treated.level.{unit.level}", "treated.level")
+    if unit.built_from is not None:
+        whole = tell.say(f"explain.units.{'area' if unit.level == 'focus-area' else unit.level}")
+        values = {"parts": tell.say(f"explain.units.{unit.built_from}"), "whole": whole}
+        yield tell("treated.built", **values)
+        if tell.spec.data.units is not None:
+            yield tell("treated.built-characteristics", **values)
+        column = tell.spec.data.outcomes.columns.value
+        if column is not None and unit.value is not None:
+            yield tell("treated.built-count", column=tell.column(column))
+    if unit.level == "gemeente":
+        known = tell.spec.data.units is not None and tell.spec.data.units.columns.residents is not None
+        yield tell("treated.population" if known else "treated.population-unknown", "treated.population")
 
 
 def _register(tell: Teller) -> Iterator[Said]:

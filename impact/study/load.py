@@ -6,15 +6,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from impact.design.unions import Unions
 from impact.errors import DataError, Problem, raise_all
 from impact.evidence.record import DataFile
 from impact.register.areas import Member, areas
 from impact.sources.contract import Column, Contract, Kind, listed
 from impact.sources.convert import Converted
-from impact.sources.regions import Level, gemeente_of
+from impact.sources.regions import Level, gemeente_or_blank
 from impact.sources.rows import Long, read_long
 from impact.sources.tables import Table, read_table
 from impact.sources.values import CBS
+from impact.study.built import at_level
 from impact.study.crosswalks import Walks, in_division, read_walks
 from impact.study.members import read_members
 from impact.study.model import Outcome, Specification
@@ -46,6 +48,12 @@ class Loaded:
         From the study's own file.
     moved : mapping of indicator to tuple of Converted
         How the figures came to the division of the study, where they were in others.
+    longs : tuple of Long
+        The rows behind each of the series.
+    base : Loaded or None
+        The regions of the tables, where the units of the study are others.
+    unions : Unions or None
+        What those units are made of, where they are added up.
     """
 
     regions: tuple[str, ...]
@@ -59,6 +67,9 @@ class Loaded:
     provisional: tuple[str, ...] = ()
     pools: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     moved: Mapping[str, tuple[Converted, ...]] = field(default_factory=dict)
+    longs: tuple[Long, ...] = ()
+    base: Loaded | None = None
+    unions: Unions | None = None
 
 
 def load(spec: Specification, paths: Mapping[str, Path]) -> Loaded:
@@ -71,7 +82,7 @@ def load(spec: Specification, paths: Mapping[str, Path]) -> Loaded:
         ``DATA-115`` counts that are not rounded as stated; ``DATA-117`` a file of members that cannot be; ``DATA-118``
         margins or respondents that cannot be; ``DATA-125`` a file of pools that cannot be; ``DATA-127`` a basis that
         the crosswalk does not have, ``DATA-128`` a year from which it does not lead to the division of the study;
-        ``DATA-134`` too few periods left once provisional ones are out.
+        ``DATA-134`` too few periods left once provisional ones are out; those of `built`.
     """
     problems: list[Problem] = []
     tables = {}
@@ -107,19 +118,20 @@ def load(spec: Specification, paths: Mapping[str, Path]) -> Loaded:
         for outcome, long in zip(spec.all_outcomes, read, strict=True)
     )
     column = spec.data.units.columns.gemeente if spec.data.units is not None else None
-    gemeente = known.label(column, regions) if column else tuple(_gemeente(region) for region in regions)
+    gemeente = known.label(column, regions) if column else tuple(gemeente_or_blank(region) for region in regions)
     files = [_file(role, getattr(spec.data, role), table) for role, table in tables.items() if table is not None]
     notes = tuple(
         dict.fromkeys(_note(note.kind, note.column, note.count, note.text) for long in read for note in long.notes)
     )
     loaded = Loaded(regions, periods, gemeente, known, series, tuple(files), notes, provisional=left, moved=moved)
+    loaded = replace(loaded, longs=tuple(read))
     if walks is not None:
         loaded = replace(loaded, files=(*loaded.files, walks.file))
     if members is not None:
         loaded = replace(loaded, members=members.areas, files=(*loaded.files, members.file))
     if pools is not None:
         loaded = replace(loaded, pools=pools.named, files=(*loaded.files, pools.file))
-    return loaded
+    return at_level(spec, loaded)
 
 
 def _moved(
@@ -210,13 +222,6 @@ def _periods(spec: Specification, longs: Sequence[Long]) -> tuple[tuple[str, ...
         hint = "Wait for final figures, or write `periods: {provisional: keep}` and say so."
         raise DataError(Problem("DATA-134", message, hint, spec.data.outcomes.file))
     return periods, left
-
-
-def _gemeente(region: str) -> str:
-    try:
-        return gemeente_of(region)
-    except ValueError:
-        return ""
 
 
 def _file(role: str, file: File, table: Table) -> DataFile:

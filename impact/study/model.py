@@ -31,6 +31,7 @@ from impact.study.fields import (
     as_texts,
 )
 from impact.study.leave_out import LeaveOut
+from impact.study.level import Unit
 from impact.study.tables import Data
 from impact.study.timing import Break, LeftOut, Periods, segment
 from impact.terms import Term
@@ -56,6 +57,7 @@ __all__ = [
     "Start",
     "TargetSpec",
     "Treatment",
+    "Unit",
 ]
 
 CHECKS: dict[str, float] = {
@@ -316,6 +318,7 @@ class Specification(Part):
     periods: Periods = Field(description="the periods that count: {first: …, last: …}, or {kind: waves, are: […]}")
     leave_out: tuple[LeftOut, ...] = ()
     breaks: tuple[Break, ...] = ()
+    unit: Unit | None = None
     treatment: Treatment = Field(description="who is treated from when on")
     outcome: Outcome | None = None
     outcomes: tuple[Outcome, ...] = ()

@@ -18,6 +18,7 @@ from impact.design.donors import (
     donor_pool,
     no_outcome,
 )
+from impact.design.unions import Unions
 from impact.errors import DataError, Problem, Refused
 from impact.evidence.record import BalanceRow
 from impact.panel import Panel
@@ -57,6 +58,8 @@ class Comparison:
         How the categories that are adjusted for lie over the units.
     short : tuple of (unit, number)
         Treated units that were matched with fewer controls than asked for.
+    unions : Unions or None
+        What the units are made of, where they are added up.
     """
 
     panel: Panel
@@ -69,6 +72,7 @@ class Comparison:
     fewest: float | None = None
     levels: tuple[Levels, ...] = ()
     short: tuple[tuple[str, int], ...] = ()
+    unions: Unions | None = None
 
     @property
     def first_start(self) -> str:
@@ -135,6 +139,7 @@ def compare(spec: Specification, loaded: Loaded, series: Series, areas: tuple[Fo
         None if series.respondents is None else float(series.respondents[treated].min()),
         levels,
         short,
+        loaded.unions,
     )
 
 

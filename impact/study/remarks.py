@@ -23,7 +23,7 @@ from impact.study.panels import Comparison
 from impact.study.series import Series
 from impact.study.wording import Teller
 
-__all__ = ["name_of", "notes", "periods_left_out", "said_gaps", "unmeasurable"]
+__all__ = ["name_of", "notes", "periods_left_out", "said_gaps", "said_population", "unmeasurable"]
 
 
 def name_of(outcome: Outcome) -> Text:
@@ -68,7 +68,12 @@ def notes(
     spec: Specification, loaded: Loaded, series: Series, comparison: Comparison, answers: Answers, say: Texts
 ) -> tuple[str, ...]:
     """Sentences about the data and the fit, in the order of a reader's questions."""
-    found = [*_reading(loaded, say), *_measurement(spec, loaded, say), *_sampling(series, comparison, say)]
+    found = [
+        *_reading(loaded, say),
+        *_level(spec, loaded, comparison, say),
+        *_measurement(spec, loaded, say),
+        *_sampling(series, comparison, say),
+    ]
     if spec.data.outcomes.rounded_to is not None:
         base = spec.data.outcomes.rounded_to
         sd = number(rounding_sd(base, "random"), say.language, 1)
@@ -112,7 +117,12 @@ def _crosswalked(loaded: Loaded, series: Series, comparison: Comparison, say: Te
     conversions = loaded.moved.get(series.outcome.indicator, ())
     if not conversions:
         return
-    shares = {area.name: crosswalked(conversions, area.units) for area in comparison.areas if not area.left_out}
+    made = {} if loaded.unions is None else loaded.unions.members()
+    shares = {
+        area.name: crosswalked(conversions, [part for unit in area.units for part in made.get(unit, (unit,))])
+        for area in comparison.areas
+        if not area.left_out
+    }
     if set(shares.values()) == {0.0}:
         yield say("run.note.crosswalk-none")
         return
@@ -122,6 +132,24 @@ def _crosswalked(loaded: Loaded, series: Series, comparison: Comparison, say: Te
         elif share > 0:
             percent = say("format.percent", number=number(100 * share, say.language, 0 if share >= 0.01 else 2))
             yield say("run.note.crosswalk-area", area=area, share=percent)
+
+
+def said_population(share: float | None, say: Texts) -> str:
+    """That a number is about whole gemeenten, and which share of their residents lives in the areas."""
+    if share is None:
+        return say("run.population.unknown")
+    return say("run.population.known", share=say("format.percent", number=number(100 * share, say.language, 1)))
+
+
+def _level(spec: Specification, loaded: Loaded, comparison: Comparison, say: Texts) -> Iterator[str]:
+    """What a unit is, and which members of an area could not be added up with the others."""
+    if spec.unit is None:
+        return
+    if spec.unit.built_from is not None:
+        yield say(f"run.note.built-{spec.unit.built_from}")
+    for area in comparison.areas:
+        if area.absent and not area.left_out:
+            yield say("run.note.built-absent", area=area.name, list=listed(area.absent, say.language))
 
 
 def said_gaps(gaps: Gaps, say: Texts) -> Iterator[str]:

@@ -15,6 +15,7 @@ from impact.study.leave_out import faults_of_comparison
 from impact.study.methods import methods
 from impact.study.model import CHECKS, Match, Outcome, Specification
 from impact.study.source import Loc
+from impact.study.sums import faults_of_level
 from impact.study.times import before_every_start, spoken, times
 
 __all__ = ["faults"]
@@ -24,6 +25,7 @@ def faults(spec: Specification) -> Iterator[Fault]:
     """Everything that contradicts something else, in the order of the keys."""
     yield from _tables(spec)
     yield from faults_of_crosswalk(spec)
+    yield from faults_of_level(spec)
     timing = [*times(spec)]
     yield from timing
     yield from _treated(spec)

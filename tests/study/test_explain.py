@@ -70,6 +70,7 @@ CROSSWALK: dict[str, Any] = {
     "data.outcomes.vintage": 2021,
     "data.crosswalk": {"file": "omzet.csv", "to": 2024, "value": "count"},
 }
+BUILT = {"unit": {"level": "focus-area", "built_from": "wijk", "value": "count"}}
 AVERAGED = {"data.units.columns.period": "peiljaar", "data.units.periods": [2014, 2015]}
 REGISTER = {"treatment.areas": "register"}
 WAVES = {"periods": {"kind": "waves", "are": [2013, 2015, 2017, 2019, 2021, 2023]}, "target.window": [2023, 2023]}
@@ -138,6 +139,9 @@ CASES: dict[str, tuple[dict[str, Any], Any, str]] = {
     "data.outcomes.columns.margin.level": (MARGIN, 0.9, "van het 90%-interval om elk cijfer"),
     "data.outcomes.rows.add_up_to": ({"data.outcomes.rows": {}}, ["region", "period"], "worden opgeteld per gebied"),
     "data.outcomes.rounded_to": ({}, 5, "gepubliceerd als veelvoud van 5"),
+    "unit.level": ({}, "gemeente", "Elk getal is de verandering van de hele gemeente, en nooit die van het gebied"),
+    "unit.built_from": (BUILT, "buurt", "De cijfers van focusgebieden zijn opgeteld uit die van buurten"),
+    "unit.value": ({}, BUILT["unit"], "is een aantal en kan daarom worden opgeteld"),
     "data.crosswalk.file": (CROSSWALK, "grenzen.csv", "met de aandelen in ‘grenzen.csv’"),
     "data.crosswalk.to": (CROSSWALK, 2025, "omgerekend naar de indeling van 2025"),
     "data.crosswalk.from": (
@@ -336,6 +340,7 @@ WRITTEN = {
     **{path: "estimator.covariates" for path in CASES if path.startswith("estimator.covariates.")},
     "data.crosswalk.from": "data.crosswalk",
     "data.crosswalk.value": "data.crosswalk",
+    "unit.value": "unit",
     "periods.kind": "periods",
     "title.nl": "title",
     "estimator.name": "estimator",
@@ -561,7 +566,7 @@ def test_a_parameter_without_words_of_its_own_is_repeated(tmp_path: Path, monkey
     """Whatever an estimator gets next is told in some way before it has a sentence."""
     known, gone = texts("nl"), ("explain.estimate.before.", "explain.sure.small_sample.")
     left = {key: text for key, text in known.entries.items() if not key.startswith(gone)}
-    monkeypatch.setattr(wording, "texts", lambda language: Texts(language, left))
+    monkeypatch.setattr(wording, "texts", lambda language, level="": Texts(language, left))
     said = told(tmp_path, {"estimator": {"name": "stacked", "before": 3}, "inference": {"name": "scores"}})
     assert "Instelling before: 3." in said and "Instelling small_sample: none." in said
 
