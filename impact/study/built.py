@@ -82,7 +82,13 @@ def together(spec: Specification, loaded: Loaded, unions: Unions) -> Loaded:
     place = dict(zip(loaded.regions, loaded.gemeente, strict=True))
     where = {unit: _one({place.get(part, "") for part in parts}) for unit, parts in unions.members().items()}
     gemeente = tuple(where.get(region, place.get(region, "")) for region in regions)
-    return replace(loaded, regions=regions, gemeente=gemeente, units=units, series=series, longs=longs, unions=unions)
+    odd = loaded.redrawn
+    redrawn = {region: odd[region] for region in regions if region in odd}
+    for unit, parts in unions.members().items():
+        if said := [f"{part}: {odd[part]}" for part in parts if part in odd]:
+            redrawn[unit] = "; ".join(said)
+    loaded = replace(loaded, regions=regions, gemeente=gemeente, units=units, series=series)
+    return replace(loaded, longs=longs, unions=unions, redrawn=redrawn)
 
 
 def _one(names: set[str]) -> str:

@@ -100,6 +100,8 @@ def _outcomes(tell: Teller, table: OutcomeTable) -> Iterator[Said]:
     if columns.margin is not None:
         low, high = tell.column(columns.margin.low), tell.column(columns.margin.high)
         yield tell("data.margin", low=low, high=high, level=tell.percent(columns.margin.level))
+    if columns.change is not None:
+        yield tell("data.change", column=tell.column(columns.change))
     if table.rounded_to is not None:
         yield tell("data.rounded", base=tell.count(table.rounded_to))
 

@@ -12,6 +12,7 @@ from impact.evidence.record import DataFile
 from impact.register.areas import Member, areas
 from impact.sources.contract import Column, Contract, Kind, listed
 from impact.sources.convert import Converted
+from impact.sources.frame import Note
 from impact.sources.regions import Level, gemeente_or_blank
 from impact.sources.rows import Long, read_long
 from impact.sources.tables import Table, read_table
@@ -21,6 +22,7 @@ from impact.study.crosswalks import Walks, in_division, read_walks
 from impact.study.members import read_members
 from impact.study.model import Outcome, Specification
 from impact.study.pools import read_pools
+from impact.study.redrawn import redrawn
 from impact.study.series import Series, provisional, read_series, unfit_figures
 from impact.study.tables import File
 from impact.study.units import Units, read_units
@@ -50,6 +52,8 @@ class Loaded:
         How the figures came to the division of the study, where they were in others.
     longs : tuple of Long
         The rows behind each of the series.
+    redrawn : mapping of region to str
+        Regions of which it is not established that their code names the same ground in every year, and why.
     base : Loaded or None
         The regions of the tables, where the units of the study are others.
     unions : Unions or None
@@ -68,6 +72,7 @@ class Loaded:
     pools: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     moved: Mapping[str, tuple[Converted, ...]] = field(default_factory=dict)
     longs: tuple[Long, ...] = ()
+    redrawn: Mapping[str, str] = field(default_factory=dict)
     base: Loaded | None = None
     unions: Unions | None = None
 
@@ -99,6 +104,9 @@ def load(spec: Specification, paths: Mapping[str, Path]) -> Loaded:
     if comparison.pools is not None:
         pools = read_pools(paths["pools"], comparison.pools, spec.data.vintage, problems)
     walks = None if spec.data.crosswalk is None else read_walks(paths["crosswalk"], spec, problems)
+    changed: tuple[dict[str, str], tuple[Note, ...]] = ({}, ())
+    if (figures := tables.get("outcomes")) is not None:
+        changed = redrawn(spec, figures, [long for long in longs if long is not None], problems)
     raise_all(dict.fromkeys(problems), DataError)
     read = [long for long in longs if long is not None]
     moved: dict[str, tuple[Converted, ...]] = {}
@@ -120,11 +128,10 @@ def load(spec: Specification, paths: Mapping[str, Path]) -> Loaded:
     column = spec.data.units.columns.gemeente if spec.data.units is not None else None
     gemeente = known.label(column, regions) if column else tuple(gemeente_or_blank(region) for region in regions)
     files = [_file(role, getattr(spec.data, role), table) for role, table in tables.items() if table is not None]
-    notes = tuple(
-        dict.fromkeys(_note(note.kind, note.column, note.count, note.text) for long in read for note in long.notes)
-    )
+    told = [*(note for long in read for note in long.notes), *changed[1]]
+    notes = tuple(dict.fromkeys(_note(note.kind, note.column, note.count, note.text) for note in told))
     loaded = Loaded(regions, periods, gemeente, known, series, tuple(files), notes, provisional=left, moved=moved)
-    loaded = replace(loaded, longs=tuple(read))
+    loaded = replace(loaded, longs=tuple(read), redrawn=changed[0])
     if walks is not None:
         loaded = replace(loaded, files=(*loaded.files, walks.file))
     if members is not None:

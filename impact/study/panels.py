@@ -89,9 +89,11 @@ def compare(spec: Specification, loaded: Loaded, series: Series, areas: tuple[Fo
         ``DATA-123`` no treated unit is left, ``DATA-126`` and ``DATA-135`` those of `candidates`,
         ``DATA-130`` no donor is left, ``DATA-131`` the matching is refused,
         ``DATA-132`` a cluster is unknown, ``DATA-133`` residents of a treated unit that must weigh are unknown,
-        ``DATA-134`` no measured period to estimate over is left, ``TERM-`` covariates that cannot be.
+        ``DATA-134`` no measured period to estimate over is left, ``DATA-152`` a treated region may be other ground in
+        another year, ``TERM-`` covariates that cannot be.
     """
     regions = loaded.regions
+    _one_ground(spec, loaded, areas)
     first = min(area.start for area in areas if not area.left_out)
     lost_rules = _data_rules(spec, loaded, series, first)
     unfit = np.logical_or.reduce([rule.applies for rule in lost_rules])
@@ -143,6 +145,25 @@ def compare(spec: Specification, loaded: Loaded, series: Series, areas: tuple[Fo
     )
 
 
+def _one_ground(spec: Specification, loaded: Loaded, areas: tuple[FocusArea, ...]) -> None:
+    """Refuse treated regions of which the code may name another region in another year."""
+    odd = {
+        unit: loaded.redrawn[unit]
+        for area in areas
+        if not area.left_out
+        for unit in area.units
+        if unit in loaded.redrawn
+    }
+    if odd:
+        message = f"{len(odd)} treated regions may be other ground in another year: "
+        message += "; ".join(f"{unit}: {why}" for unit, why in odd.items())
+        hint = (
+            "Convert with a crosswalk (`data.crosswalk`), use years of one division and state it in "
+            "`data.outcomes.vintage`, or compare gemeenten (`unit: {level: gemeente}`)."
+        )
+        raise DataError(Problem("DATA-152", f"{message}.", hint, spec.data.outcomes.file, path="treatment.areas"))
+
+
 def _data_rules(spec: Specification, loaded: Loaded, series: Series, first: str) -> list[Rule]:
     """Why a unit cannot be used at all, treated or not; only whether an outcome was observed counts, not its value."""
     regions, count = loaded.regions, len(loaded.regions)
@@ -155,6 +176,9 @@ def _data_rules(spec: Specification, loaded: Loaded, series: Series, first: str)
         rules.append(Rule("no-characteristic", "", gaps.any(axis=1), detail))
     if series.there is not None and not series.there.all():
         rules.append(Rule("not-in-outcomes", "", ~series.there, ("",) * count))
+    moved = np.array([region in loaded.redrawn for region in regions], dtype=bool)
+    if moved.any():
+        rules.append(Rule("redrawn", "", moved, tuple(loaded.redrawn.get(region, "") for region in regions)))
     rules += cell_rules(series, first, loaded.periods)
     always = np.ones(len(loaded.periods), dtype=bool)
     rules.append(no_outcome(series.raw, always, loaded.periods, ""))

@@ -14,6 +14,7 @@ from impact.study.fields import SURVEY
 from impact.study.leave_out import faults_of_comparison
 from impact.study.methods import methods
 from impact.study.model import CHECKS, Match, Outcome, Specification
+from impact.study.redrawn import faults_of_change
 from impact.study.source import Loc
 from impact.study.sums import faults_of_level
 from impact.study.times import before_every_start, spoken, times
@@ -26,6 +27,7 @@ def faults(spec: Specification) -> Iterator[Fault]:
     yield from _tables(spec)
     yield from faults_of_crosswalk(spec)
     yield from faults_of_level(spec)
+    yield from faults_of_change(spec)
     timing = [*times(spec)]
     yield from timing
     yield from _treated(spec)

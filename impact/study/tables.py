@@ -78,7 +78,9 @@ class OutcomeColumns(Part):
     """Column names: `value`, or `numerator` and `denominator`.
 
     A figure from a sample also has the number of respondents (`n`) and its error: `se`, the `margin`, or neither when
-    it is a percentage, of which the error follows from `n`.
+    it is a percentage, of which the error follows from `n`. `change`: what Statistics Netherlands flags of a region
+    since the year before (1 unchanged, 2 another code, 3 other borders); then the rows of each year are in the division
+    of that year.
     """
 
     region: Word = Field(description="the column with the code of the wijk, buurt or gemeente")
@@ -89,6 +91,7 @@ class OutcomeColumns(Part):
     n: Word | None = None
     se: Word | None = None
     margin: Margin | None = None
+    change: Word | None = None
 
     @property
     def figures(self) -> tuple[str, ...]:

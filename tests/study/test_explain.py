@@ -139,6 +139,7 @@ CASES: dict[str, tuple[dict[str, Any], Any, str]] = {
     "data.outcomes.columns.margin.level": (MARGIN, 0.9, "van het 90%-interval om elk cijfer"),
     "data.outcomes.rows.add_up_to": ({"data.outcomes.rows": {}}, ["region", "period"], "worden opgeteld per gebied"),
     "data.outcomes.rounded_to": ({}, 5, "gepubliceerd als veelvoud van 5"),
+    "data.outcomes.columns.change": ({}, "vlag", "staat in kolom ‘vlag’ (1 ongewijzigd"),
     "unit.level": ({}, "gemeente", "Elk getal is de verandering van de hele gemeente, en nooit die van het gebied"),
     "unit.built_from": (BUILT, "buurt", "De cijfers van focusgebieden zijn opgeteld uit die van buurten"),
     "unit.value": ({}, BUILT["unit"], "is een aantal en kan daarom worden opgeteld"),
