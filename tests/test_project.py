@@ -210,7 +210,7 @@ def test_the_example_of_the_readme(tmp_path: Path) -> None:
 def test_the_readme_has_two_set_up_commands_and_ci_runs_the_second() -> None:
     blocks = re.findall(r"```sh\n(.*?)\n```", text(ROOT / "README.md"), re.S)
     assert blocks == [
-        "python -m pip install -c constraints.txt . && "
+        'python -m pip install -c constraints.txt ".[spatial]" && '
         "impact run studies/voortijdig-schoolverlaten/study.yaml --out out",
         "python -m pip install tox && tox",
     ]

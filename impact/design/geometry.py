@@ -72,6 +72,12 @@ class Adjacency:
             found[self.regions[other]].append(self.regions[one])
         return {region: tuple(sorted(names)) for region, names in found.items()}
 
+    def rook(self) -> Adjacency:
+        """Only the neighbours that share a border of `least` metres: a corner is not enough."""
+        kept = self.border >= self.least
+        parts = (self.first[kept], self.second[kept], self.border[kept], self.overlap[kept])
+        return Adjacency(self.regions, *parts, "rook", self.tolerance, self.least)
+
     def isolated(self) -> tuple[str, ...]:
         """Regions without any neighbour: islands, or gaps in the map wider than the tolerance."""
         return tuple(region for region, names in self.neighbours().items() if not names)
@@ -136,10 +142,9 @@ def adjacency(
     there = shapely.length(shapely.intersection(lines[first], wide[second]))
     back = shapely.length(shapely.intersection(lines[second], wide[first]))
     border = (there + back) / 2
-    kept = np.ones(len(first), dtype=bool) if contiguity == "queen" else border >= least
-    first, second = first[kept], second[kept]
     overlap = shapely.area(shapely.intersection(shapes[first], shapes[second]))
-    return Adjacency(polygons.regions, first, second, border[kept], overlap, contiguity, tolerance, least)
+    found = Adjacency(polygons.regions, first, second, border, overlap, "queen", tolerance, least)
+    return found if contiguity == "queen" else found.rook()
 
 
 def border_along(polygons: Polygons, sources: Iterable[str], tolerance: float = 1.0) -> tuple[Float1, Float1]:

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from impact.evidence.document import Block, Cell, Column, Figure, Paragraph, Table
 from impact.evidence.language import Texts, listed, number, significant
+from impact.evidence.maps import map_table
 from impact.evidence.reading import in_language, interval, one_base, printed, slug, value, window, with_unit
 from impact.evidence.record import AreaRow, Evidence, FlowStep
 
@@ -60,6 +61,8 @@ def design(evidence: Evidence, figures: Mapping[str, str], say: Texts) -> list[B
         note = say("flow.note", pool=count(evidence.pool, say), compared=count(evidence.compared, say))
         table = _flow(say("flow.caption"), evidence.flow, note, "flow" in figures, say)
         blocks.append(_drawn(say("flow.figure"), "flow", figures, table))
+    if evidence.map:
+        blocks.append(_drawn(say("map.figure"), "map", figures, map_table(evidence, "map" in figures, say)))
     for variant in evidence.alternatives:
         if variant.flow:
             caption = say("pool.alternative", name=variant.name)

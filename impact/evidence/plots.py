@@ -12,6 +12,7 @@ from matplotlib.lines import Line2D
 
 from impact.evidence.flow import flow_svg
 from impact.evidence.language import Texts, decimals, listed, number, significant, texts
+from impact.evidence.maps import map_svg
 from impact.evidence.reading import one_base, printed
 from impact.evidence.record import Evidence, PathPoint
 from impact.evidence.svg import COMPARISON, FOCUS, INK, look, number_axis, rendered, round_ticks
@@ -22,7 +23,7 @@ _WIDTH = 5.0  # inches; on a phone the drawing shrinks to about 0.7, and 9.5 pt 
 
 
 def figures(evidence: Evidence, language: str = "nl") -> dict[str, str]:
-    """SVG by name ("flow", "gap", "event-study", "balance") with alternative texts; none when the evidence is sealed.
+    """SVG by name ("flow", "map", "gap", "event-study", "balance") with alternative texts; none of what is sealed.
 
     A figure with nothing to show is left out. The bytes depend on the evidence, the language and matplotlib alone.
     """
@@ -34,6 +35,7 @@ def figures(evidence: Evidence, language: str = "nl") -> dict[str, str]:
             "gap": _gap(evidence, say),
             "event-study": _event_study(evidence, say),
             "balance": _balance(evidence, say),
+            "map": map_svg(evidence, *_about(evidence, say), say),
         }
     if evidence.flow:
         compared = evidence.compared if evidence.compared != evidence.pool else None

@@ -22,7 +22,9 @@ __all__ = [
     "Excluded",
     "FlowStep",
     "MadeOf",
+    "MapPart",
     "PathPoint",
+    "PlacedUnit",
     "Second",
     "Variant",
 ]
@@ -194,6 +196,46 @@ class DataFile:
 
 
 @dataclass(frozen=True, slots=True)
+class PlacedUnit:
+    """What became of a unit, and how near it lies to a focus area; None where it has no border, or no focus area has.
+
+    Attributes
+    ----------
+    role : {"focus", "aside", "compared", "pool", "excluded"}
+        In the estimate; in a focus area or a part of it that is not; with weight in the comparison; a possible
+        comparison; none.
+    reason : str
+        Why it is no comparison.
+    ring : int or None
+        0 in a focus area, 1 beside one, 2 beside those; None also where no chain of neighbours leads to one.
+    km : float or None
+        From border to border of the `nearest` region of a focus area, as the crow flies.
+    border : float or None
+        Share of the border that runs along a focus area; of a region of one along others.
+    residents : float or None
+        Share of the residents in parts that border on a focus area; None where no parts are given.
+    """
+
+    unit: str
+    role: str
+    reason: str
+    ring: int | None
+    km: float | None
+    nearest: str
+    border: float | None
+    residents: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class MapPart:
+    """All regions of one role on the map: how many, and their borders as `impact.sources.outlines` writes them."""
+
+    role: str
+    units: int
+    rings: str
+
+
+@dataclass(frozen=True, slots=True)
 class Evidence:
     """Everything a report may say.
 
@@ -228,6 +270,10 @@ class Evidence:
         At that level, the share of the residents of those gemeenten that lives in the areas; None where unknown.
     made_of : tuple of MadeOf
         What every unit in the comparison is made of, where units are added up.
+    units : tuple of PlacedUnit
+        Every unit, when the study gives borders; with the regions of focus areas that have no data.
+    map : tuple of MapPart
+        What of these can be drawn, and `map_source`: where the borders come from.
     """
 
     study: str
@@ -273,6 +319,9 @@ class Evidence:
     level: str = ""
     population: float | None = None
     made_of: tuple[MadeOf, ...] = ()
+    units: tuple[PlacedUnit, ...] = ()
+    map: tuple[MapPart, ...] = ()
+    map_source: str = ""
     versions: dict[str, str] = field(default_factory=dict)
     schema: int = 1
 

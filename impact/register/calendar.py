@@ -42,6 +42,8 @@ class Event:
     affects : tuple of str
         Slugs of indicators; empty when it may touch all of them.
     source : str
+    participants : tuple of str
+        Codes of the gemeenten that take part, where a source names them all; empty where none does.
     """
 
     slug: str
@@ -52,6 +54,7 @@ class Event:
     last: str
     affects: tuple[str, ...]
     source: str
+    participants: tuple[str, ...] = ()
 
 
 @cache
@@ -70,6 +73,7 @@ def events() -> tuple[Event, ...]:
             entry.get("last", ""),
             tuple(entry.get("affects", ())),
             entry["source"],
+            tuple(entry.get("participants", ())),
         )
         for entry in YAML(typ="safe", pure=True).load(text)
     )

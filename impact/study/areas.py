@@ -18,7 +18,7 @@ from impact.study.model import Specification
 if TYPE_CHECKING:
     from impact.study.load import Loaded
 
-__all__ = ["FocusArea", "delineated", "focus_areas"]
+__all__ = ["FocusArea", "declared_regions", "delineated", "focus_areas"]
 
 _NEVER = {"", "0", "inf"}
 
@@ -238,6 +238,15 @@ def _once(spec: Specification, loaded: Loaded, found: Sequence[FocusArea]) -> li
             parts = () if unknown else tuple(part for other in same for part in other.parts)
             kept.append(replace(area, units=units, start=start, left_out=early, partial=partial, parts=parts))
     return kept
+
+
+def declared_regions(spec: Specification, loaded: Loaded) -> dict[str, str]:
+    """Slug of the area of every region that the study calls treated, in part or without data too."""
+    return {
+        region: area.slug
+        for area, _ in _declared(spec, loaded)
+        for region in (*area.partial, *dict(area.parts), *area.units)
+    }
 
 
 def _starts(spec: Specification, loaded: Loaded, slug: str, units: tuple[str, ...]) -> tuple[str, ...]:

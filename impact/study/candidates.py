@@ -20,10 +20,11 @@ from impact.design.donors_rules import (
     quantile_bounds,
     suppressed,
 )
-from impact.errors import DataError, Problem, Refused
+from impact.errors import DataError, Problem, Refused, raise_all
 from impact.register.areas import areas as register_areas
 from impact.register.calendar import events
-from impact.study.areas import FocusArea
+from impact.study.areas import FocusArea, declared_regions
+from impact.study.borders import place_rule
 from impact.study.faults import near as close
 from impact.study.leave_out import LeaveOut
 from impact.study.load import Loaded
@@ -57,19 +58,31 @@ def candidate_rules(spec: Specification, loaded: Loaded, areas: Sequence[FocusAr
     Raises
     ------
     DataError
-        ``DATA-126`` a pool that the file does not have; ``DATA-135`` a rule that asks for what the units table does not
-        say of the treated units, or of any unit.
+        ``DATA-126`` a pool that the file does not have; ``DATA-135`` a rule that asks for what the units table or the
+        borders do not say of the treated units, or of any unit.
     """
     rules = [_rule(rule, spec, loaded, areas, anywhere) for rule in spec.comparison.leave_out]
     if not spec.comparison.pool:
         return rules
-    absent = [name for name in spec.comparison.pool if name not in loaded.pools]
-    if absent:
-        hint = " ".join(close(name, loaded.pools) for name in absent)
-        message = f"no row is about the pool {' or '.join(absent)}."
-        raise DataError(Problem("DATA-126", message, hint, spec.comparison.pools or "", path="pool"))
+    problems = [found for name in spec.comparison.pool if (found := _no_pool(name, spec, loaded)) is not None]
+    raise_all(problems, DataError)
     members = dict.fromkeys(region for name in spec.comparison.pool for region in loaded.pools[name])
     return [outside_pool(loaded.regions, list(members), pool_name(spec), ""), *rules]
+
+
+def _pool(name: str, spec: Specification, loaded: Loaded) -> Mapping[str, str]:
+    """The regions of a pool, each with its source."""
+    problem = _no_pool(name, spec, loaded)
+    if problem is not None:
+        raise DataError(problem)
+    return loaded.pools[name]
+
+
+def _no_pool(name: str, spec: Specification, loaded: Loaded) -> Problem | None:
+    if name in loaded.pools:
+        return None
+    hint = close(name, loaded.pools)
+    return Problem("DATA-126", f"no row is about the pool {name}.", hint, spec.comparison.pools or "", path="pool")
 
 
 def cell_rules(series: Series, first: str, periods: Sequence[str]) -> list[Rule]:
@@ -83,6 +96,9 @@ def cell_rules(series: Series, first: str, periods: Sequence[str]) -> list[Rule]
 
 def _rule(rule: LeaveOut, spec: Specification, loaded: Loaded, areas: Sequence[FocusArea], anywhere: Bool1) -> Rule:
     regions, why = loaded.regions, rule.why
+    if loaded.borders is not None and (rule.drawn or rule.rule == "near"):
+        found = place_rule(rule, loaded.borders, regions, declared_regions(spec, loaded))
+        return _known(found, spec, loaded.borders.file.file)
     match rule.rule:
         case "focus-area":
             lies = {member.code: area.slug for area in register_areas() for member in area.members if member.code}
@@ -100,16 +116,19 @@ def _rule(rule: LeaveOut, spec: Specification, loaded: Loaded, areas: Sequence[F
             return _known(near(regions, np.column_stack(place), anywhere, rule.km, why), spec)
         case "co-treated":
             event = next(found for found in events() if found.slug == rule.event)
-            return co_treated(regions, loaded.gemeente, event, [*_named(rule, loaded)], loaded.periods, why)
+            codes = [*_named(rule, spec, loaded)] if rule.named else event.participants
+            return co_treated(regions, loaded.gemeente, event, codes, loaded.periods, why)
         case "band":
             return _band(rule, spec, loaded)
         case "adjacent":
-            return adjacent(regions, _named(rule, loaded), why)
-    return listed(regions, _named(rule, loaded), why)
+            return adjacent(regions, _named(rule, spec, loaded), why)
+    return listed(regions, _named(rule, spec, loaded), why)
 
 
-def _named(rule: LeaveOut, loaded: Loaded) -> Mapping[str, str]:
-    """The codes of a rule, each with its detail: those it lists, or those that a column is filled in for."""
+def _named(rule: LeaveOut, spec: Specification, loaded: Loaded) -> Mapping[str, str]:
+    """The codes of a rule, each with its detail: those it lists, of a pool, or those that a column is filled in for."""
+    if rule.pool is not None:
+        return _pool(rule.pool, spec, loaded)
     if rule.column is None:
         return dict.fromkeys(rule.regions, "")
     # Blank where the rule does not hold; what is filled in is the detail.
@@ -134,9 +153,9 @@ def _of_units(rule: Rule, spec: Specification, loaded: Loaded) -> Rule:
     return replace(rule, applies=rule.applies & there)
 
 
-def _known(found: _T | Refused, spec: Specification) -> _T:
+def _known(found: _T | Refused, spec: Specification, file: str = "") -> _T:
     """What was found, unless it was refused."""
     if isinstance(found, Refused):
-        file = spec.data.units.file if spec.data.units is not None else spec.data.outcomes.file
+        file = file or (spec.data.units.file if spec.data.units is not None else spec.data.outcomes.file)
         raise DataError(Problem("DATA-135", f"{found.what}: {found.because}.", found.instead, file))
     return found

@@ -7,7 +7,7 @@ from itertools import chain
 
 from impact.evidence.reading import with_unit
 from impact.study.model import Outcome
-from impact.study.tables import CrosswalkTable, File, OutcomeTable, UnitTable
+from impact.study.tables import CrosswalkTable, File, OutcomeTable, PolygonFile, UnitTable
 from impact.study.wording import FOLLOWS, Said, Teller, ended
 
 __all__ = ["data", "outcome", "periods"]
@@ -65,8 +65,17 @@ def _measure(tell: Teller, found: Outcome, topic: str) -> Iterator[Said]:
 
 def data(tell: Teller) -> tuple[Iterator[Said], Iterator[Said]]:
     """What stands in the table of outcomes, and what in that of characteristics."""
-    outcomes = chain(_outcomes(tell, tell.spec.data.outcomes), _crosswalk(tell, tell.spec.data.crosswalk))
-    return outcomes, _units(tell, tell.spec.data.units)
+    given = tell.spec.data
+    outcomes = chain(_outcomes(tell, given.outcomes), _crosswalk(tell, given.crosswalk))
+    return outcomes, chain(_units(tell, given.units), _polygons(tell, given.polygons))
+
+
+def _polygons(tell: Teller, given: PolygonFile | None) -> Iterator[Said]:
+    if given is None:
+        return
+    file, column = tell.word("quoted", text=given.file), tell.column(given.column)
+    yield tell("data.polygons", file=file, column=column, tolerance=tell.exact(given.tolerance))
+    yield from _origin(tell, given, "polygons")
 
 
 def _crosswalk(tell: Teller, table: CrosswalkTable | None) -> Iterator[Said]:
@@ -134,10 +143,7 @@ def _file(tell: Teller, table: File, role: str) -> Iterator[Said]:
     def said(key: str, **values: str) -> Said:
         return tell(f"data.{key}", f"data.{role}.{key}", file=file, **values)
 
-    if table.source:
-        yield said("source", source=ended(table.source))
-    if table.vintage is not None:
-        yield said("vintage", year=str(table.vintage))
+    yield from _origin(tell, table, role)
     if table.sheet is not None:
         yield said("sheet", sheet=table.sheet)
     if table.layout == "statline":
@@ -156,6 +162,19 @@ def _file(tell: Teller, table: File, role: str) -> Iterator[Said]:
         yield said("where", filter=tell.filter(table.rows.where))
     if table.rows.add_up_to is not None:
         yield said("added-up")
+
+
+def _origin(tell: Teller, table: File | PolygonFile, role: str) -> Iterator[Said]:
+    """Where a file comes from, of which year its codes are, and which file it must be."""
+    file = tell.word(f"table.{role}")
+
+    def said(key: str, **values: str) -> Said:
+        return tell(f"data.{key}", f"data.{role}.{key}", file=file, **values)
+
+    if table.source:
+        yield said("source", source=ended(table.source))
+    if table.vintage is not None:
+        yield said("vintage", year=str(table.vintage))
     if table.sha256 is not None:
         yield said("sha256", digest=table.sha256[:_DIGEST])
 

@@ -145,6 +145,8 @@ def comparison(tell: Teller) -> Iterator[Said]:
     for rule in tell.spec.comparison.leave_out:
         said = _left_out(tell, rule)
         yield Said(said.topic, f"{said.text}{tell.reason(rule.why)}")
+        if (rule.rings or 1) > 1:
+            yield tell("comparison.adjacent-rings", f"{said.topic}.rings", steps=tell.count(rule.rings or 1))
     match = tell.spec.comparison.match
     if match is None:
         yield tell("comparison.everyone", "comparison.match")
@@ -165,12 +167,19 @@ def _pools(tell: Teller) -> Iterator[Said]:
 def _left_out(tell: Teller, rule: LeaveOut) -> Said:
     """The sentence of one rule."""
     topic, units = f"comparison.rule.{rule.rule}", tell.spec.data.units
+    drawn = tell.spec.data.polygons
+    if drawn is not None and rule.rule == "adjacent" and rule.drawn:
+        # A border that neighbours share is one of ten tolerances, see `impact.design.geometry.adjacency`.
+        return tell(f"comparison.adjacent-{rule.sharing or 'point'}", topic, least=tell.exact(10 * drawn.tolerance))
+    if drawn is not None and rule.km is not None:
+        return tell(f"comparison.{'far' if rule.rule == 'far' else 'near-drawn'}", topic, km=tell.exact(rule.km))
     if rule.rule == "near" and units is not None and units.columns.place is not None and rule.km is not None:
         columns = tell.listed(tell.column(name) for name in units.columns.place)
         return tell("comparison.near", topic, km=tell.exact(rule.km), columns=columns)
     if rule.rule == "co-treated":
         event = next(found.nl for found in events() if found.slug == rule.event)
-        return tell("comparison.co-treated", f"{topic}.{rule.event}", event=event, which=_which(tell, rule))
+        key = "comparison.co-treated" if rule.named else "comparison.co-treated-known"
+        return tell(key, f"{topic}.{rule.event}", event=event, which=_which(tell, rule))
     if rule.rule == "band":
         low, high = rule.quantiles or (rule.at_least, rule.at_most)
         form = "-quantiles" if rule.quantiles else "-to" if low is None else "-from" if high is None else ""
@@ -180,6 +189,8 @@ def _left_out(tell: Teller, rule: LeaveOut) -> Said:
 
 
 def _which(tell: Teller, rule: LeaveOut) -> str:
+    if rule.pool is not None:
+        return tell.word("comparison.of-pool", name=tell.word("quoted", text=rule.pool))
     if rule.column is not None:
         return tell.word("comparison.filled", column=tell.column(rule.column))
     return tell.listed(rule.regions)

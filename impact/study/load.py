@@ -17,6 +17,7 @@ from impact.sources.regions import Level, gemeente_or_blank
 from impact.sources.rows import Long, read_long
 from impact.sources.tables import Table, read_table
 from impact.sources.values import CBS
+from impact.study.borders import Borders, read_borders
 from impact.study.built import at_level
 from impact.study.crosswalks import Walks, in_division, read_walks
 from impact.study.members import read_members
@@ -58,6 +59,8 @@ class Loaded:
         The regions of the tables, where the units of the study are others.
     unions : Unions or None
         What those units are made of, where they are added up.
+    borders : Borders or None
+        Of the regions, when the study gives polygons.
     """
 
     regions: tuple[str, ...]
@@ -75,6 +78,7 @@ class Loaded:
     redrawn: Mapping[str, str] = field(default_factory=dict)
     base: Loaded | None = None
     unions: Unions | None = None
+    borders: Borders | None = None
 
 
 def load(spec: Specification, paths: Mapping[str, Path]) -> Loaded:
@@ -87,7 +91,10 @@ def load(spec: Specification, paths: Mapping[str, Path]) -> Loaded:
         ``DATA-115`` counts that are not rounded as stated; ``DATA-117`` a file of members that cannot be; ``DATA-118``
         margins or respondents that cannot be; ``DATA-125`` a file of pools that cannot be; ``DATA-127`` a basis that
         the crosswalk does not have, ``DATA-128`` a year from which it does not lead to the division of the study;
-        ``DATA-134`` too few periods left once provisional ones are out; those of `built`.
+        ``DATA-134`` too few periods left once provisional ones are out; ``MAP-002`` and ``MAP-003`` polygons that
+        cannot be; those of `built`.
+    UsageError
+        ``MAP-001`` where polygons are given and the optional ``spatial`` is not installed.
     """
     problems: list[Problem] = []
     tables = {}
@@ -107,6 +114,7 @@ def load(spec: Specification, paths: Mapping[str, Path]) -> Loaded:
     changed: tuple[dict[str, str], tuple[Note, ...]] = ({}, ())
     if (figures := tables.get("outcomes")) is not None:
         changed = redrawn(spec, figures, [long for long in longs if long is not None], problems)
+    borders = None if spec.data.polygons is None else read_borders(paths["polygons"], spec, problems)
     raise_all(dict.fromkeys(problems), DataError)
     read = [long for long in longs if long is not None]
     moved: dict[str, tuple[Converted, ...]] = {}
@@ -134,6 +142,8 @@ def load(spec: Specification, paths: Mapping[str, Path]) -> Loaded:
     loaded = replace(loaded, longs=tuple(read), redrawn=changed[0])
     if walks is not None:
         loaded = replace(loaded, files=(*loaded.files, walks.file))
+    if borders is not None:
+        loaded = replace(loaded, borders=borders, files=(*loaded.files, borders.file))
     if members is not None:
         loaded = replace(loaded, members=members.areas, files=(*loaded.files, members.file))
     if pools is not None:

@@ -114,7 +114,7 @@ def expand(study: Study) -> tuple[Variation, ...]:
 
 
 def locate(study: Study, roots: Roots) -> Mapping[str, Path]:
-    """Where the tables are: ``outcomes``; and ``units``, ``crosswalk``, ``members``, ``pools`` when there are.
+    """Where the files are: ``outcomes``; ``units``, ``crosswalk``, ``polygons``, ``members``, ``pools`` when there are.
 
     Raises
     ------
@@ -128,6 +128,8 @@ def locate(study: Study, roots: Roots) -> Mapping[str, Path]:
     named += [("units", ("data", "units", "file"), data.units.file)] if data.units is not None else []
     walk = data.crosswalk
     named += [("crosswalk", ("data", "crosswalk", "file"), walk.file)] if walk is not None else []
+    drawn = data.polygons
+    named += [("polygons", ("data", "polygons", "file"), drawn.file)] if drawn is not None else []
     named += [("members", ("treatment", "members"), members)] if members is not None else []
     pools = study.model.comparison.pools
     named += [("pools", ("comparison", "pools"), pools)] if pools is not None else []

@@ -22,6 +22,7 @@ from impact.study.living import living, living_together
 from impact.study.load import Loaded
 from impact.study.model import Specification
 from impact.study.panels import Comparison
+from impact.study.places import map_parts, placed_units
 from impact.study.read import Study
 from impact.study.remarks import name_of, notes, periods_left_out, said_gaps, said_population, unmeasurable
 from impact.study.render import page
@@ -55,6 +56,11 @@ def evidence(
     areas = _areas(spec, case.loaded, comparison, found.result, say)
     refusals = (*found.refusals, *(variant.estimate.refused for variant in alternatives))
     smallest = outcome.smallest_difference_that_matters
+    excluded = tuple(
+        _excluded(row.unit, row.code, row.why, row.detail, say) for row in (*comparison.lost, *comparison.pool.excluded)
+    )
+    used = _compared(comparison.panel, found.result)
+    units = placed_units(spec, case.loaded, comparison, used, excluded)
     said, unsaid = cautions(found.result, {area.slug: area.name for area in areas if not area.left_out}, say)
     return Evidence(
         study=spec.id,
@@ -78,7 +84,7 @@ def evidence(
         anticipation=spec.treatment.anticipation,
         covariates=tuple(spoken(term, say) for term in spec.covariates),
         pool=int(comparison.pool.keep.sum()),
-        compared=_compared(comparison.panel, found.result),
+        compared=len(used),
         primary=found.primary,
         weightings=found.weightings,
         alternatives=alternatives,
@@ -88,15 +94,15 @@ def evidence(
         path=() if found.result is None else _path(spec, found.result),
         balance=comparison.balance,
         flow=steps_of(comparison.pool, say),
-        excluded=tuple(
-            _excluded(row.unit, row.code, row.why, row.detail, say)
-            for row in (*comparison.lost, *comparison.pool.excluded)
-        ),
+        excluded=excluded,
         checks=tuple(_worded(check, say) for check in (*case.checks, found.pretrend)),
         refusals=tuple(dict.fromkeys(refusal for refusal in refusals if refusal is not None)),
         data=case.loaded.files,
         notes=(*notes(spec, case.loaded, case.series, case.comparison, found, say), *said),
         remarks=unsaid,
+        units=units,
+        map=map_parts(case.loaded, units),
+        map_source=_map_source(spec),
         not_measurable=unmeasurable(spec, case.series, case.checks, say),
         periods_left_out=periods_left_out(spec, case.loaded, say),
         siblings=tuple(
@@ -216,12 +222,18 @@ def _weighed(units: tuple[str, ...], weights: Float1) -> tuple[tuple[str, float]
     return tuple((units[unit], float(weights[unit])) for unit in order)
 
 
-def _compared(panel: Panel, result: Result | None) -> int:
-    """How many units carry weight in the comparison; before anything is estimated, how many may."""
+def _compared(panel: Panel, result: Result | None) -> frozenset[str]:
+    """The units that carry weight in the comparison; before anything is estimated, those that may."""
     found = None if result is None else result.fit.pieces
     if found is not None:
-        return int((found.unit != 0).any(axis=0).sum())
-    return int((panel.never & (panel.control_weight(panel.treated) > 0)).sum())
+        return frozenset(found.units[unit] for unit in np.flatnonzero((found.unit != 0).any(axis=0)).tolist())
+    weighed = panel.never & (panel.control_weight(panel.treated) > 0)
+    return frozenset(panel.units[unit] for unit in np.flatnonzero(weighed).tolist())
+
+
+def _map_source(spec: Specification) -> str:
+    given = spec.data.polygons
+    return "" if given is None else given.source or given.file
 
 
 def _aside(area: FocusArea, say: Texts) -> AreaRow:

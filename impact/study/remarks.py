@@ -14,6 +14,7 @@ from impact.evidence.record import Excluded, Text
 from impact.evidence.result import Result
 from impact.sources.values import rounding_sd
 from impact.study.answers import Answers, Gaps
+from impact.study.borders import borders_said
 from impact.study.crosswalks import crosswalked
 from impact.study.explain_methods import predicted
 from impact.study.load import Loaded
@@ -78,6 +79,8 @@ def notes(
         base = spec.data.outcomes.rounded_to
         sd = number(rounding_sd(base, "random"), say.language, 1)
         found.append(say("run.note.rounded", base=number(base, say.language, 0), sd=sd))
+    if loaded.borders is not None:
+        found += borders_said(loaded.borders, loaded.regions, say)
     found += _crosswalked(loaded, series, comparison, say)
     found += _known(series, answers.result, say)
     found += [say(f"run.note.{status}", count=str(count)) for status, count in series.without.items()]

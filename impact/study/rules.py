@@ -8,6 +8,7 @@ from difflib import get_close_matches
 from impact.register.areas import areas
 from impact.register.indicators import indicators
 from impact.study.adjust import faults_of_covariates
+from impact.study.borders import faults_of_borders
 from impact.study.crosswalks import faults_of_crosswalk
 from impact.study.faults import Fault, near
 from impact.study.fields import SURVEY
@@ -28,6 +29,7 @@ def faults(spec: Specification) -> Iterator[Fault]:
     yield from faults_of_crosswalk(spec)
     yield from faults_of_level(spec)
     yield from faults_of_change(spec)
+    yield from faults_of_borders(spec)
     timing = [*times(spec)]
     yield from timing
     yield from _treated(spec)

@@ -16,6 +16,7 @@ __all__ = [
     "MarkTexts",
     "OutcomeColumns",
     "OutcomeTable",
+    "PolygonFile",
     "Rows",
     "UnitColumns",
     "UnitTable",
@@ -162,12 +163,29 @@ class CrosswalkTable(Part):
     value: Literal["count"] | None = None
 
 
+class PolygonFile(Part):
+    """A GeoJSON file with the border of every region, for rules on place and for the map.
+
+    `column`: the property that holds the code. `crs`: as the file says when left out. `tolerance`: metres that a gap
+    between neighbours may be wide; a border that neighbours share is one of ten times that.
+    """
+
+    file: Word = Field(description="the file's path, as that of a table")
+    column: Word = Field(description="the property of the features that holds the code of the wijk, buurt or gemeente")
+    crs: Literal["EPSG:4326", "EPSG:28992"] | None = None
+    tolerance: Annotated[float, Field(gt=0, le=1000)] = 1.0
+    sha256: Annotated[str, Field(pattern="^[0-9a-f]{64}$")] | None = None
+    source: str = ""
+    vintage: Annotated[int, Field(ge=1995, le=2100)] | None = None
+
+
 class Data(Part):
     """Where the figures come from."""
 
     outcomes: OutcomeTable = Field(description="the table of outcomes: file, columns, source")
     units: UnitTable | None = None
     crosswalk: CrosswalkTable | None = None
+    polygons: PolygonFile | None = None
 
     @property
     def vintage(self) -> int | None:

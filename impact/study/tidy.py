@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from impact.evidence.reading import supported
@@ -85,7 +85,8 @@ def _row(evidence: Evidence, role: str, name: str, same: bool, estimate: Estimat
 def tables(outcomes: Sequence[Evidence]) -> tuple[Sheet, ...]:
     """Sheets of all estimates, of the areas with the reason why one is not in the estimate, and of the periods.
 
-    Codes are text. A sealed outcome has its areas and periods and no estimate.
+    With borders, every unit too: what became of it, and how near it lies to a focus area. Codes are text. A sealed
+    outcome has its areas and periods and no estimate.
     """
     frame = tidy(outcomes)
     estimates = [
@@ -124,12 +125,20 @@ def tables(outcomes: Sequence[Evidence]) -> tuple[Sheet, ...]:
         ),
         Sheet("periods", ("outcome", "period", "left_out"), periods),
         *([Sheet("made_of", MADE_OF, made)] if (made := made_of(outcomes)) else []),
+        *_units(outcomes),
     )
 
 
 def made_of(outcomes: Sequence[Evidence]) -> list[tuple[str, str, str, str, float]]:
     """Every unit that was added up, part by part, in the columns `MADE_OF`."""
     return [(e.indicator, row.role, row.unit, row.part, row.share) for e in outcomes for row in e.made_of]
+
+
+def _units(outcomes: Sequence[Evidence]) -> Iterator[Sheet]:
+    names = ("unit", "role", "reason", "ring", "km", "nearest", "border", "residents")
+    rows = [(e.indicator, *(getattr(unit, name) for name in names)) for e in outcomes for unit in e.units]
+    if rows:
+        yield Sheet("units", ("outcome", *names[:-2], "border_share", "residents_share"), rows)
 
 
 def counted(evidence: Evidence) -> str:

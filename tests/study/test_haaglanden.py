@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import json
 import re
+from functools import cache
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import openpyxl
 import pandas as pd
 import pytest
+import shapely
 
 from impact.study.bundle import read_bundle
 from tests.shared import ROOT, shared
 from tests.study.conftest import Ended, impact
 
+BORDERS = "haaglanden_wijken_polygonen.geojson"
 FILE = "thehague_crime/haaglanden_misdrijven_maand_buurt_2011_2017.parquet"
 AREAS = {"den-haag-zuidwest": ["WK051833", "WK051834", "WK051836"], "delft-west": ["WK050324", "WK050325"]}
 OFFENCES = {"woninginbraak": "104", "vernieling": "111"}
@@ -72,11 +77,37 @@ def test_every_wijk_is_accounted_for_once(results: dict[str, dict[str, Any]], co
         assert steps[-1]["left"] == outcome["pool"] == 102 - sum(step["removed"] for step in steps)
 
 
+@cache
+def borders() -> dict[str, Any]:
+    """Shapes in metres by wijk: a plane around Delft does for a few kilometres, unlike what the run uses."""
+    content = json.loads(shared(f"data/{FILE}").with_name(BORDERS).read_text(encoding="utf-8"))
+
+    def plane(points: Any) -> Any:
+        return (points - [4.36, 52.0]) * [111_320 * np.cos(np.deg2rad(52.05)), 111_270]
+
+    return {
+        feature["properties"]["wk_code"]: shapely.transform(shapely.geometry.shape(feature["geometry"]), plane)
+        for feature in content["features"]
+    }
+
+
+@cache
+def beside() -> frozenset[str]:
+    """Wijken that lie within ten metres of one of the areas, those of the areas themselves aside."""
+    shapes = borders()
+    inside = [wijk for units in AREAS.values() for wijk in units] + ["WK050322"]
+    return frozenset(
+        wijk
+        for wijk, shape in shapes.items()
+        if wijk not in inside and min(shape.distance(shapes[other]) for other in inside if other != "WK050322") <= 10
+    )
+
+
 def pool(counts: pd.DataFrame) -> list[str]:
-    """Wijken of other gemeenten than Den Haag and Delft with at least 10 a year in 2011-2014."""
+    """Wijken of other gemeenten than Den Haag and Delft, not beside the areas, with at least 10 a year in 2011-2014."""
     treated = {"0518", "0503"}
     large = counts[[2011, 2012, 2013, 2014]].mean(axis=1) >= 10
-    return [wijk for wijk in counts.index[large] if wijk[2:6] not in treated]
+    return [wijk for wijk in counts.index[large] if wijk[2:6] not in treated and wijk not in beside()]
 
 
 def test_small_wijken_are_excluded_by_name(
@@ -84,7 +115,7 @@ def test_small_wijken_are_excluded_by_name(
 ) -> None:
     for number, (name, outcome) in enumerate(results.items()):
         mean = counts[name][[2011, 2012, 2013, 2014]].mean(axis=1)
-        small = {wijk for wijk in mean.index[mean < 10] if wijk[2:6] not in {"0518", "0503"}}
+        small = {wijk for wijk in mean.index[mean < 10] if wijk[2:6] not in {"0518", "0503"}} - beside()
         named = {row["unit"]: row["reason"] for row in outcome["excluded"] if "gemiddelde is te klein" in row["reason"]}
         assert set(named) == small
         assert all(f"({mean[wijk]:.4g})" in reason for wijk, reason in named.items())
@@ -109,6 +140,48 @@ def test_all_wijken_is_a_difference_in_differences_by_hand(
         assert all(set(weights.index) <= set(controls) for weights in matched.values())
         own_controls = sum(float((weights * share[weights.index]).sum()) for weights in matched.values()) / 2
         assert outcome["primary"]["value"] == pytest.approx(sum(areas) / 2 - own_controls, abs=1e-9)
+
+
+def test_wijken_beside_the_areas_leave_with_the_area_that_they_border_on(
+    results: dict[str, dict[str, Any]], counts: dict[str, pd.DataFrame]
+) -> None:
+    shapes = borders()
+    for name, outcome in results.items():
+        named = {row["unit"]: row["reason"] for row in outcome["excluded"] if "ernaast" in row["reason"]}
+        assert set(named) == beside() & set(counts[name].index)
+        assert {"WK060303", "WK060304", "WK060305"} <= set(named), "Rijswijk, over the border of the gemeente"
+        for wijk, reason in named.items():
+            for slug, units in AREAS.items():
+                near = [unit for unit in units if shapes[wijk].distance(shapes[unit]) <= 10]
+                assert (f"{slug}: {', '.join(near)}" in reason) == bool(near)
+
+
+def test_borders_that_were_repaired_are_said_one_by_one(ran: tuple[Path, Ended], results: dict[str, Any]) -> None:
+    """The file holds 85 wijken with lines left over from a repair: collections of polygons and lines."""
+    content = json.loads(shared(f"data/{FILE}").with_name(BORDERS).read_text(encoding="utf-8"))
+    mixed = [
+        feature["properties"]["wk_code"]
+        for feature in content["features"]
+        if feature["geometry"]["type"] == "GeometryCollection"
+    ]
+    (note,) = (note for note in results["woninginbraak"]["notes"] if "hersteld" in note)
+    assert set(re.findall(r"WK\d{6}", note.partition("Het gaat om")[2])) == set(mixed) and len(mixed) == 85
+    assert note in page(ran[0])
+
+
+def test_the_ledger_says_how_near_every_wijk_lies(ran: tuple[Path, Ended], counts: dict[str, pd.DataFrame]) -> None:
+    sheet = openpyxl.load_workbook(ran[0] / "tables.xlsx")["units"]
+    head, *rows = sheet.iter_rows(values_only=True)
+    ledger = pd.DataFrame(rows, columns=head)
+    ledger = ledger[ledger["outcome"] == "woninginbraak"].set_index("unit")
+    assert set(ledger.index) == set(counts["woninginbraak"].index)
+    shapes = borders()
+    inside = [wijk for units in AREAS.values() for wijk in units] + ["WK050322"]
+    for wijk, row in ledger.iterrows():
+        own = min(shapes[wijk].distance(shapes[other]) for other in inside[:-1]) / 1000
+        assert row["km"] == pytest.approx(own, rel=0.01, abs=0.02)
+    roles = ledger["role"].value_counts()
+    assert roles["focus"] == 5 and roles["compared"] + roles["pool"] == len(pool(counts["woninginbraak"]))
 
 
 def test_the_part_of_delft_west_that_is_not_in_the_study_is_no_control(results: dict[str, dict[str, Any]]) -> None:
