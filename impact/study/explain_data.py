@@ -144,6 +144,10 @@ def _file(tell: Teller, table: File, role: str) -> Iterator[Said]:
         return tell(f"data.{key}", f"data.{role}.{key}", file=file, **values)
 
     yield from _origin(tell, table, role)
+    if table.join == "name" and tell.spec.data.names is not None:
+        place = getattr(table.columns, "gemeente", None) if isinstance(table, OutcomeTable | UnitTable) else None
+        where = tell.column(place) if place is not None else table.within or tell.word("data.join-nowhere")
+        yield said("join", names=tell.word("quoted", text=tell.spec.data.names.file), gemeente=where)
     if table.sheet is not None:
         yield said("sheet", sheet=table.sheet)
     if table.layout == "statline":

@@ -22,6 +22,7 @@ from impact.study.built import at_level
 from impact.study.crosswalks import Walks, in_division, read_walks
 from impact.study.members import read_members
 from impact.study.model import Outcome, Specification
+from impact.study.named import coded, read_names
 from impact.study.pools import read_pools
 from impact.study.redrawn import redrawn
 from impact.study.series import Series, provisional, read_series, unfit_figures
@@ -97,10 +98,14 @@ def load(spec: Specification, paths: Mapping[str, Path]) -> Loaded:
         ``MAP-001`` where polygons are given and the optional ``spatial`` is not installed.
     """
     problems: list[Problem] = []
-    tables = {}
+    tables: dict[str, Table | None] = {}
+    named = None if spec.data.names is None else read_names(paths["names"], spec.data.names.file, problems)
     for role, file in (("outcomes", spec.data.outcomes), ("units", spec.data.units)):
         if file is not None:
-            tables[role] = _table(file, paths[role], problems)
+            found = _table(file, paths[role], problems)
+            if found is not None and named is not None and file.join == "name":
+                found = coded(found, file, named, problems)
+            tables[role] = found
     longs = [_outcome(spec, outcome, tables["outcomes"], problems) for outcome in spec.all_outcomes]
     units = read_units(spec, tables.get("units"), problems)
     members = None
@@ -142,6 +147,8 @@ def load(spec: Specification, paths: Mapping[str, Path]) -> Loaded:
     loaded = replace(loaded, longs=tuple(read), redrawn=changed[0])
     if walks is not None:
         loaded = replace(loaded, files=(*loaded.files, walks.file))
+    if named is not None:
+        loaded = replace(loaded, files=(*loaded.files, named.file))
     if borders is not None:
         loaded = replace(loaded, borders=borders, files=(*loaded.files, borders.file))
     if members is not None:

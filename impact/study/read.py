@@ -114,7 +114,8 @@ def expand(study: Study) -> tuple[Variation, ...]:
 
 
 def locate(study: Study, roots: Roots) -> Mapping[str, Path]:
-    """Where the files are: ``outcomes``; ``units``, ``crosswalk``, ``polygons``, ``members``, ``pools`` when there are.
+    """Where the files are: ``outcomes``, and those that are named of ``units``, ``crosswalk``, ``names``, ``polygons``,
+    ``members`` and ``pools``.
 
     Raises
     ------
@@ -129,6 +130,7 @@ def locate(study: Study, roots: Roots) -> Mapping[str, Path]:
     walk = data.crosswalk
     named += [("crosswalk", ("data", "crosswalk", "file"), walk.file)] if walk is not None else []
     drawn = data.polygons
+    named += [("names", ("data", "names", "file"), data.names.file)] if data.names is not None else []
     named += [("polygons", ("data", "polygons", "file"), drawn.file)] if drawn is not None else []
     named += [("members", ("treatment", "members"), members)] if members is not None else []
     pools = study.model.comparison.pools

@@ -70,6 +70,11 @@ CROSSWALK: dict[str, Any] = {
     "data.outcomes.vintage": 2021,
     "data.crosswalk": {"file": "omzet.csv", "to": 2024, "value": "count"},
 }
+NAMED: dict[str, Any] = {
+    "data.outcomes.vintage": 2024,
+    "data.names": {"file": "namen.csv"},
+    "data.outcomes.join": "name",
+}
 BUILT = {"unit": {"level": "focus-area", "built_from": "wijk", "value": "count"}}
 AVERAGED = {"data.units.columns.period": "peiljaar", "data.units.periods": [2014, 2015]}
 REGISTER = {"treatment.areas": "register"}
@@ -114,6 +119,16 @@ def table(role: str) -> dict[str, tuple[dict[str, Any], Any, str]]:
         f"{at}.rows.where": ({}, {"soort": ["a", "b", "c"]}, "tellen alleen rijen waarin kolom ‘soort’ a, b of c is"),
         f"{at}.sha256": ({}, DIGEST, "begint met 0123456789ab"),
         f"{at}.source": ({}, "het CBS", f"Bron van het bestand met {file}: het CBS."),
+        f"{at}.join": (
+            {f"{at}.vintage": 2024, "data.names": {"file": "namen.csv"}, f"{at}.join": "name"},
+            "name",
+            "hebben namen en geen codes",
+        ),
+        f"{at}.within": (
+            {f"{at}.vintage": 2024, "data.names": {"file": "namen.csv"}, f"{at}.join": "name"},
+            "GM0363",
+            "binnen de gemeente GM0363",
+        ),
         f"{at}.vintage": ({}, 2023, "horen bij de indeling van 2023"),
         f"{at}.columns.region": ({}, "code", "kolom ‘code’"),
     }
@@ -140,6 +155,8 @@ CASES: dict[str, tuple[dict[str, Any], Any, str]] = {
     "data.outcomes.rows.add_up_to": ({"data.outcomes.rows": {}}, ["region", "period"], "worden opgeteld per gebied"),
     "data.outcomes.rounded_to": ({}, 5, "gepubliceerd als veelvoud van 5"),
     "data.outcomes.columns.change": ({}, "vlag", "staat in kolom ‘vlag’ (1 ongewijzigd"),
+    "data.outcomes.columns.gemeente": (NAMED, "gem", "binnen de gemeente kolom ‘gem’; een naam die niet bij één"),
+    "data.names.file": (NAMED, "lijst.csv", "De codes komen uit ‘lijst.csv’"),
     "unit.level": ({}, "gemeente", "Elk getal is de verandering van de hele gemeente, en nooit die van het gebied"),
     "unit.built_from": (BUILT, "buurt", "De cijfers van focusgebieden zijn opgeteld uit die van buurten"),
     "unit.value": ({}, BUILT["unit"], "is een aantal en kan daarom worden opgeteld"),
@@ -351,7 +368,14 @@ WRITTEN = {
     "inference.beside.name": "inference.beside",
 }
 # Keys without which the further changes hold together no longer: the example itself is what they are held against.
-FROM_THE_EXAMPLE = {"treatment.start.by_area", "treatment.start.column", "outcome.measure.rate", "periods.kind"}
+FROM_THE_EXAMPLE = {
+    "data.outcomes.join",
+    "data.units.join",
+    "treatment.start.by_area",
+    "treatment.start.column",
+    "outcome.measure.rate",
+    "periods.kind",
+}
 # Texts that stand in the other language only, and keys with one value.
 ENGLISH = {
     "title.en": "New title",

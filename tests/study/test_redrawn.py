@@ -10,7 +10,7 @@ import pytest
 
 from tests.shared import shared
 from tests.study.conftest import impact
-from tests.study.small import Small, made, unit, wijk
+from tests.study.small import Small, made, wijk
 
 COLUMNS = "denominator: noemer}"
 
