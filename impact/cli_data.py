@@ -16,6 +16,13 @@ __all__ = ["areas"]
 
 
 def areas(
+    study: Annotated[
+        Path | None,
+        typer.Argument(help="A study.yaml: then the parts of its areas, and of the units it compares them with."),
+    ] = None,
+    data: Annotated[
+        list[Path] | None, typer.Option("--data", help="Folder in which the study's data may also stand; repeatable.")
+    ] = None,
     members: Annotated[
         Path | None,
         typer.Option("--members", help="Own members of focus areas: area, code, vintage, share, source."),
@@ -37,22 +44,44 @@ def areas(
     """List the areas part by part, with source and confidence; order a tailor-made table for them; draw them."""
     import pandas as pd
 
-    from impact.register.areas import areas as register
-    from impact.study.area_order import comparison_parts, focus_parts, ordered, read_buurten, table
+    from impact.study.area_order import ordered, read_buurten, table
 
-    known = register()
-    own = _members(members, tuple(area.slug for area in known))
-    parts = [*focus_parts(known, own), *comparison_parts(_members(comparison, None, {area.slug for area in known}))]
+    parts = _of_files(members, comparison) if study is None else _of_study(study, data or [], members, comparison)
     names, rows = table(parts)
     frame = pd.DataFrame(rows, columns=list(names), dtype=object)
     typer.echo(frame.replace("", None).fillna("-").to_string(index=False, justify="left"))
     done = [True]
     if order is not None:
         listing = ordered(parts, read_buurten(buurten) if buurten is not None else {})
-        done.append(_order(order, listing, comparison is not None))
+        done.append(_order(order, listing, comparison is not None or study is not None))
     if map_ is not None:
         done.append(_map(map_, parts, borders, region))
     return 0 if all(done) else 1
+
+
+def _of_files(members: Path | None, comparison: Path | None) -> list[Part]:
+    """The areas of the register and of the files that are given."""
+    from impact.register.areas import areas as register
+    from impact.study.area_order import comparison_parts, focus_parts
+
+    known = register()
+    own = _members(members, tuple(area.slug for area in known))
+    compared = _members(comparison, None, {area.slug for area in known})
+    return [*focus_parts(known, own), *comparison_parts(compared)]
+
+
+def _of_study(study: Path, data: Sequence[Path], members: Path | None, comparison: Path | None) -> list[Part]:
+    """The areas of a study, and what its design compares them with."""
+    from impact.errors import Problem, UsageError
+    from impact.study.ordering import chosen
+    from impact.study.read import read_study
+
+    if members is not None or comparison is not None:
+        hint = "Name the members in the study, under `treatment.members`; whom it compares with follows from it."
+        raise UsageError(
+            Problem("USAGE-012", "a study names its own areas: --members and --comparison go without.", hint)
+        )
+    return [*chosen(read_study(study), data)]
 
 
 def _members(
