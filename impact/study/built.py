@@ -88,7 +88,8 @@ def together(spec: Specification, loaded: Loaded, unions: Unions) -> Loaded:
         if said := [f"{part}: {odd[part]}" for part in parts if part in odd]:
             redrawn[unit] = "; ".join(said)
     loaded = replace(loaded, regions=regions, gemeente=gemeente, units=units, series=series)
-    return replace(loaded, longs=longs, unions=unions, redrawn=redrawn)
+    earlier = {} if loaded.unions is None else loaded.unions.members()
+    return replace(loaded, longs=longs, unions=Unions.of({**earlier, **unions.members()}), redrawn=redrawn)
 
 
 def _one(names: set[str]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from impact.register.areas import Area
 from impact.register.areas import areas as register_areas
@@ -147,11 +148,29 @@ def comparison(tell: Teller) -> Iterator[Said]:
         yield Said(said.topic, f"{said.text}{tell.reason(rule.why)}")
         if (rule.rings or 1) > 1:
             yield tell("comparison.adjacent-rings", f"{said.topic}.rings", steps=tell.count(rule.rings or 1))
+    yield from _built(tell)
+    tell = replace(tell, built=tell.spec.comparison.units is not None)
     match = tell.spec.comparison.match
     if match is None:
         yield tell("comparison.everyone", "comparison.match")
     else:
         yield from _match(tell, match)
+
+
+def _built(tell: Teller) -> Iterator[Said]:
+    """From what and how large comparison units are put together."""
+    asked = tell.spec.comparison.units
+    if asked is None:
+        return
+    parts = tell.say(f"explain.units.{asked.built_from}")
+    if asked.residents == "similar":
+        yield tell("comparison.units.similar", "comparison.units.residents", parts=parts)
+    else:
+        yield tell(
+            "comparison.units.number", "comparison.units.residents", parts=parts, count=tell.exact(asked.residents)
+        )
+    how = "in-order" if tell.spec.data.polygons is None else "contiguous"
+    yield tell(f"comparison.units.{how}", "comparison.units.how")
 
 
 def _pools(tell: Teller) -> Iterator[Said]:

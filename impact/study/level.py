@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
 from impact.study.fields import Part
 
-__all__ = ["Unit"]
+__all__ = ["BuiltUnits", "Unit"]
 
 
 class Unit(Part):
@@ -25,3 +25,17 @@ class Unit(Part):
     )
     built_from: Literal["wijk", "buurt"] | None = None
     value: Literal["count"] | None = None
+
+
+class BuiltUnits(Part):
+    """Comparison units that are put together from parts, until each has about as many residents as an area.
+
+    `residents`: ``similar``, the median of the areas, or a number; a unit has three quarters of it to five quarters. A
+    unit lies in one gemeente, and hangs together where the study gives ``data.polygons``; without them its parts follow
+    each other in the order of their codes.
+    """
+
+    built_from: Literal["wijk", "buurt"] = Field(description="wijk or buurt: the parts, as those of the areas")
+    residents: Literal["similar"] | Annotated[float, Field(gt=0)] = Field(
+        description="similar, or the number of residents of a unit"
+    )

@@ -31,7 +31,7 @@ from impact.study.fields import (
     as_texts,
 )
 from impact.study.leave_out import LeaveOut
-from impact.study.level import Unit
+from impact.study.level import BuiltUnits, Unit
 from impact.study.tables import Data
 from impact.study.timing import Break, LeftOut, Periods, segment
 from impact.terms import Term
@@ -248,6 +248,7 @@ class Comparison(Part):
     pools: Word | None = None
     pool: Annotated[tuple[Slug, ...], BeforeValidator(as_texts)] = ()
     leave_out: tuple[LeaveOut, ...] = ()
+    units: BuiltUnits | None = None
     match: Annotated[Match | None, BeforeValidator(as_no_match)] = Field(
         description="{method: nearest, ratio: …, on: […]}, or none"
     )

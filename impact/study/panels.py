@@ -19,6 +19,7 @@ from impact.design.donors import (
     no_outcome,
 )
 from impact.design.unions import Unions
+from impact.design.units import ComparisonUnits
 from impact.errors import DataError, Problem, Refused
 from impact.evidence.record import BalanceRow
 from impact.panel import Panel
@@ -31,6 +32,7 @@ from impact.study.methods import family
 from impact.study.model import Match, Specification
 from impact.study.predictors import columns_of_predictors
 from impact.study.series import Series
+from impact.study.similar import similar
 
 __all__ = ["Comparison", "columns_of_match", "compare"]
 
@@ -60,6 +62,8 @@ class Comparison:
         Treated units that were matched with fewer controls than asked for.
     unions : Unions or None
         What the units are made of, where they are added up.
+    built : ComparisonUnits or None
+        How comparison units of similar population were put together.
     """
 
     panel: Panel
@@ -73,6 +77,7 @@ class Comparison:
     levels: tuple[Levels, ...] = ()
     short: tuple[tuple[str, int], ...] = ()
     unions: Unions | None = None
+    built: ComparisonUnits | None = None
 
     @property
     def first_start(self) -> str:
@@ -90,7 +95,7 @@ def compare(spec: Specification, loaded: Loaded, series: Series, areas: tuple[Fo
         ``DATA-130`` no donor is left, ``DATA-131`` the matching is refused,
         ``DATA-132`` a cluster is unknown, ``DATA-133`` residents of a treated unit that must weigh are unknown,
         ``DATA-134`` no measured period to estimate over is left, ``DATA-152`` a treated region may be other ground in
-        another year, ``TERM-`` covariates that cannot be.
+        another year, those of `similar`, ``TERM-`` covariates that cannot be.
     """
     regions = loaded.regions
     _one_ground(spec, loaded, areas)
@@ -108,9 +113,20 @@ def compare(spec: Specification, loaded: Loaded, series: Series, areas: tuple[Fo
     partly = np.array([region in part for region in regions], dtype=bool)
     detail = tuple(part.get(region, "") for region in regions)
     extra = [Rule("partly-in-area", "", partly, detail)] if partly.any() else []
+    if spec.comparison.units is not None:
+        # Whether a part is large enough by itself does not matter: that of the units is judged.
+        lost_rules = [rule for rule in lost_rules if rule.code != "small-baseline"]
     pool = donor_pool(regions, treated, [*rules, aside, *extra, *lost_rules], pool_name(spec))
     if isinstance(pool, Refused):
         raise DataError(Problem("DATA-130", f"{pool.because}.", pool.instead, spec.data.outcomes.file))
+    absent = np.zeros(len(regions), dtype=bool) if series.there is None else ~series.there
+    cells = series.raw[treated | pool.keep | (unfit & ~anywhere & ~absent)]
+    fewest = None if series.respondents is None else float(series.respondents[treated].min())
+    built = None
+    if spec.comparison.units is not None:
+        made = similar(spec, loaded, series, pool, inside)
+        loaded, series, pool, built = made.loaded, made.series, made.pool, made.built
+        treated = np.array([region in inside for region in loaded.regions], dtype=bool)
     panel = _panel(spec, loaded, series, inside, treated | pool.keep)
     first = min(area.start for area in areas if not area.left_out)
     if spec.window(loaded.periods, first) is None:
@@ -128,8 +144,6 @@ def compare(spec: Specification, loaded: Loaded, series: Series, areas: tuple[Fo
         panel, short = matched[0], matched[1].short
     covariates, levels = adjustment(spec, loaded.units, panel)
     panel = replace(panel, covariates=covariates)
-    absent = np.zeros(len(regions), dtype=bool) if series.there is None else ~series.there
-    cells = series.raw[treated | pool.keep | (unfit & ~anywhere & ~absent)]
     return Comparison(
         panel,
         areas,
@@ -138,10 +152,11 @@ def compare(spec: Specification, loaded: Loaded, series: Series, areas: tuple[Fo
         _balance(spec, loaded, panel, matcher),
         matcher,
         float(np.isnan(cells).mean()),
-        None if series.respondents is None else float(series.respondents[treated].min()),
+        fewest,
         levels,
         short,
         loaded.unions,
+        built,
     )
 
 

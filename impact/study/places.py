@@ -34,9 +34,16 @@ def placed_units(
         return ()
     sources = declared_regions(spec, loaded)
     found = exposed(loaded.borders, sources)
+    whole = spec.unit is not None and spec.unit.level == "gemeente"
+    made = {} if comparison.unions is None or whole else comparison.unions.members()
+
+    def drawn(units: Collection[str]) -> set[str]:
+        """The regions that units are made of: those have borders."""
+        return {part for unit in units for part in made.get(unit, (unit,))}
+
     panel, why = comparison.panel, {row.unit: row.reason for row in excluded}
-    treated = {unit for unit, one in zip(panel.units, panel.treated.tolist(), strict=True) if one}
-    donors = set(comparison.pool.donors)
+    treated = drawn([unit for unit, one in zip(panel.units, panel.treated.tolist(), strict=True) if one])
+    donors, used = drawn(comparison.pool.donors), drawn(used)
     at = {} if found is None else {unit: row for row, unit in enumerate(found.units)}
 
     def role(unit: str) -> str:
@@ -46,7 +53,7 @@ def placed_units(
             return "aside"
         return "compared" if unit in used else "pool" if unit in donors else "excluded"
 
-    everyone = sorted({*loaded.regions, *(region for region in sources if region in at)})
+    everyone = sorted({*drawn(loaded.regions), *(region for region in sources if region in at)})
     return tuple(_placed(unit, role(unit), why.get(unit, ""), found, at.get(unit)) for unit in everyone)
 
 

@@ -150,6 +150,11 @@ def _level(spec: Specification, loaded: Loaded, comparison: Comparison, say: Tex
         return
     if spec.unit.built_from is not None:
         yield say(f"run.note.built-{spec.unit.built_from}")
+    if comparison.built is not None:
+        built, size = comparison.built, comparison.built.residents
+        counts = {"low": size.min(), "high": size.max(), "target": built.target, "count": len(size)}
+        how = "contiguous" if built.contiguous else "in-order"
+        yield say(f"run.note.similar-{how}", **{key: number(x, say.language, 0) for key, x in counts.items()})
     for area in comparison.areas:
         if area.absent and not area.left_out:
             yield say("run.note.built-absent", area=area.name, list=listed(area.absent, say.language))

@@ -17,6 +17,7 @@ from impact.study.methods import methods
 from impact.study.model import CHECKS, Match, Outcome, Specification
 from impact.study.named import faults_of_names
 from impact.study.redrawn import faults_of_change
+from impact.study.similar import faults_of_similar
 from impact.study.source import Loc
 from impact.study.sums import faults_of_level
 from impact.study.times import before_every_start, spoken, times
@@ -29,6 +30,7 @@ def faults(spec: Specification) -> Iterator[Fault]:
     yield from _tables(spec)
     yield from faults_of_crosswalk(spec)
     yield from faults_of_level(spec)
+    yield from faults_of_similar(spec)
     yield from faults_of_change(spec)
     yield from faults_of_names(spec)
     yield from faults_of_borders(spec)

@@ -36,10 +36,13 @@ class Teller:
     ----------
     spec : Specification
     say : Texts
+    built : bool
+        Whether the regions it speaks of are units that were put together.
     """
 
     spec: Specification
     say: Texts
+    built: bool = False
 
     @classmethod
     def of(cls, spec: Specification, language: str) -> Teller:
@@ -83,6 +86,8 @@ class Teller:
     @property
     def _level(self) -> str:
         unit = self.spec.unit
+        if self.built:
+            return "built"
         if unit is None:
             return self.spec.data.outcomes.level or "any"
         return str(unit.built_from) if unit.level == "focus-area" else unit.level
