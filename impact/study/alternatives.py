@@ -14,7 +14,11 @@ __all__ = ["Variation", "alternatives"]
 
 _CHANGEABLE = ("periods", "leave_out", "breaks", "unit", "treatment", "target", "comparison", "estimator", "inference")
 # A change of these asks another question, whatever the study says.
-_ANOTHER_QUESTION = (("target",), ("unit",), ("treatment", "areas"), ("treatment", "start"))
+_ANOTHER_QUESTION = (
+    ("target",),
+    ("unit",),
+    *(("treatment", key) for key in ("areas", "members", "delineation", "start")),
+)
 _METHODS = ("estimator", "inference")
 
 

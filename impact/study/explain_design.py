@@ -72,6 +72,8 @@ def _register(tell: Teller) -> Iterator[Said]:
     )
     if treatment.members is not None:
         yield tell("treated.members", file=tell.word("quoted", text=treatment.members))
+        if treatment.delineation is not None:
+            yield tell("treated.delineation", name=treatment.delineation)
         return
     parts = [area for area in found if not area.codes() and any(member.code for member in area.partial())]
     unknown = [area for area in found if not area.codes() and area not in parts]

@@ -111,7 +111,8 @@ def load(spec: Specification, paths: Mapping[str, Path]) -> Loaded:
     members = None
     if spec.treatment.members is not None:
         slugs = tuple(area.slug for area in areas())
-        members = read_members(paths["members"], spec.treatment.members, slugs, spec.data.vintage, problems)
+        chosen, vintage = spec.treatment.delineation, spec.data.vintage
+        members = read_members(paths["members"], spec.treatment.members, slugs, vintage, problems, chosen)
     comparison, pools = spec.comparison, None
     if comparison.pools is not None:
         pools = read_pools(paths["pools"], comparison.pools, spec.data.vintage, problems)

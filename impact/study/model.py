@@ -57,7 +57,6 @@ __all__ = [
     "Start",
     "TargetSpec",
     "Treatment",
-    "Unit",
 ]
 
 CHECKS: dict[str, float] = {
@@ -127,15 +126,16 @@ class Start(Part):
 class Treatment(Part):
     """Who is treated, and from when on.
 
-    `members`: a file of one's own (area, code, vintage, share, source) that goes before the register. ``only:
-    with-data``: areas without data are left out by name instead of being an error. `already_treated`: areas that had
-    the programme, or one like it, before; they are left out by name.
+    `members`: a file of one's own (area, code, vintage, share, source) that goes before the register; `delineation`:
+    which one, of several in its column of that name. ``only: with-data``: areas without data are left out by name
+    instead of being an error. `already_treated`: areas that had the programme, or one like it; left out by name.
     """
 
     areas: Annotated[Areas, BeforeValidator(as_areas)] = Field(
         description="register, {column: NAME}, or a mapping of each area to its members"
     )
     members: Word | None = None
+    delineation: Slug | None = None
     only: Literal["with-data"] | None = None
     already_treated: dict[Slug, Literal["leave-out"]] = Field(default_factory=dict)
     start: Start = Field(description="when treatment starts: {event: …, first_treated: …}")

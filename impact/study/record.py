@@ -21,6 +21,7 @@ from impact.study.cautions import cautions
 from impact.study.living import living, living_together
 from impact.study.load import Loaded
 from impact.study.model import Specification
+from impact.study.overlaps import said_overlap
 from impact.study.panels import Comparison
 from impact.study.places import map_parts, placed_units
 from impact.study.read import Study
@@ -117,6 +118,11 @@ def evidence(
     )
 
 
+def _drawn_by(spec: Specification) -> tuple[object, ...]:
+    """What says where the areas lie."""
+    return (spec.treatment.areas, spec.treatment.members, spec.treatment.delineation)
+
+
 def level_of(spec: Specification) -> str:
     """What a unit of the study is; "" where it does not say."""
     return "" if spec.unit is None else spec.unit.level
@@ -146,6 +152,7 @@ def variant(
     own: Comparison,
     declared: Comparison,
     loaded: Loaded,
+    study: Specification,
 ) -> Variant:
     """A declared alternative with its answer; it estimates the same only when it is about the same periods too.
 
@@ -159,6 +166,8 @@ def variant(
     why = [variation.why, *(gap.rstrip(".") for gap in said_gaps(gaps, say))]
     if level == "gemeente":
         why.append(said_population(share, say).rstrip("."))
+    if _drawn_by(variation.model) != _drawn_by(study):
+        why.append(said_overlap(variation.model, loaded, own.areas, declared.areas, say).rstrip("."))
     absent = [code for code in pool.unknown if code not in declared.pool.unknown]
     if absent:
         why.append(say("run.note.unknown", text=", ".join(absent)).rstrip("."))

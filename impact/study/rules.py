@@ -111,6 +111,9 @@ def _no_units(loc: Loc, why: str) -> Fault:
 
 def _treated(spec: Specification) -> Iterator[Fault]:
     listed, start = spec.treatment.areas.listed or {}, spec.treatment.start
+    if spec.treatment.delineation is not None and spec.treatment.members is None:
+        hint = "Name the file in `treatment.members`, with a column `delineation`."
+        yield Fault(("treatment", "delineation"), "a delineation is looked for in a file of members", hint)
     owner: dict[str, str] = {}
     for slug, area in listed.items():
         for number, code in enumerate(area.members):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from impact.evidence.record import Evidence
@@ -54,14 +55,15 @@ def run(
     """
     place = Path(out) if out is not None else Path("out") / study.model.id
     check_place(place)
-    paths = _paths(study, data)
     progress = progress or silent
     parallel = Parallel(workers, progress)
-    loaded = load(study.model, paths)
+    loaded = load(study.model, _paths(study, data))
     others = [
-        loaded if _same_tables(study.model, variation.model) else load(variation.model, paths)
-        for variation in study.variations
+        loaded if _same_tables(study.model, varied) else load(varied, _paths(study, data, varied))
+        for varied in (variation.model for variation in study.variations)
     ]
+    files = dict.fromkeys(file for tables in (loaded, *others) for file in tables.files)
+    loaded = replace(loaded, files=tuple(files))
     # Every comparison is made before anything is estimated, so that a study with a hole in it computes nothing.
     outcomes = range(len(study.model.all_outcomes))
     cases = [_case(study.model, loaded, number) for number in outcomes]
@@ -82,6 +84,7 @@ def run(
                 comparison,
                 case.comparison,
                 other,
+                study.model,
             )
             for variation, comparison, other in zip(study.variations, varied[number], others, strict=True)
             if not sealed
@@ -154,8 +157,8 @@ def _design(spec: Specification, loaded: Loaded, comparison: Comparison) -> list
     return lines
 
 
-def _paths(study: Study, data: Sequence[str | Path]) -> Mapping[str, Path]:
-    return locate(study, Roots.of(study.path, [Path(folder) for folder in data]))
+def _paths(study: Study, data: Sequence[str | Path], model: Specification | None = None) -> Mapping[str, Path]:
+    return locate(study, Roots.of(study.path, [Path(folder) for folder in data]), model)
 
 
 def _same_tables(one: Specification, other: Specification) -> bool:

@@ -167,6 +167,11 @@ CASES: dict[str, tuple[dict[str, Any], Any, str]] = {
         {"built_from": "wijk", "residents": "similar"},
         "met ongeveer evenveel inwoners als de focusgebieden (de mediaan)",
     ),
+    "treatment.delineation": (
+        {**REGISTER, "treatment.members": "leden.csv"},
+        "strikt",
+        "Van de afbakeningen in dat bestand geldt ‘strikt’.",
+    ),
     "unit.level": ({}, "gemeente", "Elk getal is de verandering van de hele gemeente, en nooit die van het gebied"),
     "unit.built_from": (BUILT, "buurt", "De cijfers van focusgebieden zijn opgeteld uit die van buurten"),
     "unit.value": ({}, BUILT["unit"], "is een aantal en kan daarom worden opgeteld"),
