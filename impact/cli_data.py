@@ -16,9 +16,19 @@ __all__ = ["areas"]
 
 
 def areas(
+    study: Annotated[
+        Path | None,
+        typer.Argument(help="A study.yaml: then the parts of its areas, and of the units it compares them with."),
+    ] = None,
+    data: Annotated[
+        list[Path] | None, typer.Option("--data", help="Folder in which the study's data may also stand; repeatable.")
+    ] = None,
     members: Annotated[
         Path | None,
         typer.Option("--members", help="Own members of focus areas: area, code, vintage, share, source."),
+    ] = None,
+    delineation: Annotated[
+        str | None, typer.Option("--delineation", help="Which of the delineations in the file of members.")
     ] = None,
     comparison: Annotated[
         Path | None, typer.Option("--comparison", help="Members of comparison areas, in the same columns.")
@@ -37,26 +47,49 @@ def areas(
     """List the areas part by part, with source and confidence; order a tailor-made table for them; draw them."""
     import pandas as pd
 
-    from impact.register.areas import areas as register
-    from impact.study.area_order import comparison_parts, focus_parts, ordered, read_buurten, table
+    from impact.study.area_order import ordered, read_buurten, table
 
-    known = register()
-    own = _members(members, tuple(area.slug for area in known))
-    parts = [*focus_parts(known, own), *comparison_parts(_members(comparison, None, {area.slug for area in known}))]
+    files = (members, comparison, delineation)
+    parts = _of_files(*files) if study is None else _of_study(study, data or [], files)
     names, rows = table(parts)
     frame = pd.DataFrame(rows, columns=list(names), dtype=object)
     typer.echo(frame.replace("", None).fillna("-").to_string(index=False, justify="left"))
     done = [True]
     if order is not None:
         listing = ordered(parts, read_buurten(buurten) if buurten is not None else {})
-        done.append(_order(order, listing, comparison is not None))
+        done.append(_order(order, listing, comparison is not None or study is not None))
     if map_ is not None:
         done.append(_map(map_, parts, borders, region))
     return 0 if all(done) else 1
 
 
+def _of_files(members: Path | None, comparison: Path | None, delineation: str | None) -> list[Part]:
+    """The areas of the register and of the files that are given."""
+    from impact.register.areas import areas as register
+    from impact.study.area_order import comparison_parts, focus_parts
+
+    known = register()
+    own = _members(members, tuple(area.slug for area in known), delineation=delineation)
+    compared = _members(comparison, None, {area.slug for area in known})
+    return [*focus_parts(known, own), *comparison_parts(compared)]
+
+
+def _of_study(study: Path, data: Sequence[Path], given: Sequence[object]) -> list[Part]:
+    """The areas of a study, and what its design compares them with."""
+    from impact.errors import Problem, UsageError
+    from impact.study.ordering import chosen
+    from impact.study.read import read_study
+
+    if any(one is not None for one in given):
+        hint = "Name the members in the study, under `treatment.members`; whom it compares with follows from it."
+        raise UsageError(
+            Problem("USAGE-012", "a study names its own areas: no --members, --delineation and --comparison.", hint)
+        )
+    return [*chosen(read_study(study), data)]
+
+
 def _members(
-    file: Path | None, known: Sequence[str] | None, taken: set[str] | None = None
+    file: Path | None, known: Sequence[str] | None, taken: set[str] | None = None, delineation: str | None = None
 ) -> dict[str, tuple[Member, ...]]:
     from impact.errors import DataError, Problem, raise_all
     from impact.study.members import read_members
@@ -64,7 +97,7 @@ def _members(
     if file is None:
         return {}
     problems: list[Problem] = []
-    found = read_members(file, str(file), known, None, problems)
+    found = read_members(file, str(file), known, None, problems, delineation)
     raise_all(problems, DataError)
     assert found is not None
     both = sorted(set(found.areas) & (taken or set()))

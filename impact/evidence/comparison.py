@@ -8,7 +8,7 @@ from impact.evidence.document import Block, Cell, Column, Figure, Paragraph, Tab
 from impact.evidence.language import Texts, listed, number, significant
 from impact.evidence.maps import map_table
 from impact.evidence.reading import in_language, interval, one_base, printed, slug, value, window, with_unit
-from impact.evidence.record import Evidence, FlowStep
+from impact.evidence.record import AreaRow, Evidence, FlowStep
 
 __all__ = ["balance", "columns", "count", "course", "design", "fact_table"]
 
@@ -89,7 +89,7 @@ def _flow(caption: str, steps: Sequence[FlowStep], note: str, folded: bool, say:
 
 
 def _areas(evidence: Evidence, say: Texts) -> Table:
-    nothing = say("words.not_given")
+    nothing, whole = say("words.not_given"), evidence.level == "gemeente"
     rows: list[tuple[Cell, ...]] = [
         (
             area.name,
@@ -98,16 +98,26 @@ def _areas(evidence: Evidence, say: Texts) -> Table:
             area.first_treated or nothing,
             area.base or nothing,
             say("areas.out", reason=area.left_out) if area.left_out else say("areas.in"),
+            *(_population(area, say) if whole else ()),
         )
         for area in evidence.areas
         if area.units or area.first_treated  # the others are named on the first page
     ]
     return Table(
         say("areas.caption"),
-        columns("areas", "name cluster units start base role", "", say),
+        columns("areas", f"name cluster units start base role{' population' if whole else ''}", "", say),
         tuple(rows),
         say("areas.note"),
     )
+
+
+def _population(area: AreaRow, say: Texts) -> tuple[str]:
+    """Which share of the residents of a gemeente lives in its area."""
+    if area.left_out:
+        return (say("words.not_given"),)
+    if area.population is None:
+        return (say("areas.population_unknown", reason=area.population_unknown or say("words.not_given")),)
+    return (say("format.percent", number=number(100 * area.population, say.language, 1)),)
 
 
 def _matched(evidence: Evidence, say: Texts) -> Table:

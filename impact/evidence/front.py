@@ -95,6 +95,15 @@ def _sentences(evidence: Evidence, say: Texts) -> Iterator[Cell]:
             yield from _against_smallest(evidence, shown.low, shown.high, say)
     yield from _two_signs(evidence, say)
     yield say("result.caution")
+    if evidence.level == "gemeente":
+        yield _whole(evidence.population, say)
+
+
+def _whole(population: float | None, say: Texts) -> str:
+    """That the number is that of whole gemeenten, and how many of their residents live in the areas."""
+    if population is None:
+        return say("result.whole_unknown")
+    return say("result.whole", share=say("format.percent", number=number(100 * population, say.language, 1)))
 
 
 def _without_interval(evidence: Evidence, say: Texts) -> Iterator[Cell]:

@@ -80,8 +80,11 @@ def languages() -> tuple[str, ...]:
 
 
 @cache
-def texts(language: str) -> Texts:
-    """The catalogue of `language`.
+def texts(language: str, level: str = "") -> Texts:
+    """The catalogue of `language`; for a study of another `level` its own texts go before the others.
+
+    Those of ``gemeente`` are in the parts ``result_gemeente``, ``draw_gemeente``, …: an answer about whole gemeenten is
+    never said to be about the areas in them.
 
     Raises
     ------
@@ -99,7 +102,12 @@ def texts(language: str) -> Texts:
             raise UsageError(
                 Problem("TEXT-003", f"keys that differ from {_FIRST}: {', '.join(wrong)}", file=f"{language}.yaml")
             )
-    return Texts(language, MappingProxyType(entries))
+    own = {
+        f"{part.removesuffix(f'_{level}')}.{key}": text
+        for part, _, key, text in ((*name.partition("."), text) for name, text in entries.items())
+        if level and part.endswith(f"_{level}")
+    }
+    return Texts(language, MappingProxyType(entries | own))
 
 
 def differing(first: Mapping[str, str], other: Mapping[str, str]) -> tuple[str, ...]:

@@ -13,10 +13,11 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import PathPatch, Rectangle
 from matplotlib.path import Path
 
+from impact.drawing import COMPARISON, FOCUS, INK
 from impact.evidence.document import Column, Table
 from impact.evidence.language import Texts, number
 from impact.evidence.record import Evidence, MapPart, PlacedUnit
-from impact.evidence.svg import COMPARISON, FOCUS, INK, rendered, round_ticks
+from impact.evidence.svg import rendered, round_ticks
 from impact.sources.outlines import read_rings
 
 __all__ = ["map_svg", "map_table"]

@@ -30,7 +30,7 @@ def figures(evidence: Evidence, language: str = "nl") -> dict[str, str]:
     """
     if evidence.sealed:
         return {}
-    say = texts(language)
+    say = texts(language, evidence.level)
     with look():
         drawn = {
             "gap": _gap(evidence, say),

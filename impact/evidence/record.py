@@ -21,6 +21,7 @@ __all__ = [
     "Evidence",
     "Excluded",
     "FlowStep",
+    "MadeOf",
     "MapPart",
     "PathPoint",
     "PlacedUnit",
@@ -92,7 +93,8 @@ class FlowStep:
 class Variant:
     """A declared alternative, or the same estimate under another weighting.
 
-    `flow` leads from all units to its pool, where that is another than the study's own.
+    `flow` leads from all units to its pool, where that is another than the study's own. `level` and `population` are as
+    in `Evidence`.
     """
 
     name: str
@@ -100,6 +102,8 @@ class Variant:
     same_estimand: bool
     estimate: Estimate
     flow: tuple[FlowStep, ...] = ()
+    level: str = ""
+    population: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,7 +155,8 @@ class AreaRow:
 
     `matched` are the units that were chosen, with their weight in the choice; `weights` those with weight in its
     comparison, where the estimator finds weights for every area. `left_out` gives the reason where the area is not in
-    the estimate.
+    the estimate. `population`: where a unit is a whole gemeente, the share of its residents that lives in the area;
+    `population_unknown` is why it is not known.
     """
 
     slug: str
@@ -164,6 +169,18 @@ class AreaRow:
     effect: float | None = None
     left_out: str = ""
     weights: tuple[tuple[str, float], ...] = ()
+    population: float | None = None
+    population_unknown: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class MadeOf:
+    """A part of a unit that was added up: which region, how much of it, and the role of the unit."""
+
+    unit: str
+    role: Literal["focus", "comparison"]
+    part: str
+    share: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -246,6 +263,13 @@ class Evidence:
         Sentences about the data and the fit that a reader must know, in the language of the study.
     remarks : tuple of str
         What the estimator itself remarks, in English.
+    level : str
+        What a unit is, where the study says so: ``gemeente``, ``focus-area``, ``wijk`` or ``buurt``. At the level of
+        gemeenten every number is about the whole gemeente, and none about the area in it.
+    population : float or None
+        At that level, the share of the residents of those gemeenten that lives in the areas; None where unknown.
+    made_of : tuple of MadeOf
+        What every unit in the comparison is made of, where units are added up.
     units : tuple of PlacedUnit
         Every unit, when the study gives borders; with the regions of focus areas that have no data.
     map : tuple of MapPart
@@ -292,6 +316,9 @@ class Evidence:
     siblings: tuple[tuple[str, str], ...] = ()
     covariates: tuple[str, ...] = ()
     remarks: tuple[str, ...] = ()
+    level: str = ""
+    population: float | None = None
+    made_of: tuple[MadeOf, ...] = ()
     units: tuple[PlacedUnit, ...] = ()
     map: tuple[MapPart, ...] = ()
     map_source: str = ""

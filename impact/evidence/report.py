@@ -17,7 +17,7 @@ __all__ = ["document", "report_html"]
 
 def document(evidence: Evidence, figures: Mapping[str, str], language: str = "nl") -> Document:
     """The parts of the report, before any format."""
-    say = texts(language)
+    say = texts(language, evidence.level)
     shown = visible(evidence)
     areas = number(shown.primary.areas, language, 0)
     return Document(
@@ -51,4 +51,4 @@ def report_html(evidence: Evidence, figures: Mapping[str, str], language: str = 
     UsageError
         ``TEXT-001``, ``TEXT-002`` when the language has no texts, or none for reports.
     """
-    return html(document(evidence, figures, language), texts(language))
+    return html(document(evidence, figures, language), texts(language, evidence.level))

@@ -88,7 +88,7 @@ def choose(
     return Statement("cannot-be-established", "open" if smallest is None else "interval")
 
 
-def sentence(statement: Statement, language: str, **values: str) -> str:
+def sentence(statement: Statement, language: str, *, unit: str = "", **values: str) -> str:
     """The fixed sentence with its names filled in (`outcome`, `areas`, `total`, `period`, `difference`, `low`, `high`,
-    `level`, `bound`, `check`, `reason`, as far as its form asks for them)."""
-    return texts(language)(f"statements.{statement.kind}.{statement.form}", **values)
+    `level`, `bound`, `check`, `reason`, as far as its form asks for them); of whole gemeenten where `unit` says so."""
+    return texts(language, unit)(f"statements.{statement.kind}.{statement.form}", **values)

@@ -16,7 +16,7 @@ import pandas as pd
 from impact.errors import DataError, Problem
 from impact.sources.values import BadText, Labels, read_each
 
-__all__ = ["Level", "RegionKey", "gemeente_of", "is_code", "level_of", "read_code", "read_codes"]
+__all__ = ["Level", "RegionKey", "gemeente_of", "gemeente_or_blank", "is_code", "level_of", "read_code", "read_codes"]
 
 
 class Level(StrEnum):
@@ -55,6 +55,11 @@ def gemeente_of(code: str) -> str:
     if level_of(code) is Level.LAND:
         raise ValueError(f"{code} is the whole country and lies in no gemeente")
     return "GM" + code[2:6]
+
+
+def gemeente_or_blank(text: str) -> str:
+    """As `gemeente_of`; "" for what is no code, or lies in no gemeente."""
+    return "GM" + text[2:6] if is_code(text) and level_of(text) is not Level.LAND else ""
 
 
 def _read(text: str, level: Level | None) -> tuple[str, str]:

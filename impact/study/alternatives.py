@@ -12,9 +12,13 @@ from impact.study.validate import validate
 
 __all__ = ["Variation", "alternatives"]
 
-_CHANGEABLE = ("periods", "leave_out", "breaks", "treatment", "target", "comparison", "estimator", "inference")
+_CHANGEABLE = ("periods", "leave_out", "breaks", "unit", "treatment", "target", "comparison", "estimator", "inference")
 # A change of these asks another question, whatever the study says.
-_ANOTHER_QUESTION = (("target",), ("treatment", "areas"), ("treatment", "start"))
+_ANOTHER_QUESTION = (
+    ("target",),
+    ("unit",),
+    *(("treatment", key) for key in ("areas", "members", "delineation", "start")),
+)
 _METHODS = ("estimator", "inference")
 
 

@@ -19,11 +19,11 @@ from impact.errors import DataError, Problem, raise_all
 from impact.register.areas import Area, Confidence, Member
 from impact.sources.contract import Column, Contract, Kind, check_whole, read_columns
 from impact.sources.frame import Table
-from impact.sources.regions import Level, RegionKey, gemeente_of, level_of
+from impact.sources.regions import Level, RegionKey, gemeente_or_blank, level_of
 from impact.sources.tables import read_table
 from impact.sources.values import Values
 
-__all__ = ["Part", "comparison_parts", "focus_parts", "lies_in", "ordered", "read_buurten", "table"]
+__all__ = ["Part", "comparison_parts", "focus_parts", "lies_in", "ordered", "parts_of_area", "read_buurten", "table"]
 
 _LEVELS = tuple(Level)
 
@@ -69,14 +69,19 @@ def focus_parts(areas: Iterable[Area], own: Mapping[str, Sequence[Member]] | Non
 
     An area of which no member is known is one part with that to do.
     """
-    found: list[Part] = []
-    for area in areas:
-        members = (own or {}).get(area.slug, area.members)
-        nothing = Member("", "", None, None, "", Confidence.UNKNOWN)
-        for member in members or (nothing,):
-            part = _part(area.slug, "focus", member, area.gemeente_code)
-            found.append(part if members else replace(part, todo="which wijken and buurten lie in it is not known"))
-    return tuple(found)
+    return tuple(
+        part
+        for area in areas
+        for part in parts_of_area(area.slug, (own or {}).get(area.slug, area.members), area.gemeente_code)
+    )
+
+
+def parts_of_area(slug: str, members: Sequence[Member], gemeente: str = "") -> tuple[Part, ...]:
+    """The members of one focus area; one part with that to do where no member is known."""
+    if members:
+        return tuple(_part(slug, "focus", member, gemeente) for member in members)
+    nothing = _part(slug, "focus", Member("", "", None, None, "", Confidence.UNKNOWN), gemeente)
+    return (replace(nothing, todo="which wijken and buurten lie in it is not known"),)
 
 
 def comparison_parts(areas: Mapping[str, Sequence[Member]]) -> tuple[Part, ...]:
@@ -98,7 +103,7 @@ def _part(slug: str, role: Literal["focus", "comparison"], member: Member, gemee
         slug,
         role,
         member.name,
-        gemeente_of(member.code) if member.code else gemeente,
+        gemeente_or_blank(member.code) or gemeente,
         member.code,
         member.vintage,
         member.share,

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -11,10 +12,13 @@ from impact.errors import DataError, Problem, raise_all
 from impact.register.areas import areas as register_areas
 from impact.sources.contract import listed
 from impact.sources.periods import read_period
-from impact.study.load import Loaded
+from impact.sources.regions import gemeente_or_blank
 from impact.study.model import Specification
 
-__all__ = ["FocusArea", "declared_regions", "focus_areas"]
+if TYPE_CHECKING:
+    from impact.study.load import Loaded
+
+__all__ = ["FocusArea", "declared_regions", "delineated", "focus_areas"]
 
 _NEVER = {"", "0", "inf"}
 
@@ -34,6 +38,10 @@ class FocusArea:
         Why it is not in the estimate: a key of the text catalogue, with what it speaks of behind a bar; "" when it is.
     partial : tuple of str
         Regions of which only a part, or an unknown part, lies in it: neither treated nor control.
+    parts : tuple of (str, float)
+        Members that are known, each with the share of it that lies in the area, whatever a unit of the study is.
+    absent : tuple of str
+        Members that the data do not hold, of an area whose members are added up.
     """
 
     slug: str
@@ -42,6 +50,8 @@ class FocusArea:
     start: str
     left_out: str = ""
     partial: tuple[str, ...] = ()
+    parts: tuple[tuple[str, float], ...] = ()
+    absent: tuple[str, ...] = ()
 
 
 def focus_areas(spec: Specification, loaded: Loaded) -> tuple[FocusArea, ...]:
@@ -56,13 +66,17 @@ def focus_areas(spec: Specification, loaded: Loaded) -> tuple[FocusArea, ...]:
     """
     file = spec.data.outcomes.file
     problems: list[Problem] = []
-    known = set(loaded.regions)
+    known, base = set(loaded.regions), loaded.base or loaded
+    level = None if spec.unit is None else spec.unit.level
     numbers = np.logical_or.reduce([np.isfinite(series.raw).any(axis=1) for series in loaded.series])
     with_number = {region for region, has in zip(loaded.regions, numbers, strict=True) if has}
     found = []
     declared = list(_declared(spec, loaded))
     for area, strict in declared:
         absent = [code for code in area.units if code not in known]
+        if level == "focus-area":
+            absent = [code for code, _ in area.parts if code not in base.regions]
+            area = replace(area, absent=tuple(absent))
         if strict and absent:
             hint = "Check the codes and their year; a code can have been withdrawn or re-used."
             problems.append(
@@ -79,7 +93,8 @@ def focus_areas(spec: Specification, loaded: Loaded) -> tuple[FocusArea, ...]:
         if area.left_out or not present or aside:
             found.append(replace(area, units=present, left_out=area.left_out or aside or "no-data|"))
             continue
-        starts = _starts(spec, loaded, area.slug, present)
+        members = tuple(code for code, _ in area.parts if code in base.regions) or present
+        starts = _starts(spec, base, area.slug, present if level is None else members)
         start = starts[0]
         if len(starts) > 1 or read_period(start)[1] or ("/" in start) != ("/" in loaded.periods[0]):
             said = listed(repr(text) for text in starts) if any(starts) else "none"
@@ -105,8 +120,11 @@ def focus_areas(spec: Specification, loaded: Loaded) -> tuple[FocusArea, ...]:
             )
         early = "" if spec.before(start, loaded.periods) else f"already-treated|{start}"
         found.append(replace(area, units=present, start=start, left_out=early))
-    problems += _outside(spec, loaded, {unit for area, _ in declared for unit in area.units})
+    inside = {unit for area, _ in declared for unit in (*area.units, *(code for code, _ in area.parts))}
+    problems += _outside(spec, base, inside)
     raise_all(problems, DataError)
+    if level == "gemeente":
+        found = _once(spec, loaded, found)
     if all(area.left_out for area in found):
         raise DataError(
             Problem(
@@ -132,30 +150,103 @@ def _measured_before(spec: Specification, loaded: Loaded, found: list[FocusArea]
 
 
 def _declared(spec: Specification, loaded: Loaded) -> Iterator[tuple[FocusArea, bool]]:
-    """The areas as the study declares them, and whether every code must be in the data."""
+    """The areas with their units in the data of the study, and whether every code must be in the data."""
+    level = None if spec.unit is None else spec.unit.level
+    base = loaded.base or loaded
+    for area, strict in delineated(spec, base):
+        if level == "focus-area":
+            there = any(code in base.regions for code, _ in area.parts)
+            yield replace(area, units=(area.slug,) if there else ()), strict
+        elif level == "gemeente":
+            yield _whole(area, base), strict
+        elif loaded.unions is not None:
+            yield _lifted(area, loaded.unions.members()), strict
+        else:
+            yield area, strict
+
+
+def delineated(spec: Specification, loaded: Loaded) -> Iterator[tuple[FocusArea, bool]]:
+    """The areas as the study declares them, in the regions of its tables, and whether every code must be there."""
     areas, whole = spec.treatment.areas, spec.treatment.only is None
     names = {area.slug: area.name for area in register_areas()}
     if areas.listed is not None:
         for slug, given in areas.listed.items():
-            yield FocusArea(slug, given.name or names.get(slug, slug), tuple(given.members), ""), whole
+            yield _of(slug, given.name or names.get(slug, slug), tuple(given.members)), whole
     elif areas.column is not None:
         labels = loaded.units.label(areas.column, loaded.regions)
         for slug in sorted(set(labels) - {""}):
             units = tuple(region for region, label in zip(loaded.regions, labels, strict=True) if label == slug)
-            yield FocusArea(slug, names.get(slug, slug), units, ""), whole
+            yield _of(slug, names.get(slug, slug), units), whole
     else:
+        added_up = spec.unit is not None and spec.unit.level == "focus-area"
         for area in register_areas():
             own = loaded.members.get(area.slug)
             area = area if own is None else replace(area, members=own)
             codes, part = area.codes(), tuple(member.code for member in area.partial() if member.code)
-            reason = "" if codes else "only-parts|" if part else "no-codes|"
+            parts = tuple((member.code, member.share) for member in area.members if member.code and member.share)
+            # Members added up may all be parts, as long as their shares are known.
+            enough = parts if added_up else codes
+            reason = "" if enough else "only-parts|" if part else "no-codes|"
             # What the user's own file names must be there; of the register only the codes of some areas are known.
-            yield FocusArea(area.slug, area.name, codes, "", reason, part), whole and own is not None
+            found = FocusArea(area.slug, area.name, codes, "", reason, part, parts)
+            yield found, whole and own is not None
+
+
+def _of(slug: str, name: str, units: tuple[str, ...]) -> FocusArea:
+    return FocusArea(slug, name, units, "", parts=tuple((unit, 1.0) for unit in units))
+
+
+def _whole(area: FocusArea, base: Loaded) -> FocusArea:
+    """The area as the gemeenten that hold a part of it; the register knows them where it knows no members."""
+    there = dict(zip(base.regions, base.gemeente, strict=True))
+    inside = {there.get(code, "") or gemeente_or_blank(code) for code in (*dict(area.parts), *area.partial)} - {""}
+    if not inside:
+        inside = {known.gemeente_code for known in register_areas() if known.slug == area.slug}
+    return replace(area, units=tuple(sorted(inside)), left_out="")
+
+
+def _lifted(area: FocusArea, members: Mapping[str, Mapping[str, float]]) -> FocusArea:
+    """The area in wijken that are added up from buurten: those that lie in it as a whole, and those that do in part."""
+    own = dict(area.parts)
+    whole = [unit for unit, parts in members.items() if all(own.get(part) == 1 for part in parts)]
+    cut = [unit for unit, parts in members.items() if unit not in whole and any(part in own for part in parts)]
+    named = {part for parts in members.values() for part in parts}
+    units = tuple(dict.fromkeys([*(code for code in area.units if code not in named), *whole]))
+    return replace(area, units=units, partial=(*area.partial, *cut))
+
+
+def _once(spec: Specification, loaded: Loaded, found: Sequence[FocusArea]) -> list[FocusArea]:
+    """Areas of one gemeente as one: it counts once, from its earliest start, and not when one of them is left out."""
+    names = {area.gemeente_code: area.gemeente for area in register_areas()}
+    kept: list[FocusArea] = []
+    for area in found:
+        same = [other for other in found if set(other.units) & set(area.units)]
+        where = " + ".join(names.get(code, code) for code in area.units)
+        if where:
+            area = replace(area, name=f"{where} ({', '.join(other.name for other in same) or area.name})")
+        out = next((other.left_out for other in same if other.left_out), "")
+        if area.left_out or out:
+            kept.append(replace(area, left_out=area.left_out or out))
+        elif same[0].slug != area.slug:
+            kept.append(replace(area, left_out=f"same-gemeente|{where}"))
+        else:
+            start = min(other.start for other in same)
+            early = "" if spec.before(start, loaded.periods) else f"already-treated|{start}"
+            units = tuple(sorted({unit for other in same for unit in other.units}))
+            unknown = () if all(other.parts for other in same) else ("",)
+            partial = tuple(code for other in same for code in other.partial)
+            parts = () if unknown else tuple(part for other in same for part in other.parts)
+            kept.append(replace(area, units=units, start=start, left_out=early, partial=partial, parts=parts))
+    return kept
 
 
 def declared_regions(spec: Specification, loaded: Loaded) -> dict[str, str]:
     """Slug of the area of every region that the study calls treated, in part or without data too."""
-    return {region: area.slug for area, _ in _declared(spec, loaded) for region in (*area.partial, *area.units)}
+    return {
+        region: area.slug
+        for area, _ in _declared(spec, loaded)
+        for region in (*area.partial, *dict(area.parts), *area.units)
+    }
 
 
 def _starts(spec: Specification, loaded: Loaded, slug: str, units: tuple[str, ...]) -> tuple[str, ...]:

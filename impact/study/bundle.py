@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import io
 import json
 from collections.abc import Mapping, Sequence
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from impact.errors import DataError, Problem, UsageError, WriteError
 from impact.evidence.record import Evidence
 from impact.files import folder, sha256, write
-from impact.study.tidy import tables, tidy
+from impact.study.tidy import MADE_OF, made_of, tables, tidy
 from impact.workbook import workbook
 
 if TYPE_CHECKING:
@@ -150,6 +151,10 @@ def write_bundle(
         "tidy.parquet": parquet.getvalue(),
         "tables.xlsx": workbook(tables(outcomes)),
     }
+    if made := made_of(outcomes):
+        text = io.StringIO()
+        csv.writer(text, lineterminator="\n").writerows([MADE_OF, *made])
+        files["made_of.csv"] = text.getvalue().encode("utf-8")
     files |= {
         name: text.encode("utf-8")
         for name, text in {**pages, **{f"figures/{name}": svg for name, svg in figures.items()}}.items()

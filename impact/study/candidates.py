@@ -103,6 +103,8 @@ def _rule(rule: LeaveOut, spec: Specification, loaded: Loaded, areas: Sequence[F
         case "focus-area":
             lies = {member.code: area.slug for area in register_areas() for member in area.members if member.code}
             lies |= {unit: area.slug for area in areas for unit in area.units}
+            if spec.unit is not None and spec.unit.level == "gemeente":
+                lies |= {area.gemeente_code: area.slug for area in register_areas()}
             return focus_area([lies.get(region, "") for region in regions], why)
         case "same-gemeente":
             return _of_units(same_gemeente(loaded.gemeente, anywhere, why), spec, loaded)

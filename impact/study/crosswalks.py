@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -20,6 +20,7 @@ from impact.sources.rows import Long
 from impact.sources.tables import Table, read_table
 from impact.sources.values import NUMBERLESS, STATUSES, Status, Values
 from impact.study.faults import Fault
+from impact.study.longs import picked, stacked
 from impact.study.model import Specification
 
 __all__ = ["Walks", "crosswalked", "faults_of_crosswalk", "in_division", "read_walks"]
@@ -97,11 +98,11 @@ def in_division(long: Long, walks: Walks, spec: Specification, problems: list[Pr
     for level, start in sorted(set(keys)):
         rows = np.array([key == (level, start) for key in keys], dtype=bool)
         if start == wanted.to or level is Level.LAND:
-            parts.append(_some(long, rows))
+            parts.append(picked(long, rows))
             continue
         walk = between(walks.walks, level, start, wanted.to, wanted.basis)
         if isinstance(walk, Crosswalk):
-            part, conversion = _convert(_some(long, rows), walk, spec)
+            part, conversion = _convert(picked(long, rows), walk, spec)
             parts.append(part)
             conversions.append(conversion)
         else:
@@ -112,7 +113,7 @@ def in_division(long: Long, walks: Walks, spec: Specification, problems: list[Pr
     notes = [Note("crosswalk", basis, sum(start != wanted.to for _, start in set(keys)), str(wanted.to))]
     lacking = sorted({code for conversion in conversions for code in conversion.lacking})
     notes += [Note("crosswalk-lacking", "", len(lacking), listed(lacking))] if lacking else []
-    return replace(_together(parts, long), notes=(*long.notes, *notes)), conversions
+    return replace(stacked(parts, long), notes=(*long.notes, *notes)), conversions
 
 
 def crosswalked(conversions: Sequence[Converted], units: Sequence[str]) -> float | None:
@@ -130,20 +131,6 @@ def _year(period: str, spec: Specification) -> int:
     """The division that the figures of a period are in: of the table, or of the year in which the period begins."""
     vintage = spec.data.outcomes.vintage
     return int(period[:4]) if vintage is None else vintage
-
-
-def _some(long: Long, rows: NDArray[np.bool_]) -> Long:
-    def part(values: Values) -> Values:
-        return Values(values.number[rows], values.status[rows], values.text[rows], values.nil)
-
-    return replace(
-        long,
-        region=long.region[rows],
-        period=long.period[rows],
-        values={name: part(values) for name, values in long.values.items()},
-        texts={},
-        rows=long.rows[rows],
-    )
 
 
 def _convert(long: Long, walk: Crosswalk, spec: Specification) -> tuple[Long, Converted]:
@@ -182,26 +169,3 @@ def _as_values(found: Converted, status: NDArray[np.int8]) -> Values:
     # A region of which a part was not in the table at all is missing, whatever the rest of it is.
     status = np.where(np.isnan(numbers) & (status < NUMBERLESS), np.int8(_MISSING), status)
     return Values(numbers.ravel(), status.ravel(), np.full(numbers.size, "", dtype=object))
-
-
-def _together(parts: Sequence[Long], like: Long) -> Long:
-    order = np.lexsort(
-        tuple(np.concatenate([getattr(part, key) for part in parts]).astype(str) for key in ("period", "region"))
-    )
-
-    def joined(name: str) -> Values:
-        mine = [part.values[name] for part in parts]
-        number, status, text = (
-            np.concatenate([getattr(values, key) for values in mine])[order] for key in ("number", "status", "text")
-        )
-        return Values(number, status, text, like.values[name].nil)
-
-    values: Mapping[str, Values] = {name: joined(name) for name in parts[0].values}
-    return replace(
-        like,
-        region=frozen(np.concatenate([part.region for part in parts])[order], np.object_),
-        period=frozen(np.concatenate([part.period for part in parts])[order], np.object_),
-        values=values,
-        texts={},
-        rows=frozen(np.concatenate([part.rows for part in parts])[order], np.intp),
-    )

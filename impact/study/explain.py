@@ -133,7 +133,7 @@ def _alternatives(tell: Teller, design: tuple[_Part, ...], variations: tuple[Var
     yield tell("alternative.intro")
     ours = [said for part in design for said in part.sentences]
     for variation in variations:
-        theirs = [said for part in _design(Teller(variation.model, tell.say)) for said in part.sentences]
+        theirs = [said for part in _design(Teller.of(variation.model, tell.language)) for said in part.sentences]
         added, gone = differing(ours, theirs)
         changes = tell.word("alternative.added", text=" ".join(plain(said.text) for said in added)) if added else ""
         changes += "".join(tell.word("alternative.dropped", text=plain(said.text)) for said in gone)

@@ -119,6 +119,8 @@ def _outcomes(tell: Teller, table: OutcomeTable) -> Iterator[Said]:
     if columns.margin is not None:
         low, high = tell.column(columns.margin.low), tell.column(columns.margin.high)
         yield tell("data.margin", low=low, high=high, level=tell.percent(columns.margin.level))
+    if columns.change is not None:
+        yield tell("data.change", column=tell.column(columns.change))
     if table.rounded_to is not None:
         yield tell("data.rounded", base=tell.count(table.rounded_to))
 
@@ -169,6 +171,10 @@ def _file(tell: Teller, table: File, role: str) -> Iterator[Said]:
         return tell(f"data.{key}", f"data.{role}.{key}", file=file, **values)
 
     yield from _origin(tell, table, role)
+    if table.join == "name" and tell.spec.data.names is not None:
+        place = getattr(table.columns, "gemeente", None) if isinstance(table, OutcomeTable | UnitTable) else None
+        where = tell.column(place) if place is not None else table.within or tell.word("data.join-nowhere")
+        yield said("join", names=tell.word("quoted", text=tell.spec.data.names.file), gemeente=where)
     if table.sheet is not None:
         yield said("sheet", sheet=table.sheet)
     if table.layout == "statline":

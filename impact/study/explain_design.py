@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from impact.register.areas import Area
 from impact.register.areas import areas as register_areas
@@ -31,8 +32,29 @@ def _areas(tell: Teller) -> Iterator[Said]:
     if aside:
         names = {area.slug: area.name for area in register_areas()}
         yield _named(tell, "already", [names.get(slug, slug) for slug in aside])
+    yield from _level(tell)
     strict = areas.register_ is None or treatment.members is not None
     yield tell("treated.whole" if strict and treatment.only is None else "treated.with-data", "treated.only")
+
+
+def _level(tell: Teller) -> Iterator[Said]:
+    """What a unit is, where the study says so, and what a number is then about."""
+    unit = tell.spec.unit
+    if unit is None:
+        return
+    yield tell(f"treated.level.{unit.level}", "treated.level")
+    if unit.built_from is not None:
+        whole = tell.say(f"explain.units.{'area' if unit.level == 'focus-area' else unit.level}")
+        values = {"parts": tell.say(f"explain.units.{unit.built_from}"), "whole": whole}
+        yield tell("treated.built", **values)
+        if tell.spec.data.units is not None:
+            yield tell("treated.built-characteristics", **values)
+        column = tell.spec.data.outcomes.columns.value
+        if column is not None and unit.value is not None:
+            yield tell("treated.built-count", column=tell.column(column))
+    if unit.level == "gemeente":
+        known = tell.spec.data.units is not None and tell.spec.data.units.columns.residents is not None
+        yield tell("treated.population" if known else "treated.population-unknown", "treated.population")
 
 
 def _register(tell: Teller) -> Iterator[Said]:
@@ -50,6 +72,8 @@ def _register(tell: Teller) -> Iterator[Said]:
     )
     if treatment.members is not None:
         yield tell("treated.members", file=tell.word("quoted", text=treatment.members))
+        if treatment.delineation is not None:
+            yield tell("treated.delineation", name=treatment.delineation)
         return
     parts = [area for area in found if not area.codes() and any(member.code for member in area.partial())]
     unknown = [area for area in found if not area.codes() and area not in parts]
@@ -126,11 +150,29 @@ def comparison(tell: Teller) -> Iterator[Said]:
         yield Said(said.topic, f"{said.text}{tell.reason(rule.why)}")
         if (rule.rings or 1) > 1:
             yield tell("comparison.adjacent-rings", f"{said.topic}.rings", steps=tell.count(rule.rings or 1))
+    yield from _built(tell)
+    tell = replace(tell, built=tell.spec.comparison.units is not None)
     match = tell.spec.comparison.match
     if match is None:
         yield tell("comparison.everyone", "comparison.match")
     else:
         yield from _match(tell, match)
+
+
+def _built(tell: Teller) -> Iterator[Said]:
+    """From what and how large comparison units are put together."""
+    asked = tell.spec.comparison.units
+    if asked is None:
+        return
+    parts = tell.say(f"explain.units.{asked.built_from}")
+    if asked.residents == "similar":
+        yield tell("comparison.units.similar", "comparison.units.residents", parts=parts)
+    else:
+        yield tell(
+            "comparison.units.number", "comparison.units.residents", parts=parts, count=tell.exact(asked.residents)
+        )
+    how = "in-order" if tell.spec.data.polygons is None else "contiguous"
+    yield tell(f"comparison.units.{how}", "comparison.units.how")
 
 
 def _pools(tell: Teller) -> Iterator[Said]:

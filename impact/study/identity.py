@@ -38,7 +38,8 @@ def faults_of_identity(spec: Specification) -> Iterator[Fault]:
     if data.units is not None and data.units.columns.identity is not None and data.units.columns.period is None:
         hint = "Name the column of the year in `columns.period`, or look at the table of outcomes instead."
         yield Fault(("data", "units", "columns", "identity"), "a table with one row per region shows no change", hint)
-    if data.unchanged and not any(given.values()):
+    divisions = data.crosswalk is None and data.outcomes.vintage is None  # then the figures themselves are looked at
+    if data.unchanged and not divisions and not any(given.values()) and data.outcomes.columns.change is None:
         hint = "Name columns in `data.outcomes.columns.identity`, or take `unchanged` out."
         yield Fault(
             ("data", "unchanged"), "nothing is looked at that shows whether a code still names its region", hint

@@ -15,7 +15,6 @@ _REPORT = "the part on statements, collections and reports"
 LATER: dict[str, str] = {
     "breaks.check": _INFERENCE,
     "data.outcomes.columns.base": _REPORT,
-    "unit": _DESIGN,
     "comparison.match.same": _DESIGN,
     "comparison.match.exact": _DESIGN,
     "comparison.match.moments": _DESIGN,

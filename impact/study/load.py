@@ -6,22 +6,27 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from impact.design.unions import Unions
 from impact.errors import DataError, Problem, raise_all
 from impact.evidence.record import DataFile
 from impact.register.areas import Member, areas
 from impact.sources.contract import Column, Contract, Kind, listed
 from impact.sources.convert import Converted
-from impact.sources.regions import Level, gemeente_of
+from impact.sources.frame import Note
+from impact.sources.regions import Level, gemeente_or_blank
 from impact.sources.rows import Long, read_long
 from impact.sources.tables import Table, read_table
 from impact.sources.values import CBS
 from impact.study.borders import Borders, read_borders
+from impact.study.built import at_level
 from impact.study.crosswalks import Walks, in_division, read_walks
 from impact.study.identity import read_reused
 from impact.study.members import read_members
 from impact.study.model import Outcome, Specification
+from impact.study.named import coded, read_names
 from impact.study.parts import Parts, read_parts
 from impact.study.pools import read_pools
+from impact.study.redrawn import redrawn
 from impact.study.series import Series, provisional, read_series, unfit_figures
 from impact.study.tables import File
 from impact.study.units import Units, read_units
@@ -49,12 +54,20 @@ class Loaded:
         From the study's own file.
     moved : mapping of indicator to tuple of Converted
         How the figures came to the division of the study, where they were in others.
+    longs : tuple of Long
+        The rows behind each of the series.
+    redrawn : mapping of region to str
+        Regions of which it is not established that their code names the same ground in every year, and why.
+    base : Loaded or None
+        The regions of the tables, where the units of the study are others.
+    unions : Unions or None
+        What those units are made of, where they are added up.
     borders : Borders or None
         Of the regions, when the study gives polygons.
     parts : Parts or None
         Of the regions, with their residents, when the study gives them.
-    reused : mapping of region to text
-        Regions whose code seems to name other ground in another period, with what shows it.
+    vouched : mapping of region to text
+        Such regions that the study declares unchanged all the same, and what speaks against it.
     """
 
     regions: tuple[str, ...]
@@ -68,9 +81,13 @@ class Loaded:
     provisional: tuple[str, ...] = ()
     pools: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     moved: Mapping[str, tuple[Converted, ...]] = field(default_factory=dict)
+    longs: tuple[Long, ...] = ()
+    redrawn: Mapping[str, str] = field(default_factory=dict)
+    base: Loaded | None = None
+    unions: Unions | None = None
     borders: Borders | None = None
     parts: Parts | None = None
-    reused: Mapping[str, str] = field(default_factory=dict)
+    vouched: Mapping[str, str] = field(default_factory=dict)
 
 
 def load(spec: Specification, paths: Mapping[str, Path]) -> Loaded:
@@ -84,26 +101,34 @@ def load(spec: Specification, paths: Mapping[str, Path]) -> Loaded:
         margins or respondents that cannot be; ``DATA-125`` a file of pools that cannot be; ``DATA-127`` a basis that
         the crosswalk does not have, ``DATA-128`` a year from which it does not lead to the division of the study;
         ``DATA-134`` too few periods left once provisional ones are out; ``MAP-002``, ``MAP-003`` and ``MAP-004``
-        polygons that cannot be.
+        polygons that cannot be; those of `built`.
     UsageError
         ``MAP-001`` where polygons are given and the optional ``spatial`` is not installed.
     """
     problems: list[Problem] = []
-    tables = {}
+    tables: dict[str, Table | None] = {}
+    named = None if spec.data.names is None else read_names(paths["names"], spec.data.names.file, problems)
     for role, file in (("outcomes", spec.data.outcomes), ("units", spec.data.units)):
         if file is not None:
-            tables[role] = _table(file, paths[role], problems)
+            found = _table(file, paths[role], problems)
+            if found is not None and named is not None and file.join == "name":
+                found = coded(found, file, named, problems)
+            tables[role] = found
     longs = [_outcome(spec, outcome, tables["outcomes"], problems) for outcome in spec.all_outcomes]
     units = read_units(spec, tables.get("units"), problems)
     members = None
     if spec.treatment.members is not None:
         slugs = tuple(area.slug for area in areas())
-        members = read_members(paths["members"], spec.treatment.members, slugs, spec.data.vintage, problems)
+        chosen, vintage = spec.treatment.delineation, spec.data.vintage
+        members = read_members(paths["members"], spec.treatment.members, slugs, vintage, problems, chosen)
     comparison, pools = spec.comparison, None
     if comparison.pools is not None:
         pools = read_pools(paths["pools"], comparison.pools, spec.data.vintage, problems)
     walks = None if spec.data.crosswalk is None else read_walks(paths["crosswalk"], spec, problems)
-    suspect = read_reused(spec, tables, problems)
+    signs = read_reused(spec, tables, problems)
+    changed: tuple[dict[str, str], tuple[Note, ...]] = ({}, ())
+    if (figures := tables.get("outcomes")) is not None:
+        changed = redrawn(spec, figures, [long for long in longs if long is not None], problems)
     borders = None if spec.data.polygons is None else read_borders(paths["polygons"], spec, problems)
     drawn = spec.data.polygons
     parts = None if drawn is None or drawn.parts is None else read_parts(paths["parts"], spec, problems)
@@ -126,15 +151,24 @@ def load(spec: Specification, paths: Mapping[str, Path]) -> Loaded:
         for outcome, long in zip(spec.all_outcomes, read, strict=True)
     )
     column = spec.data.units.columns.gemeente if spec.data.units is not None else None
-    gemeente = known.label(column, regions) if column else tuple(_gemeente(region) for region in regions)
+    gemeente = known.label(column, regions) if column else tuple(gemeente_or_blank(region) for region in regions)
     files = [_file(role, getattr(spec.data, role), table) for role, table in tables.items() if table is not None]
-    notes = tuple(
-        dict.fromkeys(_note(note.kind, note.column, note.count, note.text) for long in read for note in long.notes)
-    )
+    told = [*(note for long in read for note in long.notes), *changed[1]]
+    notes = tuple(dict.fromkeys(_note(note.kind, note.column, note.count, note.text) for note in told))
     loaded = Loaded(regions, periods, gemeente, known, series, tuple(files), notes, provisional=left, moved=moved)
+    odd = {
+        region: "; ".join(filter(None, (changed[0].get(region), signs.get(region)))) for region in changed[0] | signs
+    }
+    loaded = replace(
+        loaded,
+        longs=tuple(read),
+        redrawn={region: why for region, why in odd.items() if region not in spec.data.unchanged},
+        vouched={region: why for region, why in odd.items() if region in spec.data.unchanged},
+    )
     if walks is not None:
         loaded = replace(loaded, files=(*loaded.files, walks.file))
-    loaded = replace(loaded, reused=suspect)
+    if named is not None:
+        loaded = replace(loaded, files=(*loaded.files, named.file))
     if borders is not None:
         loaded = replace(loaded, borders=borders, files=(*loaded.files, borders.file))
     if parts is not None:
@@ -143,7 +177,7 @@ def load(spec: Specification, paths: Mapping[str, Path]) -> Loaded:
         loaded = replace(loaded, members=members.areas, files=(*loaded.files, members.file))
     if pools is not None:
         loaded = replace(loaded, pools=pools.named, files=(*loaded.files, pools.file))
-    return loaded
+    return at_level(spec, loaded)
 
 
 def _moved(
@@ -234,13 +268,6 @@ def _periods(spec: Specification, longs: Sequence[Long]) -> tuple[tuple[str, ...
         hint = "Wait for final figures, or write `periods: {provisional: keep}` and say so."
         raise DataError(Problem("DATA-134", message, hint, spec.data.outcomes.file))
     return periods, left
-
-
-def _gemeente(region: str) -> str:
-    try:
-        return gemeente_of(region)
-    except ValueError:
-        return ""
 
 
 def _file(role: str, file: File, table: Table) -> DataFile:

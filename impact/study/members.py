@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from pathlib import Path
 
@@ -12,7 +12,7 @@ import numpy as np
 from impact.errors import Problem
 from impact.evidence.record import DataFile
 from impact.register.areas import Confidence, Member
-from impact.sources.contract import Column, Contract, Kind, check_whole, listed, read_columns
+from impact.sources.contract import Column, Contract, Kind, Read, check_whole, listed, read_columns
 from impact.sources.tables import Table, read_table
 from impact.sources.values import Values
 
@@ -24,6 +24,7 @@ _COLUMNS = (
     Column("vintage", Kind.NUMBER),
     Column("share", Kind.NUMBER),
     Column("source", Kind.TEXT),
+    Column("delineation", Kind.TEXT, required=False),
 )
 
 
@@ -36,9 +37,16 @@ class Members:
 
 
 def read_members(
-    path: Path, file: str, known: Sequence[str] | None, vintage: int | None, problems: list[Problem]
+    path: Path,
+    file: str,
+    known: Sequence[str] | None,
+    vintage: int | None,
+    problems: list[Problem],
+    delineation: str | None = None,
 ) -> Members | None:
     """Read a file with the columns area (slug), code, vintage (year), share (above 0 to 1) and source.
+
+    It may hold several delineations of the areas, named in a column `delineation`.
 
     Parameters
     ----------
@@ -52,6 +60,8 @@ def read_members(
         Year of the division of the outcomes, when the study states it.
     problems : list of Problem
         Whatever is wrong is added here; then there are no members.
+    delineation : str, optional
+        Which of several is meant; rows of the others are not looked at.
     """
     table = read_table(path, file=file)
     if not isinstance(table, Table):
@@ -63,21 +73,48 @@ def read_members(
     if found:
         problems.extend(found)
         return None
-    area, code, source = (np.asarray(read[name]) for name in ("area", "code", "source"))
-    years, shares = read["vintage"], read["share"]
-    assert isinstance(years, Values) and isinstance(shares, Values)
-    found = [*_unfit(table, area, code, years.number, shares.number, known, vintage)]
+    kept = _meant(table, read, delineation)
+    if isinstance(kept, Problem):
+        problems.append(kept)
+        return None
+    area, code, source = (np.asarray(read[name])[kept] for name in ("area", "code", "source"))
+    numbers = (read["vintage"], read["share"])
+    years, shares = (values.number[kept] for values in numbers if isinstance(values, Values))
+    rows_of_file = len(table.frame)
+    lines = {name: rows[kept] for name, rows in table.lines.items()}
+    table = replace(table, frame=table.frame.iloc[kept], rows=table.rows[kept], lines=lines)
+    found = [*_unfit(table, area, code, years, shares, known, vintage)]
     if found:
         problems.extend(found)
         return None
     members: dict[str, list[Member]] = {}
     for row in range(len(code)):
-        share = float(shares.number[row])
+        share = float(shares[row])
         members.setdefault(str(area[row]), []).append(
-            Member("", str(code[row]), int(years.number[row]), share, str(source[row]), Confidence.UNKNOWN)
+            Member("", str(code[row]), int(years[row]), share, str(source[row]), Confidence.UNKNOWN)
         )
-    digest = DataFile("members", file, table.sha256, len(table.frame), "", "" if vintage is None else str(vintage))
+    digest = DataFile("members", file, table.sha256, rows_of_file, "", "" if vintage is None else str(vintage))
     return Members({slug: tuple(rows) for slug, rows in members.items()}, digest)
+
+
+def _meant(table: Table, read: Mapping[str, Read], delineation: str | None) -> np.ndarray | Problem:
+    """Positions of the rows of the delineation that is meant: all where there is one."""
+    if "delineation" not in read:
+        if delineation is None:
+            return np.arange(len(table.frame))
+        hint = "Add a column `delineation`, or take `treatment.delineation` out."
+        return Problem("DATA-117", f"there is no column 'delineation' to find '{delineation}' in.", hint, table.file)
+    names = np.array([str(one).strip() for one in np.asarray(read["delineation"])])
+    known = sorted(set(names.tolist()))
+    if delineation is None and len(known) > 1:
+        hint = "Name one in `treatment.delineation` (or --delineation)."
+        return Problem("DATA-117", f"the file holds several delineations: {listed(known)}.", hint, table.file)
+    if delineation is not None and delineation not in known:
+        hint = f"It holds {listed(known)}."
+        return Problem(
+            "DATA-117", f"the file has no delineation '{delineation}'.", hint, table.file, path="delineation"
+        )
+    return np.flatnonzero(names == (delineation or known[0]))
 
 
 def _unfit(

@@ -31,6 +31,7 @@ from impact.study.fields import (
     as_texts,
 )
 from impact.study.leave_out import LeaveOut
+from impact.study.level import BuiltUnits, Unit
 from impact.study.tables import Data
 from impact.study.timing import Break, LeftOut, Periods, segment
 from impact.terms import Term
@@ -125,15 +126,16 @@ class Start(Part):
 class Treatment(Part):
     """Who is treated, and from when on.
 
-    `members`: a file of one's own (area, code, vintage, share, source) that goes before the register. ``only:
-    with-data``: areas without data are left out by name instead of being an error. `already_treated`: areas that had
-    the programme, or one like it, before; they are left out by name.
+    `members`: a file of one's own (area, code, vintage, share, source) that goes before the register; `delineation`:
+    which one, of several in its column of that name. ``only: with-data``: areas without data are left out by name
+    instead of being an error. `already_treated`: areas that had the programme, or one like it; left out by name.
     """
 
     areas: Annotated[Areas, BeforeValidator(as_areas)] = Field(
         description="register, {column: NAME}, or a mapping of each area to its members"
     )
     members: Word | None = None
+    delineation: Slug | None = None
     only: Literal["with-data"] | None = None
     already_treated: dict[Slug, Literal["leave-out"]] = Field(default_factory=dict)
     start: Start = Field(description="when treatment starts: {event: …, first_treated: …}")
@@ -246,6 +248,7 @@ class Comparison(Part):
     pools: Word | None = None
     pool: Annotated[tuple[Slug, ...], BeforeValidator(as_texts)] = ()
     leave_out: tuple[LeaveOut, ...] = ()
+    units: BuiltUnits | None = None
     match: Annotated[Match | None, BeforeValidator(as_no_match)] = Field(
         description="{method: nearest, ratio: …, on: […]}, or none"
     )
@@ -316,6 +319,7 @@ class Specification(Part):
     periods: Periods = Field(description="the periods that count: {first: …, last: …}, or {kind: waves, are: […]}")
     leave_out: tuple[LeftOut, ...] = ()
     breaks: tuple[Break, ...] = ()
+    unit: Unit | None = None
     treatment: Treatment = Field(description="who is treated from when on")
     outcome: Outcome | None = None
     outcomes: tuple[Outcome, ...] = ()

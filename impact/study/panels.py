@@ -18,10 +18,11 @@ from impact.design.donors import (
     donor_pool,
     no_outcome,
 )
+from impact.design.unions import Unions
+from impact.design.units import ComparisonUnits
 from impact.errors import DataError, Problem, Refused
 from impact.evidence.record import BalanceRow
 from impact.panel import Panel
-from impact.sources.contract import listed
 from impact.study.adjust import adjustment, unknown
 from impact.study.areas import FocusArea
 from impact.study.candidates import candidate_rules, cell_rules, pool_name
@@ -31,6 +32,7 @@ from impact.study.methods import family
 from impact.study.model import Match, Specification
 from impact.study.predictors import columns_of_predictors
 from impact.study.series import Series
+from impact.study.similar import similar
 
 __all__ = ["Comparison", "columns_of_match", "compare"]
 
@@ -58,6 +60,10 @@ class Comparison:
         How the categories that are adjusted for lie over the units.
     short : tuple of (unit, number)
         Treated units that were matched with fewer controls than asked for.
+    unions : Unions or None
+        What the units are made of, where they are added up.
+    built : ComparisonUnits or None
+        How comparison units of similar population were put together.
     """
 
     panel: Panel
@@ -70,6 +76,8 @@ class Comparison:
     fewest: float | None = None
     levels: tuple[Levels, ...] = ()
     short: tuple[tuple[str, int], ...] = ()
+    unions: Unions | None = None
+    built: ComparisonUnits | None = None
 
     @property
     def first_start(self) -> str:
@@ -86,10 +94,11 @@ def compare(spec: Specification, loaded: Loaded, series: Series, areas: tuple[Fo
         ``DATA-123`` no treated unit is left, ``DATA-126`` and ``DATA-135`` those of `candidates`,
         ``DATA-130`` no donor is left, ``DATA-131`` the matching is refused,
         ``DATA-132`` a cluster is unknown, ``DATA-133`` residents of a treated unit that must weigh are unknown,
-        ``DATA-134`` no measured period to estimate over is left, ``DATA-136`` a unit whose code seems to name other
-        ground in another period, ``TERM-`` covariates that cannot be.
+        ``DATA-134`` no measured period to estimate over is left, ``DATA-152`` a treated region may be other ground in
+        another year, those of `similar`, ``TERM-`` covariates that cannot be.
     """
     regions = loaded.regions
+    _one_ground(spec, loaded, areas)
     first = min(area.start for area in areas if not area.left_out)
     lost_rules = _data_rules(spec, loaded, series, first)
     unfit = np.logical_or.reduce([rule.applies for rule in lost_rules])
@@ -104,10 +113,20 @@ def compare(spec: Specification, loaded: Loaded, series: Series, areas: tuple[Fo
     partly = np.array([region in part for region in regions], dtype=bool)
     detail = tuple(part.get(region, "") for region in regions)
     extra = [Rule("partly-in-area", "", partly, detail)] if partly.any() else []
+    if spec.comparison.units is not None:
+        # Whether a part is large enough by itself does not matter: that of the units is judged.
+        lost_rules = [rule for rule in lost_rules if rule.code != "small-baseline"]
     pool = donor_pool(regions, treated, [*rules, aside, *extra, *lost_rules], pool_name(spec))
     if isinstance(pool, Refused):
         raise DataError(Problem("DATA-130", f"{pool.because}.", pool.instead, spec.data.outcomes.file))
-    _same_ground(spec, loaded, np.asarray(regions)[treated | pool.keep].tolist())
+    absent = np.zeros(len(regions), dtype=bool) if series.there is None else ~series.there
+    cells = series.raw[treated | pool.keep | (unfit & ~anywhere & ~absent)]
+    fewest = None if series.respondents is None else float(series.respondents[treated].min())
+    built = None
+    if spec.comparison.units is not None:
+        made = similar(spec, loaded, series, pool, inside)
+        loaded, series, pool, built = made.loaded, made.series, made.pool, made.built
+        treated = np.array([region in inside for region in loaded.regions], dtype=bool)
     panel = _panel(spec, loaded, series, inside, treated | pool.keep)
     first = min(area.start for area in areas if not area.left_out)
     if spec.window(loaded.periods, first) is None:
@@ -125,8 +144,6 @@ def compare(spec: Specification, loaded: Loaded, series: Series, areas: tuple[Fo
         panel, short = matched[0], matched[1].short
     covariates, levels = adjustment(spec, loaded.units, panel)
     panel = replace(panel, covariates=covariates)
-    absent = np.zeros(len(regions), dtype=bool) if series.there is None else ~series.there
-    cells = series.raw[treated | pool.keep | (unfit & ~anywhere & ~absent)]
     return Comparison(
         panel,
         areas,
@@ -135,24 +152,33 @@ def compare(spec: Specification, loaded: Loaded, series: Series, areas: tuple[Fo
         _balance(spec, loaded, panel, matcher),
         matcher,
         float(np.isnan(cells).mean()),
-        None if series.respondents is None else float(series.respondents[treated].min()),
+        fewest,
         levels,
         short,
+        loaded.unions,
+        built,
     )
 
 
-def _same_ground(spec: Specification, loaded: Loaded, units: Sequence[str]) -> None:
-    """Every unit that is compared must be one region all along, as far as the tables show."""
-    odd = [unit for unit in units if unit in loaded.reused and unit not in spec.data.unchanged]
+def _one_ground(spec: Specification, loaded: Loaded, areas: tuple[FocusArea, ...]) -> None:
+    """Refuse treated regions of which the code may name another region in another year."""
+    odd = {
+        unit: loaded.redrawn[unit]
+        for area in areas
+        if not area.left_out
+        for unit in area.units
+        if unit in loaded.redrawn
+    }
     if odd:
-        named = listed((f"{unit} ({loaded.reused[unit]})" for unit in odd), 20)
-        count = "1 code seems" if len(odd) == 1 else f"{len(odd)} codes seem"
-        message = f"{count} to name other ground in another period: {named}."
+        regions = "1 treated region" if len(odd) == 1 else f"{len(odd)} treated regions"
+        message = f"{regions} may be other ground in another year: "
+        message += "; ".join(f"{unit}: {why}" for unit, why in odd.items())
         hint = (
-            "Bring the outcomes to one division (`data.crosswalk`), compare gemeenten, leave the regions out (`rule: "
-            "listed`), or say why it is one region all along: `data: {unchanged: {WK…: reason}}`."
+            "Convert with a crosswalk (`data.crosswalk`), use years of one division and state it in "
+            "`data.outcomes.vintage`, compare gemeenten (`unit: {level: gemeente}`), or say why it is one region all "
+            "along: `data: {unchanged: {WK…: reason}}`."
         )
-        raise DataError(Problem("DATA-136", message, hint, spec.data.outcomes.file))
+        raise DataError(Problem("DATA-152", f"{message}.", hint, spec.data.outcomes.file, path="treatment.areas"))
 
 
 def _data_rules(spec: Specification, loaded: Loaded, series: Series, first: str) -> list[Rule]:
@@ -167,6 +193,9 @@ def _data_rules(spec: Specification, loaded: Loaded, series: Series, first: str)
         rules.append(Rule("no-characteristic", "", gaps.any(axis=1), detail))
     if series.there is not None and not series.there.all():
         rules.append(Rule("not-in-outcomes", "", ~series.there, ("",) * count))
+    moved = np.array([region in loaded.redrawn for region in regions], dtype=bool)
+    if moved.any():
+        rules.append(Rule("redrawn", "", moved, tuple(loaded.redrawn.get(region, "") for region in regions)))
     rules += cell_rules(series, first, loaded.periods)
     always = np.ones(len(loaded.periods), dtype=bool)
     rules.append(no_outcome(series.raw, always, loaded.periods, ""))

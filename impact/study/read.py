@@ -113,8 +113,9 @@ def expand(study: Study) -> tuple[Variation, ...]:
     return study.variations
 
 
-def locate(study: Study, roots: Roots) -> Mapping[str, Path]:
-    """Where the files are: ``outcomes``; ``units``, ``crosswalk``, ``polygons``, ``parts``, ``members``, ``pools``.
+def locate(study: Study, roots: Roots, model: Specification | None = None) -> Mapping[str, Path]:
+    """Where the files are: ``outcomes``, and those that are named of ``units``, ``crosswalk``, ``names``, ``polygons``,
+    ``parts``, ``members`` and ``pools``; of the study itself, or of the `model` of an alternative.
 
     Raises
     ------
@@ -123,17 +124,19 @@ def locate(study: Study, roots: Roots) -> Mapping[str, Path]:
     """
     found: dict[str, Path] = {}
     problems: list[Problem] = []
-    data, members = study.model.data, study.model.treatment.members
+    model = model or study.model
+    data, members = model.data, model.treatment.members
     named: list[tuple[str, Loc, str]] = [("outcomes", ("data", "outcomes", "file"), data.outcomes.file)]
     named += [("units", ("data", "units", "file"), data.units.file)] if data.units is not None else []
     walk = data.crosswalk
     named += [("crosswalk", ("data", "crosswalk", "file"), walk.file)] if walk is not None else []
     drawn = data.polygons
+    named += [("names", ("data", "names", "file"), data.names.file)] if data.names is not None else []
     named += [("polygons", ("data", "polygons", "file"), drawn.file)] if drawn is not None else []
     parts = None if drawn is None else drawn.parts
     named += [("parts", ("data", "polygons", "parts", "file"), parts.file)] if parts is not None else []
     named += [("members", ("treatment", "members"), members)] if members is not None else []
-    pools = study.model.comparison.pools
+    pools = model.comparison.pools
     named += [("pools", ("comparison", "pools"), pools)] if pools is not None else []
     for role, loc, file in named:
         try:

@@ -8,10 +8,9 @@ import numpy as np
 
 from impact.arrays import Float1
 from impact.checks.protocol import Check
-from impact.design.donors import Pool
 from impact.evidence.flow import steps_of
-from impact.evidence.language import Texts, texts
-from impact.evidence.record import AreaRow, Change, Estimate, Evidence, Excluded, PathPoint, Variant
+from impact.evidence.language import Texts, number, texts
+from impact.evidence.record import AreaRow, Change, Estimate, Evidence, Excluded, MadeOf, PathPoint, Variant
 from impact.evidence.result import Result
 from impact.panel import Panel
 from impact.register.areas import areas as register_areas
@@ -19,17 +18,19 @@ from impact.study.alternatives import Variation
 from impact.study.answers import Answers, Gaps
 from impact.study.areas import FocusArea
 from impact.study.cautions import cautions
+from impact.study.living import living, living_together
 from impact.study.load import Loaded
 from impact.study.model import Specification
+from impact.study.overlaps import said_overlap
 from impact.study.panels import Comparison
 from impact.study.places import map_parts, placed_units
 from impact.study.read import Study
-from impact.study.remarks import name_of, notes, periods_left_out, said_gaps, unmeasurable
+from impact.study.remarks import name_of, notes, periods_left_out, said_gaps, said_population, unmeasurable
 from impact.study.render import page
 from impact.study.series import Series
 from impact.study.wording import spoken
 
-__all__ = ["Case", "evidence", "variant"]
+__all__ = ["Case", "evidence", "level_of", "population", "variant"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -51,8 +52,9 @@ def evidence(
     versions: dict[str, str],
 ) -> Evidence:
     """The record of one outcome, with its texts in Dutch."""
-    spec, outcome, comparison, say = study.model, case.series.outcome, case.comparison, texts("nl")
-    areas = _areas(spec, case.loaded.periods, comparison, found.result, say)
+    spec, outcome, comparison = study.model, case.series.outcome, case.comparison
+    say = texts("nl", level_of(spec))
+    areas = _areas(spec, case.loaded, comparison, found.result, say)
     refusals = (*found.refusals, *(variant.estimate.refused for variant in alternatives))
     smallest = outcome.smallest_difference_that_matters
     excluded = tuple(
@@ -110,27 +112,73 @@ def evidence(
             if other is not outcome
         ),
         versions=versions,
+        level=level_of(spec),
+        population=population(spec, case.loaded, comparison.areas),
+        made_of=_made_of(comparison),
     )
 
 
-def variant(variation: Variation, answer: tuple[Estimate, Gaps], found: Answers, pool: Pool, declared: Pool) -> Variant:
+def _drawn_by(spec: Specification) -> tuple[object, ...]:
+    """What says where the areas lie."""
+    return (spec.treatment.areas, spec.treatment.members, spec.treatment.delineation)
+
+
+def level_of(spec: Specification) -> str:
+    """What a unit of the study is; "" where it does not say."""
+    return "" if spec.unit is None else spec.unit.level
+
+
+def population(spec: Specification, loaded: Loaded, areas: tuple[FocusArea, ...]) -> float | None:
+    """The share of the residents of whole gemeenten that lives in the areas; None where a unit is no gemeente."""
+    return living_together(spec, loaded, areas) if level_of(spec) == "gemeente" else None
+
+
+def _made_of(comparison: Comparison) -> tuple[MadeOf, ...]:
+    """What the units of the panel are made of, where they are added up."""
+    if comparison.unions is None:
+        return ()
+    members = comparison.unions.members()
+    return tuple(
+        MadeOf(unit, "focus" if treated else "comparison", part, share)
+        for unit, treated in zip(comparison.panel.units, comparison.panel.treated.tolist(), strict=True)
+        for part, share in members.get(unit, {}).items()
+    )
+
+
+def variant(
+    variation: Variation,
+    answer: tuple[Estimate, Gaps],
+    found: Answers,
+    own: Comparison,
+    declared: Comparison,
+    loaded: Loaded,
+    study: Specification,
+) -> Variant:
     """A declared alternative with its answer; it estimates the same only when it is about the same periods too.
 
-    The flow to its `pool` goes with it where that is another than the `declared` one.
+    The flow to its pool goes with it where that is another than the `declared` one; what it says of whole gemeenten
+    stands beside the reason for it.
     """
+    pool, level = own.pool, level_of(variation.model)
+    share = population(variation.model, loaded, own.areas)
     estimate, gaps = answer
     say = texts("nl")
     why = [variation.why, *(gap.rstrip(".") for gap in said_gaps(gaps, say))]
-    absent = [code for code in pool.unknown if code not in declared.unknown]
+    if level == "gemeente":
+        why.append(said_population(share, say).rstrip("."))
+    if _drawn_by(variation.model) != _drawn_by(study):
+        why.append(said_overlap(variation.model, loaded, own.areas, declared.areas, say).rstrip("."))
+    absent = [code for code in pool.unknown if code not in declared.pool.unknown]
     if absent:
         why.append(say("run.note.unknown", text=", ".join(absent)).rstrip("."))
     alike = estimate.value is None or gaps == found.gaps
-    flow = () if pool.steps == declared.steps and pool.donors == declared.donors else steps_of(pool, say)
-    return Variant(variation.name, "; ".join(why), variation.same_estimand and alike, estimate, flow)
+    alike_pool = pool.steps == declared.pool.steps and pool.donors == declared.pool.donors
+    flow = () if alike_pool else steps_of(pool, say)
+    return Variant(variation.name, "; ".join(why), variation.same_estimand and alike, estimate, flow, level, share)
 
 
 def _areas(
-    spec: Specification, periods: tuple[str, ...], comparison: Comparison, result: Result | None, say: Texts
+    spec: Specification, loaded: Loaded, comparison: Comparison, result: Result | None, say: Texts
 ) -> tuple[AreaRow, ...]:
     """The areas of the study; when all are of the programme, also the programme's other areas by name."""
     panel, programme = comparison.panel, register_areas()
@@ -148,8 +196,9 @@ def _areas(
         weights: tuple[tuple[str, float], ...] = ()
         if pieces is not None and area.slug in pieces.groups:
             weights = _weighed(pieces.units, pieces.unit[pieces.groups.index(area.slug)])
-        base = _span(spec.base_periods(area.start, periods))
-        rows.append(AreaRow(area.slug, area.name, area.units, cluster, area.start, base, matched, weights=weights))
+        base = _span(spec.base_periods(area.start, loaded.periods))
+        row = AreaRow(area.slug, area.name, area.units, cluster, area.start, base, matched, weights=weights)
+        rows.append(_with_parts(spec, loaded, comparison, area, row, say))
     named = {row.slug for row in rows}
     if named <= {area.slug for area in programme}:
         rows += [
@@ -158,6 +207,22 @@ def _areas(
             if area.slug not in named
         ]
     return tuple(rows)
+
+
+def _with_parts(
+    spec: Specification, loaded: Loaded, comparison: Comparison, area: FocusArea, row: AreaRow, say: Texts
+) -> AreaRow:
+    """The area with its members where it is added up from them, or its share of the residents of its gemeente."""
+    if level_of(spec) == "gemeente":
+        found = living(spec, loaded, area)
+        key, _, detail = found.why.partition("|")
+        why = say(f"run.population.{key}", list=detail) if key else ""
+        return replace(row, population=found.share, population_unknown=why)
+    if level_of(spec) != "focus-area" or comparison.unions is None:
+        return row
+    parts = comparison.unions.members().get(area.slug, {}).items()
+    percent = {code: say("format.percent", number=number(100 * share, say.language, 0)) for code, share in parts}
+    return replace(row, units=tuple(code if share == 1 else f"{code} ({percent[code]})" for code, share in parts))
 
 
 def _weighed(units: tuple[str, ...], weights: Float1) -> tuple[tuple[str, float], ...]:

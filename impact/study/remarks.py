@@ -24,7 +24,7 @@ from impact.study.panels import Comparison
 from impact.study.series import Series
 from impact.study.wording import Teller, ended
 
-__all__ = ["name_of", "notes", "periods_left_out", "said_gaps", "unmeasurable"]
+__all__ = ["name_of", "notes", "periods_left_out", "said_gaps", "said_population", "unmeasurable"]
 
 
 def name_of(outcome: Outcome) -> Text:
@@ -69,14 +69,19 @@ def notes(
     spec: Specification, loaded: Loaded, series: Series, comparison: Comparison, answers: Answers, say: Texts
 ) -> tuple[str, ...]:
     """Sentences about the data and the fit, in the order of a reader's questions."""
-    found = [*_reading(loaded, say), *_measurement(spec, loaded, say), *_sampling(series, comparison, say)]
+    found = [
+        *_reading(loaded, say),
+        *_level(spec, loaded, comparison, say),
+        *_measurement(spec, loaded, say),
+        *_sampling(series, comparison, say),
+    ]
     if spec.data.outcomes.rounded_to is not None:
         base = spec.data.outcomes.rounded_to
         sd = number(rounding_sd(base, "random"), say.language, 1)
         found.append(say("run.note.rounded", base=number(base, say.language, 0), sd=sd))
     if loaded.borders is not None:
         found += borders_said(loaded.borders, loaded.regions, say)
-    for unit, signs in loaded.reused.items():
+    for unit, signs in loaded.vouched.items():
         if unit in spec.data.unchanged and unit in comparison.panel.units:
             found.append(say("run.note.unchanged", unit=unit, signs=signs, why=ended(spec.data.unchanged[unit])))
     found += _crosswalked(loaded, series, comparison, say)
@@ -118,7 +123,12 @@ def _crosswalked(loaded: Loaded, series: Series, comparison: Comparison, say: Te
     conversions = loaded.moved.get(series.outcome.indicator, ())
     if not conversions:
         return
-    shares = {area.name: crosswalked(conversions, area.units) for area in comparison.areas if not area.left_out}
+    made = {} if loaded.unions is None else loaded.unions.members()
+    shares = {
+        area.name: crosswalked(conversions, [part for unit in area.units for part in made.get(unit, (unit,))])
+        for area in comparison.areas
+        if not area.left_out
+    }
     if set(shares.values()) == {0.0}:
         yield say("run.note.crosswalk-none")
         return
@@ -128,6 +138,29 @@ def _crosswalked(loaded: Loaded, series: Series, comparison: Comparison, say: Te
         elif share > 0:
             percent = say("format.percent", number=number(100 * share, say.language, 0 if share >= 0.01 else 2))
             yield say("run.note.crosswalk-area", area=area, share=percent)
+
+
+def said_population(share: float | None, say: Texts) -> str:
+    """That a number is about whole gemeenten, and which share of their residents lives in the areas."""
+    if share is None:
+        return say("run.population.unknown")
+    return say("run.population.known", share=say("format.percent", number=number(100 * share, say.language, 1)))
+
+
+def _level(spec: Specification, loaded: Loaded, comparison: Comparison, say: Texts) -> Iterator[str]:
+    """What a unit is, and which members of an area could not be added up with the others."""
+    if spec.unit is None:
+        return
+    if spec.unit.built_from is not None:
+        yield say(f"run.note.built-{spec.unit.built_from}")
+    if comparison.built is not None:
+        built, size = comparison.built, comparison.built.residents
+        counts = {"low": size.min(), "high": size.max(), "target": built.target, "count": len(size)}
+        how = "contiguous" if built.contiguous else "in-order"
+        yield say(f"run.note.similar-{how}", **{key: number(x, say.language, 0) for key, x in counts.items()})
+    for area in comparison.areas:
+        if area.absent and not area.left_out:
+            yield say("run.note.built-absent", area=area.name, list=listed(area.absent, say.language))
 
 
 def said_gaps(gaps: Gaps, say: Texts) -> Iterator[str]:

@@ -16,8 +16,12 @@ from impact.study.identity import faults_of_identity
 from impact.study.leave_out import faults_of_comparison
 from impact.study.methods import methods
 from impact.study.model import CHECKS, Match, Outcome, Specification
+from impact.study.named import faults_of_names
 from impact.study.parts import faults_of_parts
+from impact.study.redrawn import faults_of_change
+from impact.study.similar import faults_of_similar
 from impact.study.source import Loc
+from impact.study.sums import faults_of_level
 from impact.study.times import before_every_start, spoken, times
 
 __all__ = ["faults"]
@@ -27,6 +31,10 @@ def faults(spec: Specification) -> Iterator[Fault]:
     """Everything that contradicts something else, in the order of the keys."""
     yield from _tables(spec)
     yield from faults_of_crosswalk(spec)
+    yield from faults_of_level(spec)
+    yield from faults_of_similar(spec)
+    yield from faults_of_change(spec)
+    yield from faults_of_names(spec)
     yield from faults_of_borders(spec)
     yield from faults_of_parts(spec)
     yield from faults_of_identity(spec)
@@ -107,6 +115,9 @@ def _no_units(loc: Loc, why: str) -> Fault:
 
 def _treated(spec: Specification) -> Iterator[Fault]:
     listed, start = spec.treatment.areas.listed or {}, spec.treatment.start
+    if spec.treatment.delineation is not None and spec.treatment.members is None:
+        hint = "Name the file in `treatment.members`, with a column `delineation`."
+        yield Fault(("treatment", "delineation"), "a delineation is looked for in a file of members", hint)
     owner: dict[str, str] = {}
     for slug, area in listed.items():
         for number, code in enumerate(area.members):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from impact.evidence.record import Evidence
@@ -11,11 +12,12 @@ from impact.study.answers import alternative, answers, gates
 from impact.study.areas import focus_areas
 from impact.study.bracket import bracket, ends
 from impact.study.bundle import Bundle, check_place, write_bundle
+from impact.study.living import living
 from impact.study.load import Loaded, load
 from impact.study.model import Specification
 from impact.study.panels import Comparison, compare
 from impact.study.read import Study, locate
-from impact.study.record import Case, evidence, variant
+from impact.study.record import Case, evidence, level_of, variant
 from impact.study.render import pages, versions
 from impact.study.roots import Roots
 from impact.study.units import wanted
@@ -53,14 +55,15 @@ def run(
     """
     place = Path(out) if out is not None else Path("out") / study.model.id
     check_place(place)
-    paths = _paths(study, data)
     progress = progress or silent
     parallel = Parallel(workers, progress)
-    loaded = load(study.model, paths)
+    loaded = load(study.model, _paths(study, data))
     others = [
-        loaded if _same_tables(study.model, variation.model) else load(variation.model, paths)
-        for variation in study.variations
+        loaded if _same_tables(study.model, varied) else load(varied, _paths(study, data, varied))
+        for varied in (variation.model for variation in study.variations)
     ]
+    files = dict.fromkeys(file for tables in (loaded, *others) for file in tables.files)
+    loaded = replace(loaded, files=tuple(files))
     # Every comparison is made before anything is estimated, so that a study with a hole in it computes nothing.
     outcomes = range(len(study.model.all_outcomes))
     cases = [_case(study.model, loaded, number) for number in outcomes]
@@ -78,10 +81,12 @@ def run(
                 variation,
                 alternative(variation.model, comparison, parallel),
                 answer,
-                comparison.pool,
-                case.comparison.pool,
+                comparison,
+                case.comparison,
+                other,
+                study.model,
             )
-            for variation, comparison in zip(study.variations, varied[number], strict=True)
+            for variation, comparison, other in zip(study.variations, varied[number], others, strict=True)
             if not sealed
         )
         either = () if sealed else bracket(answer, both[number], case.comparison, parallel)
@@ -105,7 +110,7 @@ def outline(study: Study, data: Sequence[str | Path] = ()) -> str:
     for number, outcome in enumerate(spec.all_outcomes):
         case = _case(spec, loaded, number)
         lines += ["", f"{outcome.indicator} ({outcome.measure.unit}), {loaded.periods[0]} to {loaded.periods[-1]}"]
-        lines += _design(spec, case.comparison)
+        lines += _design(spec, loaded, case.comparison)
         lines += [
             f"  check {check.name}: {check.verdict.replace('_', ' ')}"
             + ("" if check.statistic is None else f" ({check.statistic:.3g}, threshold {check.threshold:g})")
@@ -116,10 +121,22 @@ def outline(study: Study, data: Sequence[str | Path] = ()) -> str:
     return "\n".join([*lines, "nothing was estimated"])
 
 
-def _design(spec: Specification, comparison: Comparison) -> list[str]:
+def _design(spec: Specification, loaded: Loaded, comparison: Comparison) -> list[str]:
     """Areas with their start and actual base period per cohort, and the flow to the donor pool."""
     inside = [area for area in comparison.areas if not area.left_out]
     lines = [f"  {len(inside)} of {len(comparison.areas)} areas, {int(comparison.panel.treated.sum())} units"]
+    if level_of(spec) == "gemeente":
+        lines.append("  whole gemeenten: a result is the change of the gemeente, not of the area in it")
+        for area in inside:
+            found = living(spec, loaded, area)
+            share = f"unknown ({found.why.replace('|', ' ').strip()})" if found.share is None else f"{found.share:.1%}"
+            lines.append(f"  share of its residents in the area: {area.name}: {share}")
+    if comparison.unions is not None:
+        made = comparison.unions.members()
+        for unit, treated in zip(comparison.panel.units, comparison.panel.treated.tolist(), strict=True):
+            if treated:
+                parts = ", ".join(code if part == 1 else f"{code} ({part:.0%})" for code, part in made[unit].items())
+                lines.append(f"  {unit} is made of {parts}")
     for start in sorted({area.start for area in inside}):
         base = spec.base_periods(start, comparison.panel.periods)
         shown = base[0] if len(base) == 1 else f"{base[0]} to {base[-1]}"
@@ -140,13 +157,13 @@ def _design(spec: Specification, comparison: Comparison) -> list[str]:
     return lines
 
 
-def _paths(study: Study, data: Sequence[str | Path]) -> Mapping[str, Path]:
-    return locate(study, Roots.of(study.path, [Path(folder) for folder in data]))
+def _paths(study: Study, data: Sequence[str | Path], model: Specification | None = None) -> Mapping[str, Path]:
+    return locate(study, Roots.of(study.path, [Path(folder) for folder in data]), model)
 
 
 def _same_tables(one: Specification, other: Specification) -> bool:
     """Whether two specifications read the same from the same files."""
-    keys = ("data", "labels", "treatment", "all_outcomes")
+    keys = ("data", "labels", "unit", "treatment", "all_outcomes")
     alike = all(getattr(one, key) == getattr(other, key) for key in keys)
     return alike and one.comparison.pools == other.comparison.pools and wanted(one) == wanted(other)
 

@@ -67,9 +67,18 @@ class Series:
 
 
 def read_series(
-    outcome: Outcome, long: Long, file: OutcomeTable, regions: Sequence[str], periods: Sequence[str]
+    outcome: Outcome,
+    long: Long,
+    file: OutcomeTable,
+    regions: Sequence[str],
+    periods: Sequence[str],
+    summed: Sequence[float] | None = None,
 ) -> Series:
-    """The outcome that `long` holds, over `regions` (n) and `periods` (T)."""
+    """The outcome that `long` holds, over `regions` (n) and `periods` (T).
+
+    `summed` (n,) is how many times larger the error of rounding is than that of one count: the root of the sum of the
+    squared shares of what was added up.
+    """
     row = {region: number for number, region in enumerate(regions)}
     column = {period: number for number, period in enumerate(periods)}
     inside = np.array([period in column for period in long.period], dtype=bool)
@@ -84,7 +93,10 @@ def read_series(
         return out
 
     columns, rounding = file.columns, None
-    off = rounding_sd(file.rounded_to, "random") if file.rounded_to and not file.rows.add_up_to else None
+    off: Float2 | None = None
+    if file.rounded_to and not file.rows.add_up_to:
+        off = rounding_sd(file.rounded_to, "random") * np.ones((len(regions), 1))
+        off = off if summed is None else off * np.asarray(summed)[:, None]
     if columns.value is not None:
         y = grid(columns.value)
         rounding = None if off is None else np.where(np.isfinite(y), off, np.nan)

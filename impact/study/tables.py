@@ -15,6 +15,7 @@ __all__ = [
     "Identity",
     "Margin",
     "MarkTexts",
+    "NameList",
     "OutcomeColumns",
     "OutcomeTable",
     "PartFile",
@@ -53,6 +54,8 @@ class File(Part):
     """A table in a workbook (xlsx), a CSV or a parquet file, and how it is written.
 
     `layout`: ``statline`` for the export that StatLine gives in a browser, with its title, heads, units and footer.
+    `join`: ``name`` where the column of the region holds names; their codes are looked up in ``data.names``, in the
+    year `vintage` and in the gemeente of the row, or the one gemeente that the whole table lies `within`.
     """
 
     file: Word = Field(description="the file's path in the study's folder, the project or the folder given with --data")
@@ -67,6 +70,8 @@ class File(Part):
     sha256: Annotated[str, Field(pattern="^[0-9a-f]{64}$")] | None = None
     source: str = ""
     vintage: Annotated[int, Field(ge=1995, le=2100)] | None = None
+    join: Literal["code", "name"] = "code"
+    within: Annotated[str, Field(pattern="^GM[0-9]{4}$")] | None = None
 
 
 class Margin(Part):
@@ -93,7 +98,9 @@ class OutcomeColumns(Part):
     """Column names: `value`, or `numerator` and `denominator`.
 
     A figure from a sample also has the number of respondents (`n`) and its error: `se`, the `margin`, or neither when
-    it is a percentage, of which the error follows from `n`.
+    it is a percentage, of which the error follows from `n`. `change`: what Statistics Netherlands flags of a region
+    since the year before (1 unchanged, 2 another code, 3 other borders); then the rows of each year are in the division
+    of that year. `gemeente`: the code of the gemeente, where regions are joined on their name.
     """
 
     region: Word = Field(description="the column with the code of the wijk, buurt or gemeente")
@@ -105,6 +112,8 @@ class OutcomeColumns(Part):
     se: Word | None = None
     margin: Margin | None = None
     identity: Identity | None = None
+    change: Word | None = None
+    gemeente: Word | None = None
 
     @property
     def figures(self) -> tuple[str, ...]:
@@ -204,6 +213,12 @@ class PolygonFile(Part):
     vintage: Annotated[int, Field(ge=1995, le=2100)] | None = None
 
 
+class NameList(Part):
+    """A list (code, vintage, name) of how regions are called, for tables that hold names instead of codes."""
+
+    file: Word = Field(description="the file with the columns code, vintage and name")
+
+
 class Data(Part):
     """Where the figures come from.
 
@@ -215,6 +230,7 @@ class Data(Part):
     crosswalk: CrosswalkTable | None = None
     polygons: PolygonFile | None = None
     unchanged: dict[Code, Word] = Field(default_factory=dict)
+    names: NameList | None = None
 
     @property
     def vintage(self) -> int | None:

@@ -14,7 +14,11 @@ from impact.workbook import Sheet
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["counted", "tables", "tidy"]
+__all__ = ["MADE_OF", "counted", "made_of", "tables", "tidy"]
+
+MADE_OF = ("outcome", "role", "unit", "part", "share")
+_ABOUT = ("level", "population")
+"""What a unit is, and at the level of gemeenten which share of the residents lives in the areas."""
 
 
 def tidy(outcomes: Sequence[Evidence]) -> pd.DataFrame:
@@ -36,12 +40,15 @@ def tidy(outcomes: Sequence[Evidence]) -> pd.DataFrame:
         named += [("event", "", True, estimate) for estimate in evidence.event]
         rows += [_row(evidence, *entry) for entry in named]
     first = ["study", "outcome", "role", "name", "same_estimand", "exploratory"]
-    return pd.DataFrame(rows, columns=[*first, *COLUMNS, "inference", "areas_total", "areas_left_out"])
+    last = ["inference", "areas_total", "areas_left_out", *_ABOUT]
+    return pd.DataFrame(rows, columns=[*first, *COLUMNS, *last])
 
 
 def _row(evidence: Evidence, role: str, name: str, same: bool, estimate: Estimate) -> dict[str, Any]:
     known = status(estimate.method, estimate.inference, estimate.refused)
     statistic = None if estimate.value is None or not estimate.std_error else estimate.value / estimate.std_error
+    others = {variant.name: variant for variant in evidence.alternatives} if role == "alternative" else {}
+    about = others.get(name, evidence)
     return {
         "study": evidence.study,
         "outcome": evidence.indicator,
@@ -70,6 +77,8 @@ def _row(evidence: Evidence, role: str, name: str, same: bool, estimate: Estimat
         "inference": estimate.inference,
         "areas_total": evidence.areas_total,
         "areas_left_out": "; ".join(area.name for area in evidence.others),
+        "level": about.level,
+        "population": about.population,
     }
 
 
@@ -94,6 +103,7 @@ def tables(outcomes: Sequence[Evidence]) -> tuple[Sheet, ...]:
             area.first_treated,
             area.base,
             area.left_out,
+            area.population,
         )
         for e in outcomes
         for area in e.areas
@@ -109,13 +119,19 @@ def tables(outcomes: Sequence[Evidence]) -> tuple[Sheet, ...]:
         Sheet("estimates", tuple(frame.columns), estimates, above=head),
         Sheet(
             "areas",
-            ("outcome", "area", "name", "gemeente", "members", "first_treated", "base", "left_out"),
+            ("outcome", "area", "name", "gemeente", "members", "first_treated", "base", "left_out", "population"),
             areas,
             above=head,
         ),
         Sheet("periods", ("outcome", "period", "left_out"), periods),
+        *([Sheet("made_of", MADE_OF, made)] if (made := made_of(outcomes)) else []),
         *_units(outcomes),
     )
+
+
+def made_of(outcomes: Sequence[Evidence]) -> list[tuple[str, str, str, str, float]]:
+    """Every unit that was added up, part by part, in the columns `MADE_OF`."""
+    return [(e.indicator, row.role, row.unit, row.part, row.share) for e in outcomes for row in e.made_of]
 
 
 def _units(outcomes: Sequence[Evidence]) -> Iterator[Sheet]:

@@ -36,10 +36,13 @@ class Teller:
     ----------
     spec : Specification
     say : Texts
+    built : bool
+        Whether the regions it speaks of are units that were put together.
     """
 
     spec: Specification
     say: Texts
+    built: bool = False
 
     @classmethod
     def of(cls, spec: Specification, language: str) -> Teller:
@@ -50,7 +53,7 @@ class Teller:
         UsageError
             ``TEXT-001`` when there is no such language.
         """
-        return cls(spec, texts(language))
+        return cls(spec, texts(language, "" if spec.unit is None else spec.unit.level))
 
     def __call__(self, key: str, topic: str = "", /, **values: str) -> Said:
         """The sentence `key`; its topic is the key unless another is given."""
@@ -73,12 +76,21 @@ class Teller:
     @property
     def unit(self) -> str:
         """What the rows of the outcomes are about: a wijk, buurt or gemeente."""
-        return self.say(f"explain.unit.{self.spec.data.outcomes.level or 'any'}")
+        return self.say(f"explain.unit.{self._level}")
 
     @property
     def units(self) -> str:
         """More than one of them."""
-        return self.say(f"explain.units.{self.spec.data.outcomes.level or 'any'}")
+        return self.say(f"explain.units.{self._level}")
+
+    @property
+    def _level(self) -> str:
+        unit = self.spec.unit
+        if self.built:
+            return "built"
+        if unit is None:
+            return self.spec.data.outcomes.level or "any"
+        return str(unit.built_from) if unit.level == "focus-area" else unit.level
 
     def exact(self, x: float) -> str:
         """A number with every digit that the study gives it."""

@@ -70,6 +70,12 @@ CROSSWALK: dict[str, Any] = {
     "data.outcomes.vintage": 2021,
     "data.crosswalk": {"file": "omzet.csv", "to": 2024, "value": "count"},
 }
+NAMED: dict[str, Any] = {
+    "data.outcomes.vintage": 2024,
+    "data.names": {"file": "namen.csv"},
+    "data.outcomes.join": "name",
+}
+BUILT = {"unit": {"level": "focus-area", "built_from": "wijk", "value": "count"}}
 AVERAGED = {"data.units.columns.period": "peiljaar", "data.units.periods": [2014, 2015]}
 REGISTER = {"treatment.areas": "register"}
 WAVES = {"periods": {"kind": "waves", "are": [2013, 2015, 2017, 2019, 2021, 2023]}, "target.window": [2023, 2023]}
@@ -124,6 +130,16 @@ def table(role: str) -> dict[str, tuple[dict[str, Any], Any, str]]:
         f"{at}.rows.where": ({}, {"soort": ["a", "b", "c"]}, "tellen alleen rijen waarin kolom ‘soort’ a, b of c is"),
         f"{at}.sha256": ({}, DIGEST, "begint met 0123456789ab"),
         f"{at}.source": ({}, "het CBS", f"Bron van het bestand met {file}: het CBS."),
+        f"{at}.join": (
+            {f"{at}.vintage": 2024, "data.names": {"file": "namen.csv"}, f"{at}.join": "name"},
+            "name",
+            "hebben namen en geen codes",
+        ),
+        f"{at}.within": (
+            {f"{at}.vintage": 2024, "data.names": {"file": "namen.csv"}, f"{at}.join": "name"},
+            "GM0363",
+            "binnen de gemeente GM0363",
+        ),
         f"{at}.vintage": ({}, 2023, "horen bij de indeling van 2023"),
         f"{at}.columns.region": ({}, "code", "kolom ‘code’"),
     }
@@ -149,6 +165,27 @@ CASES: dict[str, tuple[dict[str, Any], Any, str]] = {
     "data.outcomes.columns.margin.level": (MARGIN, 0.9, "van het 90%-interval om elk cijfer"),
     "data.outcomes.rows.add_up_to": ({"data.outcomes.rows": {}}, ["region", "period"], "worden opgeteld per gebied"),
     "data.outcomes.rounded_to": ({}, 5, "gepubliceerd als veelvoud van 5"),
+    "data.outcomes.columns.change": ({}, "vlag", "staat in kolom ‘vlag’ (1 ongewijzigd"),
+    "data.outcomes.columns.gemeente": (NAMED, "gem", "binnen de gemeente kolom ‘gem’; een naam die niet bij één"),
+    "data.names.file": (NAMED, "lijst.csv", "De codes komen uit ‘lijst.csv’"),
+    "comparison.units.built_from": (
+        BUILT,
+        {"built_from": "wijk", "residents": 9000},
+        "Wat overblijft, zijn wijken. Die worden per gemeente samengevoegd tot eenheden van ongeveer 9.000 inwoners",
+    ),
+    "comparison.units.residents": (
+        BUILT,
+        {"built_from": "wijk", "residents": "similar"},
+        "met ongeveer evenveel inwoners als de focusgebieden (de mediaan)",
+    ),
+    "treatment.delineation": (
+        {**REGISTER, "treatment.members": "leden.csv"},
+        "strikt",
+        "Van de afbakeningen in dat bestand geldt ‘strikt’.",
+    ),
+    "unit.level": ({}, "gemeente", "Elk getal is de verandering van de hele gemeente, en nooit die van het gebied"),
+    "unit.built_from": (BUILT, "buurt", "De cijfers van focusgebieden zijn opgeteld uit die van buurten"),
+    "unit.value": ({}, BUILT["unit"], "is een aantal en kan daarom worden opgeteld"),
     "data.crosswalk.file": (CROSSWALK, "grenzen.csv", "met de aandelen in ‘grenzen.csv’"),
     "data.crosswalk.to": (CROSSWALK, 2025, "omgerekend naar de indeling van 2025"),
     "data.crosswalk.from": (
@@ -383,6 +420,9 @@ WRITTEN = {
     **{path: "estimator.covariates" for path in CASES if path.startswith("estimator.covariates.")},
     "data.crosswalk.from": "data.crosswalk",
     "data.crosswalk.value": "data.crosswalk",
+    "unit.value": "unit",
+    "comparison.units.built_from": "comparison.units",
+    "comparison.units.residents": "comparison.units",
     "periods.kind": "periods",
     "title.nl": "title",
     "estimator.name": "estimator",
@@ -392,7 +432,14 @@ WRITTEN = {
     "inference.beside.name": "inference.beside",
 }
 # Keys without which the further changes hold together no longer: the example itself is what they are held against.
-FROM_THE_EXAMPLE = {"treatment.start.by_area", "treatment.start.column", "outcome.measure.rate", "periods.kind"}
+FROM_THE_EXAMPLE = {
+    "data.outcomes.join",
+    "data.units.join",
+    "treatment.start.by_area",
+    "treatment.start.column",
+    "outcome.measure.rate",
+    "periods.kind",
+}
 # Texts that stand in the other language only, and keys with one value.
 ENGLISH = {
     "title.en": "New title",
@@ -608,7 +655,7 @@ def test_a_parameter_without_words_of_its_own_is_repeated(tmp_path: Path, monkey
     """Whatever an estimator gets next is told in some way before it has a sentence."""
     known, gone = texts("nl"), ("explain.estimate.before.", "explain.sure.small_sample.")
     left = {key: text for key, text in known.entries.items() if not key.startswith(gone)}
-    monkeypatch.setattr(wording, "texts", lambda language: Texts(language, left))
+    monkeypatch.setattr(wording, "texts", lambda language, level="": Texts(language, left))
     said = told(tmp_path, {"estimator": {"name": "stacked", "before": 3}, "inference": {"name": "scores"}})
     assert "Instelling before: 3." in said and "Instelling small_sample: none." in said
 
