@@ -175,7 +175,9 @@ def test_residuals_that_are_all_zero_are_ties() -> None:
     y = panel.y.copy()
     y[0] = y[3]
     found = run(panel.with_outcome(y))
-    assert found.p_value[0] == 1
+    assert found.p_value[0] == 1 and found.mc_error is not None and found.mc_error[0] == 0
+    drawn = run(panel.with_outcome(y), permutations="iid", draws=50)
+    assert drawn.p_value[0] == 1 and drawn.mc_error is not None and drawn.mc_error[0] > 0
 
 
 # Intervals --------------------------------------------------------------------------------------------------------

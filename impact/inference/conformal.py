@@ -15,7 +15,7 @@ from impact.errors import Refused
 from impact.estimators.protocol import Estimator, Gives
 from impact.inference.inversion import outermost
 from impact.inference.nullfit import NullFit, null_fit, projects
-from impact.inference.protocol import Found, Uncertainty, evaluate, spread
+from impact.inference.protocol import Found, Uncertainty, drawn_error, evaluate, spread
 from impact.panel import Panel
 from impact.parallel import Parallel
 from impact.sample import Sample
@@ -207,7 +207,7 @@ def _test(
         p,
         low,
         high,
-        0.0 if enumerated else float(np.sqrt(p * (1 - p) / len(sets))),
+        0.0 if enumerated else float(drawn_error(np.array(p), len(sets))),
         len(sets) - (0 if enumerated else 1),
         ends if isinstance(ends, Refused) else None,
         tuple(f"{found.panel.group_names[group]}, {failure}" for failure in failures),
