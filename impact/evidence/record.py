@@ -148,8 +148,8 @@ class AreaRow:
     """A treated area: its units, its gemeente, its start, its base period, and whom it is compared with.
 
     `matched` are the units that were chosen, with their weight in the choice; `weights` those with weight in its
-    comparison, where the estimator finds weights for every area. `left_out` gives the reason where the area is not in
-    the estimate.
+    comparison, where the estimator finds weights for every area, or for all areas that start together. `left_out` gives
+    the reason where the area is not in the estimate.
     """
 
     slug: str

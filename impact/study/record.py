@@ -138,10 +138,7 @@ def _areas(
         cluster = panel.clusters[panel.cluster[panel.units.index(area.units[0])]]
         cluster = gemeenten.get(cluster, cluster)
         matched = () if panel.pairs is None else _weighed(panel.units, panel.pairs[number])
-        pieces = None if result is None else result.fit.pieces
-        weights: tuple[tuple[str, float], ...] = ()
-        if pieces is not None and area.slug in pieces.groups:
-            weights = _weighed(pieces.units, pieces.unit[pieces.groups.index(area.slug)])
+        weights = () if result is None else _donors(result, area.slug)
         base = _span(spec.base_periods(area.start, periods))
         rows.append(AreaRow(area.slug, area.name, area.units, cluster, area.start, base, matched, weights=weights))
     named = {row.slug for row in rows}
@@ -152,6 +149,16 @@ def _areas(
             if area.slug not in named
         ]
     return tuple(rows)
+
+
+def _donors(result: Result, slug: str) -> tuple[tuple[str, float], ...]:
+    """Donors of the area, or of everything that starts with it where an estimator compares that as one."""
+    panel, pieces = result.panel, result.fit.pieces
+    if pieces is None:
+        return ()
+    own = np.flatnonzero(panel.treated & (panel.area == panel.areas.index(slug)))
+    held = [unit for part, unit in zip(result.fit.compared, pieces.unit, strict=True) if np.isin(own, part.rows).any()]
+    return _weighed(pieces.units, held[0]) if len(held) == 1 else ()
 
 
 def _weighed(units: tuple[str, ...], weights: Float1) -> tuple[tuple[str, float], ...]:
