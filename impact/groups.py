@@ -6,7 +6,6 @@ import numpy as np
 
 from impact.arrays import Float1, Int1
 from impact.errors import DataError, Problem
-from impact.longtable import few
 
 __all__ = ["cohorts", "group_starts", "names_of", "one_start"]
 
@@ -30,7 +29,7 @@ def one_start(group: Int1, first: Float1, names: tuple[str, ...]) -> Int1:
     inside = group >= 0
     mixed = np.unique(group[inside][group_starts(group, first)[group[inside]] != first[inside]])
     if mixed.size:
-        says = f"areas whose units start at different periods: {few([names[number] for number in mixed])}"
+        says = f"areas whose units start at different periods: {', '.join(names[number] for number in mixed)}"
         raise DataError(Problem("PANEL-009", says, "give every start its own area"))
     return group
 

@@ -81,19 +81,19 @@ def draw(world: str, seed: int) -> Panel:
         # The highest of a few draws, of the whole area: most of them stay inside the range of the donors.
         high = rng.uniform(size=(len(panel.areas), 2, 3)).max(axis=2)
         loadings[panel.treated] = high[panel.area[panel.treated]]
-    shared = 0.3 * _lasting(rng, len(panel.clusters)) if world.startswith("several") else np.zeros((count, PERIODS))
+    shared = 0.3 * lasting(rng, len(panel.clusters)) if world.startswith("several") else np.zeros((count, PERIODS))
     kinds = [
-        loadings @ (2.0 * _lasting(rng, 2))
+        loadings @ (2.0 * lasting(rng, 2))
         + 3.0 * loadings.sum(axis=1, keepdims=True)
-        + 0.5 * _lasting(rng, 1)
+        + 0.5 * lasting(rng, 1)
         + shared[panel.cluster]
-        + 0.4 * _lasting(rng, count)
+        + 0.4 * lasting(rng, count)
         for _ in range(3)
     ]
     return replace(panel, y=kinds[0], covariates={"second": kinds[1], "third": kinds[2]})
 
 
-def _lasting(rng: np.random.Generator, count: int) -> np.ndarray:
+def lasting(rng: np.random.Generator, count: int) -> np.ndarray:
     """(count, T) shocks of standard deviation 1 of which half lasts a period."""
     steps = np.sqrt(1 - 0.25) * rng.normal(size=(count, PERIODS + 12))
     for t in range(1, steps.shape[1]):
