@@ -8,7 +8,7 @@ those with the highest loadings (*chosen*, as focusgebieden were).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import Any
@@ -186,16 +186,19 @@ class Line:
 
 def many(case: Case, inference: str, options: Mapping[str, Any], world: str, seeds: int) -> Line:
     """The same over seeds 0, 1, ...; refused when the first three refuse, for they look at the design."""
-    found, why = [], ""
+    found: list[Once | Refused] = []
     for seed in range(seeds):
-        one = once(case, inference, options, world, seed)
-        if isinstance(one, Refused):
-            why = one.because
-        else:
-            found.append(one)
-        if seed == 2 and not found:
+        found.append(once(case, inference, options, world, seed))
+        if seed == 2 and all(isinstance(one, Refused) for one in found):
             break
+    return summed(found)
+
+
+def summed(worlds: Sequence[Once | Refused]) -> Line:
+    """What these worlds show; see `many`."""
+    found = [one for one in worlds if not isinstance(one, Refused)]
     if not found:
+        why = "".join(one.because for one in worlds[-1:] if isinstance(one, Refused))
         return Line(0, np.nan, np.nan, np.nan, None, None, np.nan, why)
     estimates = np.array([one.estimate for one in found])
     rejected = [one.rejected for one in found if one.rejected is not None]

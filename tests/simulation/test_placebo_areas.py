@@ -28,6 +28,7 @@ PAGE = ROOT / "docs" / "synthetic-family.md"
 HEAD = "| treated | residents | `sets=` | worlds | by the RMSPE ratio | by the estimate |"
 SHORT, LONG = 20, 150
 DRAWS = 39
+FEW = 20  # p-values in fewer worlds than these tell nothing of a rate
 STATISTICS: tuple[Statistic, ...] = ("rmspe-ratio", "estimate")
 SETS: tuple[Sets, ...] = get_args(Sets)
 TREATED = {"one area of 4 wijken": (1, 4), "20 areas of 2 wijken": (20, 2)}
@@ -98,8 +99,16 @@ def rejections(treated: str, residents: str, sets: Sets, statistic: Statistic, w
 def told(treated: str, residents: str, sets: Sets, worlds: int) -> str:
     """A line of the table."""
     counts = [rejections(treated, residents, sets, statistic, worlds) for statistic in STATISTICS]
-    rates = [f"{beyond / given:.3f}" if given else "refused" for given, beyond in counts]
-    return f"| {treated} | {residents} | {sets} | {counts[0][0]} of {worlds} | {' | '.join(rates)} |"
+    rates = " | ".join(rate(*one) for one in counts)
+    return f"| {treated} | {residents} | {sets} | {counts[0][0]} of {worlds} | {rates} |"
+
+
+def rate(given: int, beyond: int) -> str:
+    """The share of rejections, and the Monte-Carlo error of that or of a true 5 %, whichever is larger."""
+    if given < FEW:
+        return "refused"
+    share = beyond / given
+    return f"{share:.3f} ({np.sqrt(max(share * (1 - share), LEVEL * (1 - LEVEL)) / given):.3f})"
 
 
 def lines() -> list[list[str]]:
@@ -122,7 +131,9 @@ def test_the_page_has_a_line_for_each_world_and_kind_of_set() -> None:
     assert [tuple(row[:3]) for row in lines()] == [*product(TREATED, RESIDENTS, SETS)]
     for *_, worlds, ratio, estimate in lines():
         given = int(worlds.split(" of ")[0])
-        assert [rate == "refused" for rate in (ratio, estimate)] == [given == 0] * 2
+        assert [told == "refused" for told in (ratio, estimate)] == [given < FEW] * 2
+        for told in (ratio, estimate) if given >= FEW else ():
+            assert told == rate(given, round(float(told.split()[0]) * given))
 
 
 @pytest.mark.parametrize("sets", SETS)
@@ -132,9 +143,9 @@ def test_a_few_worlds_do_not_belie_the_page(sets: Sets, at: int) -> None:
     treated, residents = next(iter(TREATED)), next(iter(RESIDENTS))
     (row,) = [row for row in lines() if row[:3] == [treated, residents, sets]]
     given, beyond = rejections(treated, residents, sets, STATISTICS[at], SHORT)
-    rate = float(row[4 + at])
+    known = float(row[4 + at].split()[0])
     assert given >= SHORT - 2
-    assert abs(beyond / given - rate) <= 4 * np.sqrt(max(rate * (1 - rate), LEVEL * (1 - LEVEL)) / given)
+    assert abs(beyond / given - known) <= 4 * np.sqrt(max(known * (1 - known), LEVEL * (1 - LEVEL)) / given)
 
 
 def main(worlds: int) -> None:
