@@ -256,10 +256,9 @@ def _norms(residuals: Float1, sets: Int1, order: Order) -> Float1:
 def _room(residuals: Float1, sets: Int1, order: Order, rounding: float, alpha: float) -> float:
     """How far from a rejected effect every other is rejected too; 0 or less where it has a p-value above `alpha`.
 
-    For models that project (see `projects`): an effect that moves by 1
-    moves `k` tested outcomes by 1, the residuals by ``√k`` in length at most, every mean norm over `k` periods by 1 at
-    most, and the largest residual by ``√k``. So the own norm and the one that it must not exceed come closer by twice
-    that.
+    For models that project (see `projects`): an effect that moves by 1 moves `k` tested outcomes by 1, the residuals by
+    ``√k`` in length at most, every mean norm over `k` periods by 1 at most, and the largest residual by ``√k``. So the
+    own norm and the one that it must not exceed come closer by twice that.
     """
     norm = _norms(residuals, sets, order)
     may_reach = int(alpha * len(norm))
