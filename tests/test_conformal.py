@@ -304,13 +304,13 @@ def test_nothing_is_accepted_within_the_room_of_a_rejected_effect(model: Estimat
         return _room(residuals, sets, order, 0.0, 0.35), p_value(residuals, sets, order, 0.0)
 
     checked = 0
-    for effect in np.linspace(-12, 12, 49):
+    for effect in np.linspace(-12, 12, 17):
         room, p = at(float(effect))
         assert (room <= 0) == (p > 0.35)
         for other in effect + rng.uniform(-1, 1, size=4) * room if room > 0 else ():
             assert at(float(other))[1] <= 0.35
             checked += 1
-    assert checked > 40
+    assert checked >= 20
 
 
 def test_too_few_periods_give_a_p_value_and_the_reason_why_there_is_no_interval() -> None:
