@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from impact.arrays import Float1, Int1
+from impact.errors import DataError, Problem
 
-__all__ = ["cohorts", "group_starts", "names_of"]
+__all__ = ["cohorts", "group_starts", "names_of", "one_start"]
 
 
 def cohorts(first: Float1, length: int) -> Int1:
@@ -21,6 +22,16 @@ def group_starts(group: Int1, first: Float1) -> Float1:
     inside = group >= 0
     starts[group[inside]] = first[inside]
     return starts
+
+
+def one_start(group: Int1, first: Float1, names: tuple[str, ...]) -> Int1:
+    """(n,) `group`; ``PANEL-009`` where rows of one group, an area of `names` (K,), start at different periods."""
+    inside = group >= 0
+    mixed = np.unique(group[inside][group_starts(group, first)[group[inside]] != first[inside]])
+    if mixed.size:
+        says = f"areas whose units start at different periods: {', '.join(names[number] for number in mixed)}"
+        raise DataError(Problem("PANEL-009", says, "give every start its own area"))
+    return group
 
 
 def names_of(group: Int1, other: Int1, names: tuple[str, ...]) -> tuple[str, ...]:

@@ -12,7 +12,7 @@ from impact.arrays import Bool1, Bool2, Float1, Float2, Int1, frozen, renumbered
 from impact.assembly import fields
 from impact.covariates import coded
 from impact.errors import Problem, UsageError
-from impact.groups import cohorts, group_starts, names_of
+from impact.groups import cohorts, group_starts, names_of, one_start
 from impact.longtable import Columns, dense, few
 from impact.terms import Spelled, read_terms
 
@@ -277,9 +277,9 @@ class Panel:
         )
 
     def by_area(self) -> Panel:
-        """The panel whose groups are the treated areas instead of the cohorts."""
-        group, _ = renumbered(np.where(self.treated, self.area, -1), self.areas)
-        return replace(self, group=group, grouped="area")
+        """The panel whose groups are the treated areas instead of the cohorts; ``PANEL-009``: one has two starts."""
+        group, names = renumbered(np.where(self.treated, self.area, -1), self.areas)
+        return replace(self, group=one_start(group, self.first, names), grouped="area")
 
     def weighted(self, weighting: Weighting) -> Panel:
         """The panel in which treated units carry the weight the target gives them; whoever serves as control keeps his.

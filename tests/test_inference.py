@@ -19,7 +19,7 @@ from impact.estimators.protocol import Asks, Gives
 from impact.inference.cluster import ClusterJackknife, Jackknife, Scores
 from impact.inference.flip import ScoreFlip
 from impact.inference.placebo import PlaceboSpace
-from impact.inference.protocol import Found, Inference, Uncertainty, evaluate
+from impact.inference.protocol import Found, Inference, Uncertainty, drawn_error, evaluate
 from impact.panel import NEVER, Panel
 from impact.parallel import Parallel
 from impact.streams import Streams
@@ -303,7 +303,7 @@ def test_score_flip_enumerates_all_signs(treated: int, controls: int, seed: int)
     assert found.p_value[0] >= 2 / len(flips)
     # Random signs agree within four Monte-Carlo errors.
     drawn = given(run(ScoreFlip(draws=len(flips) - 1), DiD(), panel))
-    assert drawn.mc_error is not None
+    assert drawn.mc_error is not None and drawn.mc_error[0] > 0
     assert abs(drawn.p_value[0] - found.p_value[0]) < 4 * drawn.mc_error[0]
 
 
@@ -373,3 +373,12 @@ def test_a_term_that_nothing_changes_has_no_error() -> None:
 def test_without_scores_there_is_a_refusal(inference: Inference) -> None:
     found = run(inference, Fails(), hand())
     assert isinstance(found, Refused) and "fails has no influence scores" in found.because
+
+
+@pytest.mark.parametrize("draws", [20, 200, 5000])
+def test_drawn_p_values_are_nowhere_called_exact(draws: int) -> None:
+    """At p = 1 two errors are the rule of three: a chance that is lower is seen in all draws in 5 % at most."""
+    p_value = np.array([1.0, 1 / draws, 0.3, np.nan])
+    error = drawn_error(p_value, draws)
+    assert (1 - 2 * error[0]) ** draws == pytest.approx(0.05, abs=0.02) and (1 - 2 * error[0]) ** draws < 0.05
+    assert error[1:3] == pytest.approx(np.sqrt(p_value[1:3] * (1 - p_value[1:3]) / draws)) and np.isnan(error[3])

@@ -362,6 +362,20 @@ def test_an_area_has_one_start() -> None:
     assert (problem.code, problem.path) == ("PANEL-009", "wijk") and problem.message.endswith("X")
 
 
+def test_an_area_of_two_starts_that_was_assigned_is_not_compared_by_itself() -> None:
+    """As cohorts it is fine, as an area it would have the start of whichever unit comes last."""
+    panel = read(long())
+    first = np.full(len(panel.units), np.inf)
+    first[:2] = 1.0, 2.0
+    mixed = panel.assign(first, np.where(np.isfinite(first), 0, -1), ("X",))
+    assert len(mixed.group_names) == 2
+    with pytest.raises(DataError, match="different periods: X") as raised:
+        mixed.by_area()
+    assert [problem.code for problem in raised.value.problems] == ["PANEL-009"]
+    first[1] = 1.0
+    assert panel.assign(first, np.where(np.isfinite(first), 0, -1), ("X",)).by_area().group_names == ("X",)
+
+
 def test_dates_of_python_are_dates() -> None:
     frame = long(
         year=[dt.date(year, 7, 1) for _ in UNITS for year in YEARS],

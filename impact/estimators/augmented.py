@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import ClassVar, Final, Literal, get_args
 
 import numpy as np
 
-from impact.arrays import Float1, Float2
-from impact.cells import Tuned
+from impact.arrays import Float1, Float2, Float3
+from impact.cells import Trace, Tuned
 from impact.errors import Refused
-from impact.estimators.synthetic import Piece, Solved, Synthetic, placed, trace
+from impact.estimators.synthetic import Piece, Solved, Synthetic, placed
 from impact.longtable import few
 from impact.numerics.constrained import unique_on_face
 from impact.numerics.ridge import correction, penalties
-from impact.numerics.simplex import GAP, Simplex, solve
+from impact.numerics.simplex import GAP
+from impact.numerics.simplex_many import Simplexes, solve_many
 from impact.panel import Panel
 
 __all__ = ["AugmentedSyntheticControl", "Rule"]
@@ -26,23 +28,72 @@ _ROUNDING: Final = 1e-12  # of the largest outcome
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Past:
-    """What one comparison is learned from.
+    """What comparisons with the same donors and periods are learned from.
 
     Attributes
     ----------
-    donors, treated : (J, T0) and (T0,) float
+    donors, treated : (J, T0) and (S, T0) float
         Outcomes before the start.
-    traits, own : (J, p) and (p,) float
+    traits, own : (J, p) and (S, p) float
         Covariates of the donors and of the treated, in standard deviations from the donors' mean.
     """
 
     donors: Float2
-    treated: Float1
+    treated: Float2
     traits: Float2
-    own: Float1
+    own: Float2
 
     def without(self, period: int) -> _Past:
-        return replace(self, donors=np.delete(self.donors, period, axis=1), treated=np.delete(self.treated, period))
+        donors, treated = (np.delete(values, period, axis=1) for values in (self.donors, self.treated))
+        return replace(self, donors=donors, treated=treated)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Balanced:
+    """Synthetic controls, and what their correction balances.
+
+    Attributes
+    ----------
+    past : _Past
+    rows, wanted : (k, J) and (S, k) float
+        Each row centred over the donors.
+    found : Simplexes
+        The synthetic controls.
+    level : (p, J) float
+        What balances the covariates that were taken out; no row where there are none.
+    """
+
+    past: _Past
+    rows: Float2
+    wanted: Float2
+    found: Simplexes
+    level: Float2
+
+    def weights(self, lams: Float1) -> Float2:
+        """(S, J) for the penalties (S,)."""
+        found = self.found.dense(len(self.past.donors)) + self._price(lams[:, None])[:, 0] @ self.rows
+        return found + (self.past.own - found @ self.past.traits) @ self.level if len(self.level) else found
+
+    def predicted(self, lams: Float1, values: Float1) -> Float2:
+        """(S, L) what the weights for every penalty make of the donors' `values` (J,), without the weights."""
+        columns = np.column_stack([values, self.past.traits]) if len(self.level) else values[:, None]
+        made = self.found.combine(columns)[:, None] + self._price(lams[None]) @ (self.rows @ columns)
+        if not len(self.level):
+            return np.asarray(made[:, :, 0])
+        return np.asarray(made[:, :, 0] + (self.past.own[:, None] - made[:, :, 1:]) @ (self.level @ values))
+
+    def _price(self, lams: Float2) -> Float3:
+        return correction(self.rows, self.wanted - self.found.combine(self.rows.T), lams)
+
+    def unsolved(self, names: Sequence[str]) -> Refused | None:
+        """Why there are none, or None."""
+        for row in np.flatnonzero(~self.found.optimal).tolist():
+            return Refused(
+                f"the augmented synthetic control of {names[row]}",
+                f"the solver stopped at a gap of {self.found.gap[row]:.1g}, above {GAP:.0g}",
+                "Leave out donors whose level is far from all others.",
+            )
+        return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,59 +159,87 @@ class AugmentedSyntheticControl(Synthetic):
         return Synthetic.remarks(self, replace(panel, covariates={}))
 
     def solved(self, panel: Panel, part: Piece) -> Solved | Refused:
-        """One exact program, one more for every period that is left out, and a small linear system for each."""
-        past = _past(panel, part, residualize=self.residualize)
+        """The weights of one piece alone."""
+        return self.solve_all(panel, (part,))[0]
+
+    def solve_all(self, panel: Panel, parts: Sequence[Piece]) -> Sequence[Solved | Refused]:
+        """Pieces with the same donors and periods together: their programs, and those without every period in turn."""
+        alike: dict[object, list[int]] = {}
+        for number, part in enumerate(parts):
+            alike.setdefault((part.donors.tobytes(), part.before.tobytes()), []).append(number)
+        found: dict[int, Solved | Refused] = {}
+        for numbers in alike.values():
+            found |= dict(zip(numbers, self._alike(panel, [parts[number] for number in numbers]), strict=True))
+        return [found[number] for number in range(len(parts))]
+
+    def _alike(self, panel: Panel, parts: Sequence[Piece]) -> Sequence[Solved | Refused]:
+        """Pieces with the same donors and periods."""
+        names = [part.name for part in parts]
+        past = _past(panel, parts, residualize=self.residualize)
         if isinstance(past, Refused):
-            return past
-        chosen = self._chosen(past, part.name)
+            return [past] * len(parts)
+        chosen = self._chosen(past, names)
         if isinstance(chosen, Refused):
-            return chosen
-        lam, tuned = chosen
-        weights, found = self._weights(past, np.array([lam]))
-        if found.status != "optimal":
-            return _unsolved(part.name, found)
+            return [chosen] * len(parts)
+        lams, tuned = chosen
+        made = self._balanced(past)
+        refused = made.unsolved(names)
+        if refused is not None:
+            return [refused] * len(parts)
+        weights, own = made.weights(lams), made.found.dense(len(past.donors))
         time = np.zeros(len(panel.periods))
         if self.intercept:
-            time[part.before] = 1.0 / len(part.before)
-        unique = unique_on_face(*self._program(past), found.weights)
-        return Solved(placed(panel, part, weights[0]), time, (trace("exact", found),), unique, tuned)
+            time[parts[0].before] = 1.0 / len(parts[0].before)
+        return [
+            Solved(
+                placed(panel, part, weights[row]),
+                time,
+                (_trace(made.found, row),),
+                unique_on_face(made.rows, made.wanted[row], own[row]),
+                tuned[row],
+            )
+            for row, part in enumerate(parts)
+        ]
 
-    def _chosen(self, past: _Past, name: str) -> tuple[float, tuple[Tuned, ...]] | Refused:
-        """The penalty, and how it was found."""
+    def _chosen(self, past: _Past, names: Sequence[str]) -> tuple[Float1, Sequence[tuple[Tuned, ...]]] | Refused:
+        """The penalty of every piece, (S,), and how it was found."""
+        count, periods = past.treated.shape
         if not isinstance(self.lam, str):
-            return self.lam, ()
+            return np.full(count, self.lam), [()] * count
         lams = penalties(self._program(past)[0])
-        errors = np.empty((len(past.treated), len(lams)))
-        for period in range(len(errors)):
+        errors = np.empty((count, periods, len(lams)))
+        for period in range(periods):
             rest = past.without(period)
-            weights, found = self._weights(rest, lams)
-            if found.status != "optimal":
-                return _unsolved(name, found)
-            left, own = past.donors[:, period], past.treated[period]
+            made = self._balanced(rest)
+            refused = made.unsolved(names)
+            if refused is not None:
+                return refused
+            left, own = past.donors[:, period], past.treated[:, period]
             if self.intercept:
-                left, own = left - rest.donors.mean(axis=1), own - rest.treated.mean()
-            errors[period] = (own - weights @ left) ** 2
-        mean, error = errors.mean(axis=0), errors.std(axis=0, ddof=1) / np.sqrt(len(errors))
-        best = int(np.argmin(mean))
+                left, own = left - rest.donors.mean(axis=1), own - rest.treated.mean(axis=1)
+            errors[:, period] = (own[:, None] - made.predicted(lams, left)) ** 2
+        mean, error = errors.mean(axis=1), errors.std(axis=1, ddof=1) / np.sqrt(periods)
+        best = mean.argmin(axis=1)[:, None]
         if self.lam == "1se":
-            best = int(np.argmax(mean <= mean[best] + error[best]))  # the first, as penalties fall
-        value = lams[best]
-        return float(value), (Tuned(name, "lam", (), np.array([value]), float(mean[best]), lams[:, None], mean),)
+            most = np.take_along_axis(mean + error, best, axis=1)
+            best = (mean <= most).argmax(axis=1)[:, None]  # the first, as penalties fall
+        values, losses = lams[best[:, 0]], np.take_along_axis(mean, best, axis=1)[:, 0]
+        return values, [
+            (Tuned(name, "lam", (), values[row, None], float(losses[row]), lams[:, None], mean[row]),)
+            for row, name in enumerate(names)
+        ]
 
-    def _weights(self, past: _Past, lams: Float1) -> tuple[Float2, Simplex]:
-        """(L, J) weights for every penalty, and the synthetic control that they correct."""
+    def _balanced(self, past: _Past) -> _Balanced:
         rows, wanted = self._program(past)
-        found = solve(rows, wanted)
-        weights = found.weights + correction(rows, wanted - rows @ found.weights, lams)
-        if self.residualize and len(past.own):
-            weights = weights + (past.own - weights @ past.traits) @ np.linalg.pinv(past.traits)
-        return weights, found
+        taken = self.residualize and past.traits.shape[1] > 0
+        level: Float2 = np.asarray(np.linalg.pinv(past.traits)) if taken else np.zeros((0, len(past.donors)))
+        return _Balanced(past, rows, wanted, solve_many(rows.T, wanted), level)
 
-    def _program(self, past: _Past) -> tuple[Float2, Float1]:
-        """What is balanced, (k, J) and (k,), each row centred over the donors."""
+    def _program(self, past: _Past) -> tuple[Float2, Float2]:
+        """What is balanced, (k, J) and (S, k), each row centred over the donors."""
         donors, treated = past.donors, past.treated
         if self.intercept:
-            donors, treated = donors - donors.mean(axis=1, keepdims=True), treated - treated.mean()
+            donors, treated = (values - values.mean(axis=1, keepdims=True) for values in (donors, treated))
         centre = donors.mean(axis=0)
         rows, wanted = (donors - centre).T, treated - centre
         if self.residualize:
@@ -170,11 +249,26 @@ class AugmentedSyntheticControl(Synthetic):
             rows = np.zeros_like(rows)
         if not self.residualize:
             scale = rows.std(ddof=1)
-            rows, wanted = np.vstack([rows, scale * past.traits.T]), np.concatenate([wanted, scale * past.own])
+            rows, wanted = np.vstack([rows, scale * past.traits.T]), np.hstack([wanted, scale * past.own])
         return rows, wanted
 
 
-def _past(panel: Panel, part: Piece, *, residualize: bool) -> _Past | Refused:
+def _past(panel: Panel, parts: Sequence[Piece], *, residualize: bool) -> _Past | Refused:
+    """Outcomes and covariates of comparisons with the same donors and periods; refused where one of them is."""
+    each = []
+    for part in parts:
+        one = _of(panel, part, residualize=residualize)
+        if isinstance(one, Refused):
+            return one
+        each.append(one)
+    return replace(
+        each[0],
+        treated=np.concatenate([one.treated for one in each]),
+        own=np.concatenate([one.own for one in each]),
+    )
+
+
+def _of(panel: Panel, part: Piece, *, residualize: bool) -> _Past | Refused:
     """Outcomes and covariates of one comparison; refused where the covariates do not serve."""
     what = f"the covariates of {part.name}"
     members = np.concatenate([part.rows, part.donors])
@@ -203,12 +297,8 @@ def _past(panel: Panel, part: Piece, *, residualize: bool) -> _Past | Refused:
             f"{traits.shape[1]} of them cannot be told apart among {len(traits)} donors",
             "Leave some of them out, widen the donor pool, or balance them beside the outcomes (residualize=False).",
         )
-    return _Past(outcomes[count:], part.share @ outcomes[:count], traits, own)
+    return _Past(outcomes[count:], (part.share @ outcomes[:count])[None], traits, own[None])
 
 
-def _unsolved(name: str, found: Simplex) -> Refused:
-    return Refused(
-        f"the augmented synthetic control of {name}",
-        f"the solver stopped at a gap of {found.gap:.1g}, above {GAP:.0g}",
-        "Leave out donors whose level is far from all others.",
-    )
+def _trace(found: Simplexes, row: int) -> Trace:
+    return Trace("exact", "optimal", float(found.objective[row]), float(found.gap[row]), int(found.iterations[row]))

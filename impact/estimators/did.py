@@ -38,6 +38,7 @@ class DiD(Planned):
     gives: ClassVar[Gives] = Gives.SURFACE | Gives.SCORES | Gives.WEIGHTS | Gives.MOMENTS
     asks: ClassVar[Asks] = Asks(min_pre=1, min_controls=2)
     why: ClassVar[str] = "no period before its start"
+    projects: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         if self.anticipation < 0:

@@ -97,6 +97,12 @@ class PenalizedSyntheticControl(Synthetic):
         """Itself on outcomes alone with a given λ: the periods that a null is tested on may not choose it."""
         return replace(self, predictors=(), lam=_NULL if isinstance(self.lam, str) else self.lam)
 
+    @property
+    def projects(self) -> bool:
+        """Whether residuals never move farther than the treated outcomes: the fit is the proximal point of ``(1 + λ)``
+        times these, so their residuals stretch by 1 at most, and by λ where that is more."""
+        return not self.predictors and not isinstance(self.lam, str) and self.lam <= 1
+
     def remarks(self, panel: Panel) -> tuple[str, ...]:
         """Covariates that no predictor is of."""
         used = {one.of for each in self._spelled for one in (each, each.training) if one is not None}

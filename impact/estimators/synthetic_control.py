@@ -122,6 +122,12 @@ class SyntheticControl(Synthetic):
         """Itself on outcomes alone: a null is tested with all periods alike, and windows are of some."""
         return replace(self, predictors=(), v="equal", fit_window=None) if self.predictors else self
 
+    @property
+    def projects(self) -> bool:
+        """Whether residuals never move farther than the treated outcomes: the fit is the nearest point of a convex set,
+        unless these outcomes choose its size."""
+        return not self.predictors and not (self.constraint == "ridge" and self.budget == _AUTO)
+
     def remarks(self, panel: Panel) -> tuple[str, ...]:
         """Covariates that no predictor is of."""
         used = {one.of for each in self._spelled for one in (each, each.training) if one is not None}

@@ -130,12 +130,16 @@ def _matched(evidence: Evidence, say: Texts) -> Table:
 
 
 def _weights(evidence: Evidence, say: Texts) -> Table:
-    rows: list[tuple[Cell, ...]] = []
+    """One row for areas that are compared as one."""
+    together: dict[tuple[tuple[str, float], ...], list[str]] = {}
     for area in evidence.included:
-        large = [(unit, weight) for unit, weight in area.weights if abs(weight) >= _SMALL]
+        together.setdefault(area.weights, []).append(area.name)
+    rows: list[tuple[Cell, ...]] = []
+    for weights, names in together.items():
+        large = [(unit, weight) for unit, weight in weights if abs(weight) >= _SMALL]
         named = [f"{unit} ({number(weight, say.language, 2)})" for unit, weight in large]
-        rest = len(area.weights) - len(large)
-        rows.append((area.name, "; ".join([*named, *([say("weights.rest", count=count(rest, say))] if rest else [])])))
+        rest = [say("weights.rest", count=count(len(weights) - len(large), say))] if len(weights) > len(large) else []
+        rows.append((listed(names, say.language), "; ".join([*named, *rest])))
     return Table(say("weights.caption"), columns("weights", "area units", "", say), tuple(rows), folded=True)
 
 

@@ -154,9 +154,9 @@ class AreaRow:
     """A treated area: its units, its gemeente, its start, its base period, and whom it is compared with.
 
     `matched` are the units that were chosen, with their weight in the choice; `weights` those with weight in its
-    comparison, where the estimator finds weights for every area. `left_out` gives the reason where the area is not in
-    the estimate. `population`: where a unit is a whole gemeente, the share of its residents that lives in the area;
-    `population_unknown` is why it is not known.
+    comparison, where the estimator finds weights for every area, or for all areas that start together. `left_out` gives
+    the reason where the area is not in the estimate. `population`: where a unit is a whole gemeente, the share of its
+    residents that lives in the area; `population_unknown` is why it is not known.
     """
 
     slug: str

@@ -223,12 +223,14 @@ def _one(
 
 def _mc_error(kept: Float2, estimate: Float1, error: Float1) -> Float1:
     """(m,) Monte-Carlo standard error of the p-values, from that of the standard errors, ``s/2 √((kurtosis - 1)/B)``;
-    0 for terms without an interval."""
+    that of `drawn_error` where p = 1, and 0 for terms without an interval only."""
     from scipy import stats
 
     away = kept - np.nanmean(kept, axis=0) if len(kept) else kept
     with np.errstate(divide="ignore", invalid="ignore"):
         kurtosis = np.nanmean(away**4, axis=0) / error**4
         ratio = np.abs(estimate) / error
-        relative = np.sqrt(np.maximum(kurtosis - 1, 0) / (~np.isnan(kept)).sum(axis=0)) / 2
-        return np.asarray(np.nan_to_num(2 * stats.norm.pdf(ratio) * ratio * relative, posinf=0.0))
+        draws = (~np.isnan(kept)).sum(axis=0)
+        relative = np.sqrt(np.maximum(kurtosis - 1, 0) / draws) / 2
+        found = np.maximum(2 * stats.norm.pdf(ratio) * ratio * relative, np.finfo(float).tiny)
+        return np.asarray(np.nan_to_num(np.where(ratio == 0, 1.5 / draws, found), posinf=0.0))

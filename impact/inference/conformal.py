@@ -14,8 +14,8 @@ from impact.arrays import Float1, Int1
 from impact.errors import Refused
 from impact.estimators.protocol import Estimator, Gives
 from impact.inference.inversion import outermost
-from impact.inference.nullfit import NullFit, null_fit
-from impact.inference.protocol import Found, Uncertainty, evaluate, spread
+from impact.inference.nullfit import NullFit, null_fit, projects
+from impact.inference.protocol import Found, Uncertainty, drawn_error, evaluate, spread
 from impact.panel import Panel
 from impact.parallel import Parallel
 from impact.sample import Sample
@@ -28,7 +28,8 @@ Permutations = Literal["moving-block", "iid"]
 Order = Literal[1, 2, "inf"]
 
 _ROUNDING = 1e-8  # of the spread of the outcomes: residuals that differ by less are ties
-_FAR = 64.0  # spreads of the outcomes from the estimate at which the search for an interval ends
+_FAR = 64.0  # spreads of the outcomes from the estimate at which the search for an interval begins
+_FINE, _COARSE = 1 / 40, 1 / 12  # steps of it, where it is known how far nothing is accepted, and elsewhere
 _MOST_FAILURES = 0.05
 
 
@@ -45,9 +46,14 @@ class Conformal:
     (iid) over time, for the very area: nothing is drawn from other areas.
 
     The interval holds the constant effects that are not rejected. Acceptance need not be monotone: it runs from the
-    outermost accepted effect to the other (see `outermost` for the resolution). With ``T`` periods moving blocks cannot
-    reject below ``1 / T``: the p-value then stands without an interval. An effect that no permutation can call too
-    large, as when most periods are tested, leaves none either. It need not hold the estimate, which another model made.
+    outermost accepted effect to the other. These are sought from 64 times the range of the outcomes inwards, down to
+    once that range in steps of a quarter of the distance from the estimate. Nearer, where the model is a projection
+    (synthetic controls on outcomes, penalised ones with λ up to 1, difference-in-differences), steps follow the margin
+    of rejection, and nothing is passed but accepted effects that lie within 2.5 % of their distance from the estimate;
+    elsewhere steps are a twelfth of the distance, and what lies within one may be passed. With ``T`` periods moving
+    blocks cannot reject below ``1 / T``: the p-value then stands without an interval. An effect that no permutation can
+    call too large, as when most periods are tested, leaves none either. It need not hold the estimate, which another
+    model made.
 
     Other series that the model learns from are taken as they are: an effect on these must be none.
 
@@ -201,7 +207,7 @@ def _test(
         p,
         low,
         high,
-        0.0 if enumerated else float(np.sqrt(p * (1 - p) / len(sets))),
+        0.0 if enumerated else float(drawn_error(np.array(p), len(sets))),
         len(sets) - (0 if enumerated else 1),
         ends if isinstance(ends, Refused) else None,
         tuple(f"{found.panel.group_names[group]}, {failure}" for failure in failures),
@@ -238,9 +244,26 @@ def p_value(residuals: Float1, sets: Int1, order: Order, rounding: float) -> flo
     ----------
     Chernozhukov, Wüthrich & Zhu (2021), JASA 116(536), equations 3 and 4.
     """
-    size = np.abs(residuals)[sets]
-    norm = size.max(axis=1) if order == "inf" else np.mean(size**order, axis=1) ** (1 / order)
+    norm = _norms(residuals, sets, order)
     return float(np.mean(norm >= norm[0] - rounding))
+
+
+def _norms(residuals: Float1, sets: Int1, order: Order) -> Float1:
+    size = np.abs(residuals)[sets]
+    return np.asarray(size.max(axis=1) if order == "inf" else np.mean(size**order, axis=1) ** (1 / order))
+
+
+def _room(residuals: Float1, sets: Int1, order: Order, rounding: float, alpha: float) -> float:
+    """How far from a rejected effect every other is rejected too; 0 or less where it has a p-value above `alpha`.
+
+    For models that project (see `projects`): an effect that moves by 1 moves `k` tested outcomes by 1, the residuals by
+    ``√k`` in length at most, every mean norm over `k` periods by 1 at most, and the largest residual by ``√k``. So the
+    own norm and the one that it must not exceed come closer by twice that.
+    """
+    norm = _norms(residuals, sets, order)
+    may_reach = int(alpha * len(norm))
+    rival = np.sort(norm)[len(norm) - 1 - may_reach]
+    return float(norm[0] - rounding - rival) / (2 * (np.sqrt(sets.shape[1]) if order == "inf" else 1.0))
 
 
 def _interval(
@@ -258,13 +281,15 @@ def _interval(
             f"Ask for a level up to {1 - 1 / len(sets):.3g}{wider}.",
         ), []
     failures: list[str] = []
+    known = projects(null.model)
 
-    def accepts(effect: float) -> bool:
+    def room(effect: float) -> float:
         residuals = null.residuals(effect)
         if isinstance(residuals, Refused):
             failures.append(f"an effect of {effect:.6g}: {residuals.because}")
-            return True  # what could not be tested is not rejected
-        return p_value(residuals, sets, how.order, _ROUNDING * null.spread) > alpha
+            return 0.0  # what could not be tested is not rejected
+        free = _room(residuals, sets, how.order, _ROUNDING * null.spread, alpha)
+        return free if known or free <= 0 else _ROUNDING
 
     at_centre = null.residuals(centre)
     if isinstance(at_centre, Refused):
@@ -272,7 +297,9 @@ def _interval(
     near = max(float(np.sqrt(np.mean(at_centre**2))), _ROUNDING * null.spread) / 4
     if near == 0:
         return Refused(what, "no outcome differs from another"), []
-    ends = outermost(accepts, centre, near, max(_FAR * null.spread, near))
+    ends = outermost(
+        room, centre, near, max(_FAR * null.spread, near), wide=null.spread, step=_FINE if known else _COARSE
+    )
     if len(failures) > _MOST_FAILURES * ends.tried:
         return Refused(what, f"{len(failures)} of {ends.tried} fits failed ({failures[0]})"), failures
     if np.isnan(ends.low):

@@ -11,7 +11,7 @@ from impact.arrays import Float1, Float2
 from impact.errors import Refused
 from impact.estimators.protocol import Estimator, Gives
 from impact.inference.cluster import no_scores
-from impact.inference.protocol import Found, Uncertainty, evaluate, without_interval
+from impact.inference.protocol import Found, Uncertainty, drawn_error, evaluate, without_interval
 from impact.panel import Panel
 from impact.parallel import Parallel
 from impact.streams import Streams
@@ -69,7 +69,7 @@ class ScoreFlip:
             p_value, mc_error = beyond / draws, np.zeros(len(beyond))
         else:
             p_value = (1 + beyond) / (1 + draws)
-            mc_error = np.sqrt(p_value * (1 - p_value) / (1 + draws))
+            mc_error = drawn_error(p_value, 1 + draws)
         return without_interval(
             found,
             self.name,

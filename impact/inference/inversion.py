@@ -9,8 +9,8 @@ import numpy as np
 
 __all__ = ["Accepted", "outermost"]
 
-_PER_DOUBLING = 8
-_HALVINGS = 16
+_LONGEST = 1 / 4
+_KNOWN = 3e-6
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,47 +29,71 @@ class Accepted:
     tried: int
 
 
-def outermost(accepts: Callable[[float], bool], centre: float, near: float, far: float) -> Accepted:
+def outermost(
+    room: Callable[[float], float], centre: float, near: float, far: float, *, wide: float, step: float
+) -> Accepted:
     """The outermost values that a test accepts, which need not be all between them.
 
-    Tried are `centre` and values at distances from `near` to at least `far` to either side, each 9 % (an eighth of a
-    doubling) beyond the one before. The step in which acceptance ends is then halved 16 times, so an end is known to
-    3e-6 of its distance from the centre; acceptance that comes back within a single step is not seen.
+    From `far` on either side the search walks inwards until a value is accepted. A step is as long as the test says
+    that nothing is accepted, but no shorter than the share `step` of the distance from the centre (a quarter beyond
+    `wide`) and no longer than a quarter. So where the test says so rightly, accepted values are passed only if they
+    lie within that share of their distance. The centre is always tested. The last step is halved until the end is known
+    to 3e-6 of the distance.
 
     Parameters
     ----------
-    accepts : callable
-        The test.
+    room : callable
+        How far from a value, to either side, nothing is accepted; 0 or less where the value itself is.
     centre : float
-        Where the search begins; it need not be accepted.
+        Where the search ends; it need not be accepted.
     near, far : float
-        Positive; a smallest distance that matters, and one at which the test is expected to reject.
+        Positive; a smallest distance that matters (shares of nearer ones are shares of this), and one at which the test
+        is expected to reject.
+    wide : float
+        A distance up to which small steps are worth their time.
+    step : float
+        Share of the distance.
 
     Raises
     ------
     ValueError
-        The distances are not positive and in order.
+        The distances are not positive and in order, or `step` is no share of at most a quarter.
     """
     if not 0 < near <= far:
         raise ValueError(f"distances from {near} to {far} are not positive and in order")
-    count = int(np.ceil(_PER_DOUBLING * np.log2(far / near)))
-    away = near * 2.0 ** (np.arange(count + 1) / _PER_DOUBLING)
-    points = np.concatenate([centre - away[::-1], [centre], centre + away]).tolist()
-    inside = np.flatnonzero([accepts(point) for point in points])
-    if not inside.size:
-        return Accepted(np.nan, np.nan, len(points))
-    first, last = int(inside[0]), int(inside[-1])
-    low = -np.inf if first == 0 else _edge(accepts, points[first], points[first - 1])
-    high = np.inf if last == len(points) - 1 else _edge(accepts, points[last], points[last + 1])
-    return Accepted(low, high, len(points) + _HALVINGS * (int(np.isfinite(low)) + int(np.isfinite(high))))
+    if not 0 < step <= _LONGEST:
+        raise ValueError(f"step={step} is not between 0 and {_LONGEST}")
+
+    def ahead(away: float, free: float) -> float:
+        scale = max(abs(away), near)
+        shortest = step if scale <= wide else _LONGEST
+        return min(max(free, shortest * scale), _LONGEST * scale)
+
+    high, above = _inwards(lambda away: room(centre + away), ahead, near, far)
+    if np.isnan(high):
+        return Accepted(np.nan, np.nan, above)
+    low, below = _inwards(lambda away: room(centre - away), ahead, near, far)
+    return Accepted(centre - low, centre + high, above + below)
 
 
-def _edge(accepts: Callable[[float], bool], accepted: float, rejected: float) -> float:
-    """The accepted value next to a rejected one, after halving what lies between."""
-    for _ in range(_HALVINGS):
-        middle = (accepted + rejected) / 2
-        if accepts(middle):
-            accepted = middle
+def _inwards(
+    room: Callable[[float], float], ahead: Callable[[float, float], float], near: float, far: float
+) -> tuple[float, int]:
+    """The farthest accepted distance from `far` down to `-far`, and how many were tried."""
+    away, outside, tried = far, np.inf, 0
+    while True:
+        tried += 1
+        free = room(away)
+        if free <= 0:
+            break
+        if away <= -far:
+            return np.nan, tried
+        outside, away = away, max(away - ahead(away, free), 0.0 if away > 0 else -far)
+    while np.isfinite(outside) and outside - away > _KNOWN * max(abs(away), near):
+        middle = (away + outside) / 2
+        tried += 1
+        if room(middle) <= 0:
+            away = middle
         else:
-            rejected = middle
-    return accepted
+            outside = middle
+    return away if np.isfinite(outside) else np.inf, tried

@@ -12,7 +12,7 @@ from impact.errors import Refused
 from impact.estimators.protocol import Estimator
 from impact.panel import Panel
 
-__all__ = ["NullFit", "anticipated", "null_fit"]
+__all__ = ["NullFit", "anticipated", "null_fit", "projects"]
 
 _SAME = 1e-6  # of the spread of the outcomes: residuals that differ by less are those of the same fit
 
@@ -20,6 +20,15 @@ _SAME = 1e-6  # of the spread of the outcomes: residuals that differ by less are
 def anticipated(estimator: Estimator) -> int:
     """Periods before the start that the estimator does not learn from; 0 where it has no such parameter."""
     return int(getattr(estimator, "anticipation", 0))
+
+
+def projects(estimator: Estimator) -> bool:
+    """Whether the residuals of its fit to all periods never move farther, in length, than the treated outcomes do.
+
+    So it is where the fit is the point of a convex set that is nearest to these outcomes; not where outcomes choose a
+    penalty first. False for estimators that do not say.
+    """
+    return bool(getattr(estimator, "projects", False))
 
 
 @dataclass(frozen=True, slots=True, eq=False)

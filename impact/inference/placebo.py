@@ -15,7 +15,7 @@ from impact.estimators.protocol import Estimator, Gives, Reassigns
 from impact.inference.placebo_refits import Again, Rematch, own_size, reassigned
 from impact.inference.placebo_sets import Drawn, Sets, draw, without_residents
 from impact.inference.placebo_statistics import Measured, Statistic, least, measure, ratio, studentised
-from impact.inference.protocol import Found, Uncertainty, evaluate, without_interval
+from impact.inference.protocol import Found, Uncertainty, drawn_error, evaluate, without_interval
 from impact.longtable import few
 from impact.panel import Panel
 from impact.parallel import Parallel
@@ -189,7 +189,6 @@ class PlaceboSpace:
         beyond = (statistics >= observed * (1 - _TIE)).sum(axis=0) + len(failures)
         given = np.array([reason is None for reason in terms])
         p_value = np.where(given, (1 + beyond) / (1 + attempted), np.nan)
-        drawn = np.sqrt(p_value * (1 - p_value) / (1 + attempted))
         estimates = placebos.measured.estimate[placebos.kept]
         return without_interval(
             found,
@@ -199,7 +198,7 @@ class PlaceboSpace:
             self.level,
             draws=len(estimates),
             attempted=attempted,
-            mc_error=np.zeros(len(p_value)) if placebos.enumerated else drawn,
+            mc_error=np.zeros(len(p_value)) if placebos.enumerated else drawn_error(p_value, 1 + attempted),
             std_error=estimates.std(axis=0) if len(estimates) > 1 else np.full(len(p_value), np.nan),
             failures=failures,
             refused=terms,

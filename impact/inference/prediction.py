@@ -14,7 +14,7 @@ from impact.errors import Refused
 from impact.estimators.protocol import Estimator, Gives
 from impact.inference.prediction_errors import Comparison, Local, Moments, Outcome, Shape, local, outcome
 from impact.inference.prediction_terms import Asked, comparison, term
-from impact.inference.protocol import Band, Found, Uncertainty, evaluate, spread
+from impact.inference.protocol import Band, Found, Uncertainty, drawn_error, evaluate, spread
 from impact.numerics.widest import extremes
 from impact.panel import Panel
 from impact.parallel import Parallel
@@ -290,7 +290,7 @@ def _uncertainty(
         draws=draws,
         attempted=draws + len(failures),
         failures=failures,
-        mc_error=np.where(given, np.sqrt(p_value * (1 - p_value) / (1 + draws)), 0.0),
+        mc_error=np.where(given, drawn_error(p_value, 1 + draws), 0.0),
         kind="pointwise" if band is None else "uniform",
         band=band,
     )

@@ -275,30 +275,30 @@ def _step(program: _Program, now: list[Float1], support: list[Int1]) -> list[Flo
     Given the change v of Σ s_k r_k a piece moves by ``α_k + β_k v``, and v is what these moves come to. A ridge of
     rounding size on the step keeps the systems regular and leaves the fixed point where it is.
     """
-    rows = [x[inside] for x, inside in zip(program.x, support, strict=True)]
-    residual = np.array([one @ z for one, z in zip(now, rows, strict=True)])
-    force = program.forces(residual)
-    moves, total = [], np.eye(program.lags)
-    pull = np.zeros(program.lags)
-    for k, z in enumerate(rows):
-        size, own, tie = len(z), program.own[k], program.tie[k]
-        gram = z @ z.T
-        diagonal = np.diagonal(gram) + program.ridge[k] / own
-        gram[np.diag_indices(size)] = diagonal * (1.0 + 1e-13) + 1e-15
-        unit = 1.0 / np.sqrt(1.0 + diagonal)
-        border = unit / np.sqrt(unit @ unit)
-        system = np.zeros((size + 1, size + 1))
-        system[:size, :size] = gram * np.outer(unit, unit)
-        system[size, :size] = system[:size, size] = border
-        right = np.zeros((size + 1, program.lags + 1))
-        right[:size, 0] = -unit * (z @ force[k] + program.ridge[k] * now[k]) / own
-        right[:size, 1:] = -unit[:, None] * z * (tie / own)
-        answer = unit[:, None] * np.linalg.solve(system, right)[:size]
-        moves.append(answer)
-        total -= tie * z.T @ answer[:, 1:]
-        pull += tie * z.T @ answer[:, 0]
-    change = np.linalg.solve(total, pull)
-    return [answer[:, 0] + answer[:, 1:] @ change for answer in moves]
+    size = np.array([len(inside) for inside in support])
+    most, pieces = int(size.max()), np.arange(len(support))
+    there = np.arange(most) < size[:, None]
+    z, held = np.zeros((len(size), most, program.lags)), np.zeros((len(size), most))  # places beyond a support stay 0
+    for k in pieces:
+        z[k, : size[k]], held[k, : size[k]] = program.x[k][support[k]], now[k]
+    force = program.forces(np.matmul(held[:, None], z)[:, 0])
+    own, ridge, place = program.own[:, None], program.ridge[:, None], np.arange(most)
+    gram = np.matmul(z, z.transpose(0, 2, 1))
+    diagonal = gram[:, place, place] + ridge / own
+    gram[:, place, place] = diagonal * (1.0 + 1e-13) + 1e-15
+    unit = np.where(there, 1.0 / np.sqrt(1.0 + diagonal), 0.0)
+    system = np.zeros((len(size), most + 1, most + 1))
+    system[:, :most, :most] = gram * unit[:, :, None] * unit[:, None]
+    system[:, place, place] += ~there
+    system[:, most, :most] = system[:, :most, most] = unit / np.sqrt((unit**2).sum(axis=1, keepdims=True))
+    right = np.zeros((len(size), most + 1, program.lags + 1))
+    right[:, :most, 0] = -unit * (np.matmul(z, force[:, :, None])[:, :, 0] + ridge * held) / own
+    right[:, :most, 1:] = -unit[:, :, None] * z * (program.tie[:, None] / own)[:, :, None]
+    answer = unit[:, :, None] * np.linalg.solve(system, right)[:, :most]
+    felt = np.matmul((program.tie[:, None, None] * z).transpose(0, 2, 1), answer).sum(axis=0)
+    change = np.linalg.solve(np.eye(program.lags) - felt[:, 1:], felt[:, 0])
+    step = answer[:, :, 0] + answer[:, :, 1:] @ change
+    return [step[k, : size[k]] for k in pieces]
 
 
 def _dual(program: _Program, w: list[Float1]) -> tuple[list[Float1], int]:

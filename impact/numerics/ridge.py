@@ -6,7 +6,7 @@ from typing import Final
 
 import numpy as np
 
-from impact.arrays import Float1, Float2
+from impact.arrays import Float1, Float2, Float3
 
 __all__ = ["correction", "penalties"]
 
@@ -23,23 +23,25 @@ def penalties(rows: Float2) -> Float1:
     return np.asarray(largest * _LEAST ** (np.arange(_STEPS + 1) / _STEPS))
 
 
-def correction(rows: Float2, miss: Float1, lams: Float1) -> Float2:
-    """Weights that a ridge regression adds, one row a penalty: ``miss' (A A' + λ I)⁻¹ A``.
+def correction(rows: Float2, miss: Float2, lams: Float2) -> Float3:
+    """How much a ridge regression counts each row, for many misfits on one set of donors: ``(A A' + λ I)⁻¹ miss``.
 
-    The cost grows with the number of donors, and no matrix of donors by donors is made.
+    The weights that it adds are these times `rows`; what donors with `values` (J, c) then add up to is these times
+    ``rows @ values``, without the weights. The cost grows with the number of donors, and no matrix of donors by donors
+    is made.
 
     Parameters
     ----------
     rows : (k, J) float
         A: what is balanced, one column a donor, each row centred over the donors; the weights then sum to 0.
-    miss : (k,) float
+    miss : (S, k) float
         What the weights so far leave unbalanced.
-    lams : (L,) float
+    lams : (S, L) or (1, L) float
         Penalties, 0 or more, in squared units of `rows`. A direction in which the donors do not differ adds nothing.
 
     Returns
     -------
-    (L, J) float
+    (S, L, k) float
 
     References
     ----------
@@ -48,6 +50,5 @@ def correction(rows: Float2, miss: Float1, lams: Float1) -> Float2:
     values, vectors = np.linalg.eigh(rows @ rows.T)
     values = np.maximum(values, 0.0)
     known = values > len(values) * np.finfo(np.float64).eps * values[-1]
-    shrunk = np.zeros((len(lams), len(values)))
-    shrunk[:, known] = (vectors.T @ miss)[known] / (values[known] + lams[:, None])
-    return np.asarray(shrunk @ vectors.T @ rows)
+    shrunk = (miss @ vectors)[:, None, known] / (values[known] + lams[:, :, None])
+    return np.asarray(shrunk @ vectors[:, known].T)

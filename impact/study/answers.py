@@ -197,8 +197,7 @@ def _second(spec: Specification, comparison: Comparison, target: Target, method:
     if isinstance(found, Refused):
         return Second(how.name, "", None, 0, False, found)
     p_value = _plain(found.p_value[-1])
-    # A p-value of 1 has no Monte-Carlo error either way; then it is not claimed that these were all there are.
-    enumerated = found.mc_error is not None and bool(found.mc_error[-1] == 0) and p_value != 1
+    enumerated = found.mc_error is not None and bool(found.mc_error[-1] == 0)
     return Second(how.name, found.null, p_value, found.draws, enumerated, found.refused[-1])
 
 

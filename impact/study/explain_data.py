@@ -122,7 +122,8 @@ def _outcomes(tell: Teller, table: OutcomeTable) -> Iterator[Said]:
     if columns.change is not None:
         yield tell("data.change", column=tell.column(columns.change))
     if table.rounded_to is not None:
-        yield tell("data.rounded", base=tell.count(table.rounded_to))
+        plain = tell.spec.data.crosswalk is None and not table.rows.add_up_to
+        yield tell("data.rounded" if plain else "data.rounded-changed", base=tell.count(table.rounded_to))
 
 
 def _units(tell: Teller, table: UnitTable | None) -> Iterator[Said]:

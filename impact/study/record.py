@@ -192,10 +192,7 @@ def _areas(
         cluster = panel.clusters[panel.cluster[panel.units.index(area.units[0])]]
         cluster = gemeenten.get(cluster, cluster)
         matched = () if panel.pairs is None else _weighed(panel.units, panel.pairs[number])
-        pieces = None if result is None else result.fit.pieces
-        weights: tuple[tuple[str, float], ...] = ()
-        if pieces is not None and area.slug in pieces.groups:
-            weights = _weighed(pieces.units, pieces.unit[pieces.groups.index(area.slug)])
+        weights = () if result is None else _donors(result, area.slug)
         base = _span(spec.base_periods(area.start, loaded.periods))
         row = AreaRow(area.slug, area.name, area.units, cluster, area.start, base, matched, weights=weights)
         rows.append(_with_parts(spec, loaded, comparison, area, row, say))
@@ -223,6 +220,16 @@ def _with_parts(
     parts = comparison.unions.members().get(area.slug, {}).items()
     percent = {code: say("format.percent", number=number(100 * share, say.language, 0)) for code, share in parts}
     return replace(row, units=tuple(code if share == 1 else f"{code} ({percent[code]})" for code, share in parts))
+
+
+def _donors(result: Result, slug: str) -> tuple[tuple[str, float], ...]:
+    """Donors of the area, or of everything that starts with it where an estimator compares that as one."""
+    panel, pieces = result.panel, result.fit.pieces
+    if pieces is None:
+        return ()
+    own = np.flatnonzero(panel.treated & (panel.area == panel.areas.index(slug)))
+    held = [unit for part, unit in zip(result.fit.compared, pieces.unit, strict=True) if np.isin(own, part.rows).any()]
+    return _weighed(pieces.units, held[0]) if len(held) == 1 else ()
 
 
 def _weighed(units: tuple[str, ...], weights: Float1) -> tuple[tuple[str, float], ...]:

@@ -74,11 +74,8 @@ def notes(
         *_level(spec, loaded, comparison, say),
         *_measurement(spec, loaded, say),
         *_sampling(series, comparison, say),
+        *_rounded(spec, series, say),
     ]
-    if spec.data.outcomes.rounded_to is not None:
-        base = spec.data.outcomes.rounded_to
-        sd = number(rounding_sd(base, "random"), say.language, 1)
-        found.append(say("run.note.rounded", base=number(base, say.language, 0), sd=sd))
     if loaded.borders is not None:
         found += borders_said(loaded.borders, loaded.regions, say)
     for unit, signs in loaded.vouched.items():
@@ -211,6 +208,19 @@ def _sampling(series: Series, comparison: Comparison, say: Texts) -> Iterator[st
     yield say("run.note.sampling", se=number(error, say.language, 1), unit=unit)
     if comparison.fewest is not None:
         yield say("run.note.respondents", fewest=number(comparison.fewest, say.language, 0))
+
+
+def _rounded(spec: Specification, series: Series, say: Texts) -> Iterator[str]:
+    """What rounding adds to every count, or that it is not known since counts were converted or added up."""
+    table = spec.data.outcomes
+    if table.rounded_to is None:
+        return
+    base = number(table.rounded_to, say.language, 0)
+    if series.rounding is not None:
+        sd = number(rounding_sd(table.rounded_to, "random"), say.language, 1)
+        yield say("run.note.rounded", base=base, sd=sd)
+    else:
+        yield say("run.note.rounded-" + ("summed" if spec.data.crosswalk is None else "converted"), base=base)
 
 
 def _known(series: Series, result: Result | None, say: Texts) -> Iterator[str]:

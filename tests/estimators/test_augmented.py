@@ -16,7 +16,7 @@ from impact.estimators import augmented
 from impact.estimators.augmented import AugmentedSyntheticControl
 from impact.estimators.synthetic_control import SyntheticControl
 from impact.numerics.ridge import correction, penalties
-from impact.numerics.simplex import Simplex
+from impact.numerics.simplex_many import Simplexes, solve_many
 from impact.panel import Panel
 from tests.estimators.simplex_oracle import by_clarabel
 from tests.test_synthetic import fitted, panel_of, refused, three_areas
@@ -159,10 +159,10 @@ def test_a_falling_penalty_fits_better_and_costs_negative_weights() -> None:
 
 
 def test_the_correction_of_rows_that_do_not_vary_is_nothing() -> None:
-    assert not correction(np.zeros((3, 5)), np.ones(3), np.array([0.0, 1.0])).any()
+    assert not correction(np.zeros((3, 5)), np.ones((1, 3)), np.array([[0.0, 1.0]])).any()
     assert not penalties(np.zeros((3, 5))).any()
     rows = np.vstack([np.random.default_rng(0).normal(size=(2, 5)), np.zeros(5)])
-    some = correction(rows, np.ones(3), np.array([0.5]))[0]
+    some = correction(rows, np.ones((1, 3)), np.array([[0.5]]))[0, 0] @ rows
     np.testing.assert_allclose(some, np.linalg.solve(rows.T @ rows + 0.5 * np.eye(5), rows.T @ np.ones(3)), atol=1e-12)
 
 
@@ -376,10 +376,11 @@ def test_covariates_that_do_not_serve_are_refused() -> None:
 
 @pytest.mark.parametrize("lam", ["1se", 0.3])
 def test_a_program_without_certificate_is_refused(lam: float | str, monkeypatch: pytest.MonkeyPatch) -> None:
-    def unfinished(a: Float2, b: Float1, **_: float) -> Simplex:
-        return Simplex(np.full(a.shape[1], 1 / a.shape[1]), 1.0, 0.01, 7, "not converged")
+    def unfinished(donors: Float2, targets: Float2) -> Simplexes:
+        found = solve_many(donors, targets)
+        return replace(found, gap=np.full(len(targets), 0.01), optimal=np.zeros(len(targets), dtype=bool))
 
-    monkeypatch.setattr(augmented, "solve", unfinished)
+    monkeypatch.setattr(augmented, "solve_many", unfinished)
     assert "gap of 0.01" in refused(AugmentedSyntheticControl(lam=lam), three_areas()).because  # type: ignore[arg-type]
 
 

@@ -8,7 +8,7 @@ those with the highest loadings (*chosen*, as focusgebieden were).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import Any
@@ -81,19 +81,19 @@ def draw(world: str, seed: int) -> Panel:
         # The highest of a few draws, of the whole area: most of them stay inside the range of the donors.
         high = rng.uniform(size=(len(panel.areas), 2, 3)).max(axis=2)
         loadings[panel.treated] = high[panel.area[panel.treated]]
-    shared = 0.3 * _lasting(rng, len(panel.clusters)) if world.startswith("several") else np.zeros((count, PERIODS))
+    shared = 0.3 * lasting(rng, len(panel.clusters)) if world.startswith("several") else np.zeros((count, PERIODS))
     kinds = [
-        loadings @ (2.0 * _lasting(rng, 2))
+        loadings @ (2.0 * lasting(rng, 2))
         + 3.0 * loadings.sum(axis=1, keepdims=True)
-        + 0.5 * _lasting(rng, 1)
+        + 0.5 * lasting(rng, 1)
         + shared[panel.cluster]
-        + 0.4 * _lasting(rng, count)
+        + 0.4 * lasting(rng, count)
         for _ in range(3)
     ]
     return replace(panel, y=kinds[0], covariates={"second": kinds[1], "third": kinds[2]})
 
 
-def _lasting(rng: np.random.Generator, count: int) -> np.ndarray:
+def lasting(rng: np.random.Generator, count: int) -> np.ndarray:
     """(count, T) shocks of standard deviation 1 of which half lasts a period."""
     steps = np.sqrt(1 - 0.25) * rng.normal(size=(count, PERIODS + 12))
     for t in range(1, steps.shape[1]):
@@ -186,16 +186,19 @@ class Line:
 
 def many(case: Case, inference: str, options: Mapping[str, Any], world: str, seeds: int) -> Line:
     """The same over seeds 0, 1, ...; refused when the first three refuse, for they look at the design."""
-    found, why = [], ""
+    found: list[Once | Refused] = []
     for seed in range(seeds):
-        one = once(case, inference, options, world, seed)
-        if isinstance(one, Refused):
-            why = one.because
-        else:
-            found.append(one)
-        if seed == 2 and not found:
+        found.append(once(case, inference, options, world, seed))
+        if seed == 2 and all(isinstance(one, Refused) for one in found):
             break
+    return summed(found)
+
+
+def summed(worlds: Sequence[Once | Refused]) -> Line:
+    """What these worlds show; see `many`."""
+    found = [one for one in worlds if not isinstance(one, Refused)]
     if not found:
+        why = "".join(one.because for one in worlds[-1:] if isinstance(one, Refused))
         return Line(0, np.nan, np.nan, np.nan, None, None, np.nan, why)
     estimates = np.array([one.estimate for one in found])
     rejected = [one.rejected for one in found if one.rejected is not None]

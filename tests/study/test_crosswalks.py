@@ -88,6 +88,28 @@ def test_a_study_of_merged_wijken_gives_the_numbers_of_the_new_ones(project: Pro
     assert "In geen enkel focusgebied komt een cijfer uit een gebied dat bij het omrekenen is gesplitst" in said
 
 
+def test_the_error_of_rounding_is_not_that_of_one_count_once_counts_are_converted(project: Project) -> None:
+    counts = halves(table(project), range(2013, 2025))
+    for column in COUNTS:
+        number = pd.to_numeric(counts[column], errors="coerce")
+        counts[column] = counts[column].where(number.isna(), 5 * (number / 5).round())
+    write(
+        project,
+        counts,
+        [f"{OLD};{ONE};2020;2024;1;adres", f"WK9001X2;{ONE};2020;2024;1;adres"],
+        "to: 2024",
+    )
+    first = "    level: wijk\n    columns: {region"
+    project.change(project.study, (first, first.replace("level: wijk", "level: wijk\n    rounded_to: 5")))
+    assert loaded(project).series[0].rounding is None
+    ended = project.run()
+    assert ended.code in (0, 1), ended.err
+    result = json.loads((project.out / "results.json").read_text(encoding="utf-8"))
+    said = [note for note in result.get("outcomes", [result])[0]["notes"] if "veelvoud van 5" in note]
+    assert len(said) == 1 and "omgerekend naar een andere indeling" in said[0] and "niet berekend" in said[0]
+    assert "zit al in het interval" not in said[0] and "standaardafwijking" not in said[0]
+
+
 def test_only_years_of_another_division_are_converted_where_each_has_its_own(project: Project) -> None:
     plain = loaded(project)
     write(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -240,8 +239,7 @@ def test_almere_is_refused_by_wijk_and_not_by_gemeente(tmp_path: Path) -> None:
     ended = impact("check", almere(tmp_path, "wijk", "WK003401"))
     assert ended.code == 2 and "DATA-152" in ended.err
     said = " ".join(ended.err.split())
-    assert "6 codes" in said
-    assert all(re.search(rf"WK00340{number} \([^)]*2021 to 2022: ", said) for number in range(1, 7))
+    assert "1 treated region may be other ground in another year: WK003401: 2021 to 2022: " in said
     assert "residents: 23,530 became 1,635; surface: 2,111 became 50" in said
     ended = impact("check", almere(tmp_path, "gemeente", "GM0034"))
     assert ended.code in (0, 1) and "nothing was estimated" in ended.out, ended.err

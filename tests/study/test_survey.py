@@ -254,6 +254,9 @@ def test_sums_of_rounded_counts_have_an_error_that_is_not_known(project: Project
         ),
     )
     assert loaded(project).series[0].rounding is None
+    said = [note for note in ran(project)["notes"] if "veelvoud van 5" in note]
+    assert len(said) == 1 and "daarna opgeteld" in said[0] and "is niet berekend" in said[0]
+    assert "zit al in het interval" not in said[0] and "standaardafwijking" not in said[0]
 
 
 # --- predicted figures ------------------------------------------------------------------------------------------------

@@ -410,6 +410,25 @@ def test_cautions_are_said_in_dutch(project: Project) -> None:
     assert not found["remarks"] and "in het Engels van de programmatuur:" not in page
 
 
+def test_areas_that_are_compared_as_one_share_a_row_of_weights(project: Project) -> None:
+    """Synthetic difference-in-differences weights the donors of everything that starts together."""
+    found, page = shown(project, "synthetic-did")
+    areas = [area for area in found["areas"] if area["weights"]]
+    assert {area["slug"] for area in areas} == {a["slug"] for a in found["areas"] if a["units"] and not a["left_out"]}
+    together: dict[str, dict[str, dict[str, float]]] = {}
+    for area in areas:
+        together.setdefault(area["first_treated"], {})[area["name"]] = dict(map(tuple, area["weights"]))
+    treated = {unit for area in found["areas"] for unit in area["units"]}
+    for shared in together.values():
+        first = next(iter(shared.values()))
+        assert sum(first.values()) == pytest.approx(1) and not treated & set(first)
+        assert all(weights == first for weights in shared.values())
+    caption = "Vergelijkingsgebieden per focusgebied, met hun gewicht in de schatting"
+    listed = page[page.index(caption) :].split("</table>")[0]
+    assert listed.count("<tr") == 1 + len(together)
+    assert all(name in listed for shared in together.values() for name in shared)
+
+
 def written(*rooms: str) -> list[ast.AST]:
     """Every node of the code in some rooms of the package."""
     files = sorted(file for room in rooms for file in (ROOT / "impact" / room).glob("*.py"))
