@@ -77,8 +77,8 @@ def match(
         - `tolerance`, for ``stable``: standard deviations that a moment may differ, 0.05 by default, or a mapping.
         - `base_weights`, for ``entropy``: column of the weights to stay near to. `max_weight`: the largest share of its
           group's weight that a unit may have.
-        - `counts`, for ``entropy``, ``stable`` and ``inverse-probability`` (ATT): column of what every treated unit counts
-          for, such as its residents, or one over the number of units of its area; once each by default.
+        - `counts`, for ``entropy``, ``stable`` and ``inverse-probability`` (ATT): column of what every treated unit
+          counts for, such as its residents, or one over the number of units of its area; once each by default.
         - `trim`, for ``inverse-probability``: leave out scores nearer than this to 1 (ATT), 0 (ATC) or either (ATE);
           ``optimal`` is the most precise (Crump, Hotz, Imbens & Mitnik 2009).
 

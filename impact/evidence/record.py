@@ -23,6 +23,7 @@ __all__ = [
     "FlowStep",
     "PathPoint",
     "Second",
+    "Shared",
     "Variant",
 ]
 
@@ -124,15 +125,20 @@ class PathPoint:
 
 @dataclass(frozen=True, slots=True)
 class BalanceRow:
-    """Means and standardised differences of one characteristic, before and after matching."""
+    """Means and standardised differences of one characteristic, before and after matching or weighting.
+
+    A difference is None where the characteristic varies in neither group and yet differs: nothing can mend that.
+    `unknown`: units of which the characteristic is not known, and that are not in the comparison of it.
+    """
 
     name: str
     focus: float
     pool: float
     matched: float
-    smd_pool: float
-    smd_matched: float
+    smd_pool: float | None
+    smd_matched: float | None
     matched_on: bool
+    unknown: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,6 +168,14 @@ class AreaRow:
     effect: float | None = None
     left_out: str = ""
     weights: tuple[tuple[str, float], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Shared:
+    """The units that all areas of one start are compared with, with their weight, the largest first."""
+
+    start: str
+    units: tuple[tuple[str, float], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,6 +212,8 @@ class Evidence:
         Of a study that matches, the same estimate by the names "unmatched", "structure" (matched on that alone) and
         "selection" (on the score that areas were chosen by too), as far as its tables allow. With two signs among them
         nothing can be established: data cannot tell how much of a bad score was chance.
+    shared : tuple of Shared
+        Of a study that weighs the pool, the weights; empty where every area has units of its own.
     event : tuple of Estimate
         By periods since the start; `term` is the event time. Pre-period terms below 0.
     notes : tuple of str
@@ -245,6 +261,7 @@ class Evidence:
     periods_left_out: tuple[Excluded, ...] = ()
     siblings: tuple[tuple[str, str], ...] = ()
     covariates: tuple[str, ...] = ()
+    shared: tuple[Shared, ...] = ()
     remarks: tuple[str, ...] = ()
     versions: dict[str, str] = field(default_factory=dict)
     schema: int = 1

@@ -95,7 +95,7 @@ def _trust(evidence: Evidence, say: Texts) -> Iterator[Cell]:
         yield reason(primary.refused, evidence, say)[1]
     else:
         yield say(f"support.{supported(primary)}")
-        if any(area.matched for area in evidence.areas):
+        if evidence.shared or any(area.matched for area in evidence.areas):
             yield say("estimate.given_matching")
 
 

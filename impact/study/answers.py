@@ -8,7 +8,6 @@ from typing import Any, TypeAlias, cast, get_args
 
 import numpy as np
 
-from impact.checks import design as check
 from impact.checks.pretrend import pretrend
 from impact.checks.protocol import Check
 from impact.errors import Refused
@@ -22,13 +21,15 @@ from impact.inference.protocol import Found, Inference, Uncertainty, spread
 from impact.inference.registry import resolve as resolve_inference
 from impact.panel import Panel, Weighting
 from impact.parallel import Parallel
+from impact.study.gates import gates
+from impact.study.likeness import counted
 from impact.study.methods import family
 from impact.study.model import FIXED, Method, Specification
 from impact.study.panels import Comparison, error_of
 from impact.study.predictors import spelled
 from impact.targets import Target
 
-__all__ = ["Answers", "Gaps", "alternative", "answers", "blank", "gates", "target"]
+__all__ = ["Answers", "Gaps", "alternative", "answers", "blank", "target"]
 
 Gaps: TypeAlias = tuple[tuple[str, tuple[str, ...]], ...]
 """Groups by their first treated period, and the periods of the window in which the estimator gives them no effect."""
@@ -67,29 +68,6 @@ class Answers:
         return tuple(dict.fromkeys(reason for reason in reasons if reason is not None))
 
 
-def gates(spec: Specification, comparison: Comparison) -> tuple[Check, ...]:
-    """Checks of the design and the data, before any outcome after the start is used."""
-    limit, panel = spec.thresholds, comparison.panel
-    weighted = panel.weighted(spec.target.every) if _weighable(comparison, spec.target.every) else panel
-    share = np.bincount(panel.cluster[panel.treated], weights=weighted.weight[panel.treated])
-    serving = panel.never & (panel.control_weight(panel.treated) > 0)
-    differences = {row.name: row.smd_matched for row in comparison.balance if row.matched_on}
-    before = max(len(spec.before(area.start, panel.periods)) for area in comparison.areas if not area.left_out)
-    return (
-        check.pre_periods(before, limit["pre-periods"]),
-        check.treated_clusters(int((share > 0).sum()), limit["treated-clusters"]),
-        check.controls(int(serving.sum()), limit["controls"]),
-        check.balance(differences, limit["balance"]),
-        check.largest_share(float(share.max() / share.sum()), limit["largest-share"]),
-        check.suppressed(comparison.without, limit["suppressed"]),
-        *(
-            [check.respondents(comparison.fewest, limit["respondents"])]
-            if comparison.fewest is not None and "respondents" in limit
-            else []
-        ),
-    )
-
-
 def target(spec: Specification, comparison: Comparison, every: Weighting) -> Target:
     """What is estimated: the mean effect over the periods of the window that were measured."""
     labels = comparison.panel.periods
@@ -112,11 +90,14 @@ def answers(spec: Specification, comparison: Comparison, parallel: Parallel, *, 
     result = _result(spec, comparison, asked, parallel)
     beside = tuple(_second(spec, comparison, asked, method, parallel) for method in spec.inference.beside)
     primary = _estimates(spec, result, asked, beside)[-1]
-    others = [every for every in get_args(Weighting) if every != spec.target.every and _weighable(comparison, every)]
+    panel = comparison.panel
+    others = [every for every in get_args(Weighting) if every != spec.target.every and counted(panel, every)]
     weightings = tuple(
-        Variant(every, "", False, _estimates(spec, _result(spec, comparison, again, parallel), again, ())[-1])
+        Variant(every, "", False, _estimates(spec, found, again, ())[-1])
         for every in others
         for again in [target(spec, comparison, every)]
+        for unaimed in [None if comparison.matcher is None else comparison.matcher.aims(panel, every)]
+        for found in [_result(spec, comparison, again, parallel) if unaimed is None else unaimed]
     )
     over_time = Target("event", spec.target.every)
     events = _result(spec, comparison, over_time, parallel)
@@ -165,7 +146,8 @@ def _gaps(result: Result) -> Gaps:
 
 def closed(gate: Check) -> Refused:
     """Why there is no number behind a gate that was not passed."""
-    why = f"its check '{gate.name}' has {gate.statistic or 0:g} where {gate.threshold or 0:g} is needed"
+    found = "no number" if gate.statistic is None else f"{gate.statistic:g}"
+    why = f"its check '{gate.name}' has {found} where {gate.threshold or 0:g} is needed"
     return Refused(f"an estimate ({gate.name})", why, "Change the design before outcomes are used.")
 
 
@@ -234,13 +216,6 @@ def _inference(method: Method, level: float, comparison: Comparison) -> Inferenc
     if comparison.matcher is not None and any(field.name == "rematch" for field in fields(maker)):
         options["rematch"] = comparison.matcher
     return cast("Inference", maker(**options))
-
-
-def _weighable(comparison: Comparison, every: Weighting) -> bool:
-    residents = comparison.panel.residents
-    return every != "resident" or (
-        residents is not None and bool(np.isfinite(residents[comparison.panel.treated]).all())
-    )
 
 
 def _estimates(

@@ -11,7 +11,7 @@ from impact.checks.protocol import Check
 from impact.design.donors import Pool
 from impact.evidence.flow import steps_of
 from impact.evidence.language import Texts, texts
-from impact.evidence.record import AreaRow, Change, Estimate, Evidence, Excluded, PathPoint, Variant
+from impact.evidence.record import AreaRow, Change, Estimate, Evidence, Excluded, PathPoint, Shared, Variant
 from impact.evidence.result import Result
 from impact.panel import Panel
 from impact.register.areas import areas as register_areas
@@ -26,6 +26,7 @@ from impact.study.read import Study
 from impact.study.remarks import name_of, notes, periods_left_out, said_gaps, unmeasurable
 from impact.study.render import page
 from impact.study.series import Series
+from impact.study.thresholds import foreseen
 from impact.study.wording import spoken
 
 __all__ = ["Case", "evidence", "variant"]
@@ -86,16 +87,17 @@ def evidence(
         change=None if found.result is None else _change(spec, found.result, say),
         path=() if found.result is None else _path(spec, found.result),
         balance=comparison.balance,
+        shared=_shared(comparison),
         flow=steps_of(comparison.pool, say),
         excluded=tuple(
             _excluded(row.unit, row.code, row.why, row.detail, say)
             for row in (*comparison.lost, *comparison.pool.excluded)
         ),
-        checks=tuple(_worded(check, say) for check in (*case.checks, found.pretrend)),
+        checks=tuple(_worded(spec, check, say) for check in (*case.checks, found.pretrend)),
         refusals=tuple(dict.fromkeys(refusal for refusal in refusals if refusal is not None)),
         data=case.loaded.files,
         notes=(*notes(spec, case.loaded, case.series, case.comparison, found, say), *said),
-        remarks=unsaid,
+        remarks=(*comparison.remarks, *unsaid),
         not_measurable=unmeasurable(spec, case.series, case.checks, say),
         periods_left_out=periods_left_out(spec, case.loaded, say),
         siblings=tuple(
@@ -137,7 +139,8 @@ def _areas(
         number = panel.areas.index(area.slug)
         cluster = panel.clusters[panel.cluster[panel.units.index(area.units[0])]]
         cluster = gemeenten.get(cluster, cluster)
-        matched = () if panel.pairs is None else _weighed(panel.units, panel.pairs[number])
+        own = panel.pairs is not None and comparison.matcher is not None and not comparison.matcher.shared
+        matched = _weighed(panel.units, panel.pairs[number]) if own and panel.pairs is not None else ()
         pieces = None if result is None else result.fit.pieces
         weights: tuple[tuple[str, float], ...] = ()
         if pieces is not None and area.slug in pieces.groups:
@@ -152,6 +155,16 @@ def _areas(
             if area.slug not in named
         ]
     return tuple(rows)
+
+
+def _shared(comparison: Comparison) -> tuple[Shared, ...]:
+    """The weights that the areas of one start share, start by start."""
+    panel, matcher = comparison.panel, comparison.matcher
+    if panel.pairs is None or matcher is None or not matcher.shared:
+        return ()
+    inside = [area for area in comparison.areas if not area.left_out]
+    first = {area.start: panel.areas.index(area.slug) for area in reversed(inside)}
+    return tuple(Shared(start, _weighed(panel.units, panel.pairs[first[start]])) for start in sorted(first))
 
 
 def _weighed(units: tuple[str, ...], weights: Float1) -> tuple[tuple[str, float], ...]:
@@ -180,9 +193,15 @@ def _excluded(unit: str, code: str, why: str, detail: str, say: Texts) -> Exclud
     return Excluded(unit, f"{why or say(f'pool.step.{code}')}{tail}")
 
 
-def _worded(check: Check, say: Texts) -> Check:
+def _worded(spec: Specification, check: Check, say: Texts) -> Check:
+    why = foreseen(spec.checks).get(check.name)
+    if why is not None and check.verdict != "pass":
+        said = _worded(spec.model_copy(update={"checks": {}}), check, say)
+        return replace(said, because=" ".join(filter(None, [said.because, say("run.because.foreseen", why=why)])))
     if check.name == "pre-trend" and check.because:
         return replace(check, because=say(f"run.because.{check.because}"))
+    if check.name == "balance" and check.statistic is None and check.verdict == "fail":
+        return replace(check, because=say("run.because.balance-apart", names=check.because))
     if check.name == "balance" and check.statistic is not None:
         return replace(check, because=say("run.because.balance", name=check.because))
     return check

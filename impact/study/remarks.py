@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from impact.checks.protocol import Check
+from impact.design.balance import effective_number
 from impact.errors import Refused
 from impact.evidence.language import Texts, listed, number
 from impact.evidence.reading import within
@@ -14,8 +15,10 @@ from impact.evidence.record import Excluded, Text
 from impact.evidence.result import Result
 from impact.sources.values import rounding_sd
 from impact.study.answers import Answers, Gaps
+from impact.study.comparing import WEIGHTS
 from impact.study.crosswalks import crosswalked
 from impact.study.explain_methods import predicted
+from impact.study.likeness import in_target
 from impact.study.load import Loaded
 from impact.study.methods import family
 from impact.study.model import Outcome, Specification
@@ -79,6 +82,7 @@ def notes(
     if comparison.pool.unknown:
         found.append(say("run.note.unknown", text=", ".join(comparison.pool.unknown)))
     found += _levels(comparison, say)
+    found += _weighed(spec, comparison, say)
     if comparison.panel.pairs is not None:
         found.append(say("run.note.conditional"))
     if comparison.short:
@@ -94,6 +98,18 @@ def notes(
     elif series.outcome.source_kind == "modelled":
         found.append(say("run.note.modelled"))
     return (*found, *said_gaps(answers.gaps, say))
+
+
+def _weighed(spec: Specification, comparison: Comparison, say: Texts) -> Iterator[str]:
+    """How many carry weight in a weighted comparison, what that is worth, and whom it is about."""
+    match = spec.comparison.match
+    if match is None or match.method not in WEIGHTS:
+        return
+    weight = in_target(comparison.panel, spec.target.every)[comparison.panel.never]
+    effective = number(effective_number(weight), say.language, 1)
+    yield say("run.note.weighed", count=number(int((weight > 0).sum()), say.language, 0), worth=effective)
+    if match.estimand != "ATT":
+        yield say(f"run.note.estimand-{match.estimand}")
 
 
 def _followed(spec: Specification, series: Series, say: Texts) -> Iterator[str]:

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
+from impact.checks.protocol import Check
 from impact.evidence.record import Evidence
 from impact.parallel import Parallel, Progress, silent
-from impact.study.answers import alternative, answers, gates
+from impact.study.answers import alternative, answers
 from impact.study.areas import focus_areas
-from impact.study.bracket import bracket, ends
+from impact.study.bracket import End, bracket, ends
 from impact.study.bundle import Bundle, check_place, write_bundle
+from impact.study.gates import bracketed, gates
 from impact.study.load import Loaded, load
 from impact.study.model import Specification
 from impact.study.panels import Comparison, compare
@@ -18,6 +21,7 @@ from impact.study.read import Study, locate
 from impact.study.record import Case, evidence, variant
 from impact.study.render import pages, versions
 from impact.study.roots import Roots
+from impact.study.thresholds import foreseen
 from impact.study.units import wanted
 
 __all__ = ["outline", "run"]
@@ -69,6 +73,7 @@ def run(
         for number in outcomes
     ]
     both = [ends(study.model, loaded, number, case.comparison) for number, case in enumerate(cases)]
+    cases = [_bracketed(study.model, case, made) for case, made in zip(cases, both, strict=True)]
     found: list[Evidence] = []
     for number, case in enumerate(cases):
         sealed = _sealed(case)
@@ -104,11 +109,14 @@ def outline(study: Study, data: Sequence[str | Path] = ()) -> str:
     lines = [f"{spec.id}: {spec.title.nl}"]
     for number, outcome in enumerate(spec.all_outcomes):
         case = _case(spec, loaded, number)
+        if "bracket" in spec.thresholds:
+            case = _bracketed(spec, case, ends(spec, loaded, number, case.comparison))
         lines += ["", f"{outcome.indicator} ({outcome.measure.unit}), {loaded.periods[0]} to {loaded.periods[-1]}"]
         lines += _design(spec, case.comparison)
         lines += [
             f"  check {check.name}: {check.verdict.replace('_', ' ')}"
             + ("" if check.statistic is None else f" ({check.statistic:.3g}, threshold {check.threshold:g})")
+            + _meaning(spec, check)
             for check in case.checks
         ]
     for variation in study.variations:
@@ -160,6 +168,18 @@ def _sealed(case: Case) -> bool:
     registered = case.series.outcome.registered
     no_outcome = registered is not None and bool(registered.not_measurable)
     return no_outcome or any(check.gates and check.verdict != "pass" for check in case.checks)
+
+
+def _meaning(spec: Specification, check: Check) -> str:
+    """What it means for the estimate that a check is not passed."""
+    if check.verdict == "pass":
+        return ""
+    why = foreseen(spec.checks).get(check.name)
+    return f"; foreseen: {why}" if why is not None else "; no estimate would be given" if check.gates else ""
+
+
+def _bracketed(spec: Specification, case: Case, made: Sequence[End]) -> Case:
+    return replace(case, checks=(*case.checks, *bracketed(spec, [end.comparison for end in made])))
 
 
 def _case(spec: Specification, loaded: Loaded, number: int) -> Case:

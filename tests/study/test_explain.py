@@ -21,7 +21,7 @@ from impact.evidence.language import Texts, differing, texts
 from impact.evidence.render import plain_text
 from impact.inference import registry as inferences
 from impact.study import wording
-from impact.study.explain import SEALING, explain, heading
+from impact.study.explain import explain, heading
 from impact.study.fields import SURVEY
 from impact.study.model import CHECKS, FIXED, Specification
 from impact.study.read import read_study
