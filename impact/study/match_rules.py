@@ -11,7 +11,7 @@ from impact.study.model import Specification
 from impact.study.source import Loc
 from impact.study.times import before_every_start
 
-__all__ = ["columns_of", "faults_of_match"]
+__all__ = ["columns_of", "faults_of_match", "known_to"]
 
 _LOC: Final[Loc] = ("comparison", "match")
 
@@ -29,6 +29,11 @@ _FOR: Final[dict[str, tuple[str, ...]]] = {
     "trim": ("inverse-probability",),
     "estimand": ("overlap",),
 }
+
+
+def known_to(method: str, key: str) -> bool:
+    """Whether a key of `comparison.match` says anything for a method."""
+    return key not in _FOR or method in _FOR[key]
 
 
 def columns_of(match: Match, groups: dict[str, tuple[str, ...]]) -> tuple[str, ...]:

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Annotated, Final, TypeAlias
-
-from pydantic import Field
+from typing import Final, Literal, TypeAlias
 
 from impact.study.faults import Fault, near
 from impact.study.fields import SURVEY, Part, Word
@@ -46,7 +44,7 @@ class Threshold(Part):
 
     at_most: float | None = None
     at_least: float | None = None
-    if_failed: Annotated[str, Field(pattern="^(seal|report)$")] = "seal"
+    if_failed: Literal["seal", "report"] = "seal"
     why: Word | None = None
 
     @property
