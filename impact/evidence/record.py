@@ -23,6 +23,7 @@ __all__ = [
     "FlowStep",
     "PathPoint",
     "Second",
+    "Selection",
     "Shared",
     "Variant",
 ]
@@ -171,6 +172,27 @@ class AreaRow:
 
 
 @dataclass(frozen=True, slots=True)
+class Selection:
+    """What is known, from before the start, of a choice of areas on a score.
+
+    `reliability`: the lasting share of the variance between units of the mean score over the `waves`, given what is
+    matched on, with its interval. `unmatched` and `matched`: the mean over the invented starts `dates` of what the same
+    choice finds among units that were never treated, compared with all others or as the study matches, in the unit of
+    the outcome as it is measured; nothing happened then. None where `refused` says why.
+    """
+
+    waves: tuple[str, ...]
+    reliability: float | None = None
+    low: float | None = None
+    high: float | None = None
+    units: int = 0
+    dates: tuple[str, ...] = ()
+    unmatched: float | None = None
+    matched: float | None = None
+    refused: tuple[Refused, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Shared:
     """The units that all areas of one start are compared with, with their weight, the largest first."""
 
@@ -214,6 +236,8 @@ class Evidence:
         nothing can be established: data cannot tell how much of a bad score was chance.
     shared : tuple of Shared
         Of a study that weighs the pool, the weights; empty where every area has units of its own.
+    selection : Selection or None
+        Of a study that names the waves on which its areas were chosen.
     event : tuple of Estimate
         By periods since the start; `term` is the event time. Pre-period terms below 0.
     notes : tuple of str
@@ -262,6 +286,7 @@ class Evidence:
     siblings: tuple[tuple[str, str], ...] = ()
     covariates: tuple[str, ...] = ()
     shared: tuple[Shared, ...] = ()
+    selection: Selection | None = None
     remarks: tuple[str, ...] = ()
     versions: dict[str, str] = field(default_factory=dict)
     schema: int = 1

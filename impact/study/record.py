@@ -25,6 +25,7 @@ from impact.study.panels import Comparison
 from impact.study.read import Study
 from impact.study.remarks import name_of, notes, periods_left_out, said_gaps, unmeasurable
 from impact.study.render import page
+from impact.study.selection import selection
 from impact.study.series import Series
 from impact.study.thresholds import foreseen
 from impact.study.wording import spoken
@@ -88,6 +89,7 @@ def evidence(
         path=() if found.result is None else _path(spec, found.result),
         balance=comparison.balance,
         shared=_shared(comparison),
+        selection=selection(spec, case.loaded, case.series, comparison),
         flow=steps_of(comparison.pool, say),
         excluded=tuple(
             _excluded(row.unit, row.code, row.why, row.detail, say)

@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from impact.checks.protocol import Check
-from impact.evidence.record import Evidence
+from impact.evidence.record import Evidence, Selection
 from impact.parallel import Parallel, Progress, silent
 from impact.study.answers import alternative, answers
 from impact.study.areas import focus_areas
@@ -21,6 +21,7 @@ from impact.study.read import Study, locate
 from impact.study.record import Case, evidence, variant
 from impact.study.render import pages, versions
 from impact.study.roots import Roots
+from impact.study.selection import selection
 from impact.study.thresholds import foreseen
 from impact.study.units import wanted
 
@@ -113,6 +114,7 @@ def outline(study: Study, data: Sequence[str | Path] = ()) -> str:
             case = _bracketed(spec, case, ends(spec, loaded, number, case.comparison))
         lines += ["", f"{outcome.indicator} ({outcome.measure.unit}), {loaded.periods[0]} to {loaded.periods[-1]}"]
         lines += _design(spec, case.comparison)
+        lines += _chosen(selection(spec, loaded, case.series, case.comparison))
         lines += [
             f"  check {check.name}: {check.verdict.replace('_', ' ')}"
             + ("" if check.statistic is None else f" ({check.statistic:.3g}, threshold {check.threshold:g})")
@@ -146,6 +148,20 @@ def _design(spec: Specification, comparison: Comparison) -> list[str]:
         used = int((comparison.panel.pairs > 0).any(axis=0).sum())
         lines.append(f"  matched: {used} comparison units")
     return lines
+
+
+def _chosen(found: Selection | None) -> list[str]:
+    """What choosing areas on a score may have done."""
+    if found is None:
+        return []
+    lines = [f"  chosen on {', '.join(found.waves)}"]
+    if found.reliability is not None:
+        lines.append(f"  reliability of that score: {found.reliability:.2f} (from {found.low:.2f} to {found.high:.2f})")
+    for name, value in (("without matching", found.unmatched), ("as matched", found.matched)):
+        if value is not None:
+            dates = f"{found.dates[0]} to {found.dates[-1]}"
+            lines.append(f"  the same choice at invented starts from {dates}, {name}: {value:.3g}")
+    return [*lines, *(f"  {refused}" for refused in found.refused)]
 
 
 def _paths(study: Study, data: Sequence[str | Path]) -> Mapping[str, Path]:

@@ -51,6 +51,9 @@ def test_a_key_that_an_indent_put_elsewhere_is_sent_home(tmp_path: Path) -> None
     assert "at the top level" in problem.hint
 
 
+OVERLAP = "checks.overlap"
+
+
 @pytest.mark.parametrize(
     ("old", "new", "words"),
     [
