@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from typing import Any, TypeAlias, cast, get_args
 
@@ -17,7 +18,7 @@ from impact.evidence.record import Estimate, Second, Variant
 from impact.evidence.result import Result
 from impact.facade import estimate
 from impact.inference.known_error import KnownError
-from impact.inference.protocol import Found, Inference, Uncertainty, spread
+from impact.inference.protocol import Found, Inference, Uncertainty, evaluate, spread
 from impact.inference.registry import resolve as resolve_inference
 from impact.panel import Panel, Weighting
 from impact.parallel import Parallel
@@ -51,6 +52,8 @@ class Answers:
         First and last period that the primary estimate is about.
     gaps : Gaps
         What it is not about although the window of the study is.
+    completed : tuple of float
+        The estimate with every table in which missing characteristics were drawn.
     """
 
     primary: Estimate
@@ -60,6 +63,7 @@ class Answers:
     pretrend: Check
     span: tuple[str, str]
     gaps: Gaps = ()
+    completed: tuple[float, ...] = ()
 
     @property
     def refusals(self) -> tuple[Refused, ...]:
@@ -74,8 +78,18 @@ def target(spec: Specification, comparison: Comparison, every: Weighting) -> Tar
     return Target(spec.target.kind, every, spec.window(labels, comparison.first_start))
 
 
-def answers(spec: Specification, comparison: Comparison, parallel: Parallel, *, sealed: bool) -> Answers:
-    """Every number of the study itself, for one outcome; none when a gate failed."""
+def answers(
+    spec: Specification,
+    comparison: Comparison,
+    parallel: Parallel,
+    *,
+    sealed: bool,
+    completed: Sequence[Comparison] = (),
+) -> Answers:
+    """Every number of the study itself, for one outcome; none when a gate failed.
+
+    `completed` are the comparisons with every table in which missing characteristics were drawn.
+    """
     asked = target(spec, comparison, spec.target.every)
     match = spec.comparison.match
     used = _used(comparison, match.outcomes_in if match is not None else ())
@@ -108,7 +122,16 @@ def answers(spec: Specification, comparison: Comparison, parallel: Parallel, *, 
         return Answers(primary, None, weightings, rows, drift, declared)
     about = result.fit.cells.period[result.effects.weights[:, -1] != 0]
     span = (result.panel.periods[about.min()], result.panel.periods[about.max()])
-    return Answers(primary, result, weightings, rows, drift, span, _gaps(result))
+    values = [_point(spec, one) for one in completed]
+    drawn = tuple(value for value in values if value is not None)
+    return Answers(primary, result, weightings, rows, drift, span, _gaps(result), drawn)
+
+
+def _point(spec: Specification, comparison: Comparison) -> float | None:
+    """The estimate alone, without its uncertainty."""
+    asked = target(spec, comparison, spec.target.every)
+    found = evaluate(_estimator(spec, comparison), comparison.panel, asked)
+    return None if isinstance(found, Refused) else float(found.effects.estimate[-1])
 
 
 def _used(comparison: Comparison, matched: tuple[str, ...]) -> frozenset[str]:

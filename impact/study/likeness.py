@@ -8,11 +8,14 @@ import numpy as np
 
 from impact.arrays import Float1, Float2
 from impact.design.balance import differences
+from impact.design.characteristics import read_characteristics
+from impact.design.imputation import imputed
 from impact.design.strata import classes
 from impact.errors import Refused
 from impact.evidence.record import BalanceRow
 from impact.panel import Panel, Weighting
-from impact.study.comparing import Match
+from impact.streams import Streams
+from impact.study.comparing import Impute, Match
 from impact.study.load import Loaded
 from impact.study.match_rules import columns_of
 from impact.study.matcher import Matcher, how, options
@@ -39,8 +42,13 @@ def columns_of_match(match: Match, spec: Specification) -> tuple[str, ...]:
     return columns_of(match, {} if spec.data.units is None else spec.data.units.columns.groups)
 
 
-def matcher_of(spec: Specification, loaded: Loaded, series: Series, panel: Panel) -> Matcher | Refused | None:
-    """The matching of the study for the units of `panel`; None for a study that does not match."""
+def matcher_of(
+    spec: Specification, loaded: Loaded, series: Series, panel: Panel, draw: int | None = None
+) -> Matcher | Refused | None:
+    """The matching of the study for the units of `panel`; None for a study that does not match.
+
+    Where missing characteristics are drawn, on the mean of the draws, or on one `draw`.
+    """
     match = spec.comparison.match
     if match is None:
         return None
@@ -50,20 +58,48 @@ def matcher_of(spec: Specification, loaded: Loaded, series: Series, panel: Panel
     columns = [loaded.units.number(name, panel.units) for name in names]
     columns += [series.raw[at, loaded.periods.index(period)] for period in match.outcomes_in]
     x = np.column_stack(columns) if columns else np.zeros((len(at), 0))
+    names = (*names, *match.outcomes_in)
+    filled = _completed(spec, match, x, names, panel, draw)
+    if isinstance(filled, Refused):
+        return filled
+    x, marks = filled
     labels = [tuple(label[number] for number in at) for label in labels_of(spec, loaded).values()]
     return Matcher(
         panel.units,
         x,
-        (*names, *match.outcomes_in),
+        (*names, *marks),
         match.method,
         how(match),
         match.distance,
         match.caliper,
         tuple(labels),
-        options(match, (*names, *match.outcomes_in)),
+        options(match, names),
         spec.target.every,
         "unmatched" in spec.checks,
     )
+
+
+def _completed(
+    spec: Specification, match: Match, x: Float2, names: Sequence[str], panel: Panel, draw: int | None
+) -> tuple[Float2, tuple[str, ...]] | Refused:
+    """`x` without gaps, as the study asks, and the names of columns that say where there were some."""
+    gaps = np.isnan(x)
+    if match.missing == "refuse" or not gaps.any():
+        return x, ()
+    if isinstance(match.missing, Impute):
+        # Who is treated is known of all, and belongs to what the draws must keep.
+        both = np.column_stack([x, panel.treated])
+        streams = Streams(spec.seed).at("imputation")
+        tables = imputed(both, (*names, "treated"), match.missing.impute, streams)
+        if isinstance(tables, Refused):
+            return tables
+        found = tables.mean(axis=0) if draw is None else tables[draw]
+        return np.asarray(found[:, :-1]), ()
+    import pandas as pd
+
+    frame = pd.DataFrame(x, columns=list(names), index=list(panel.units))
+    read = read_characteristics(frame, list(names), panel.treated, fill=True)
+    return read if isinstance(read, Refused) else (read.x, read.names[len(names) :])
 
 
 def labels_of(spec: Specification, loaded: Loaded) -> dict[str, tuple[str, ...]]:

@@ -86,8 +86,10 @@ class Comparison:
         return min(area.start for area in self.areas if not area.left_out)
 
 
-def compare(spec: Specification, loaded: Loaded, series: Series, areas: tuple[FocusArea, ...]) -> Comparison:
-    """The comparison that `spec` describes, for one outcome.
+def compare(
+    spec: Specification, loaded: Loaded, series: Series, areas: tuple[FocusArea, ...], draw: int | None = None
+) -> Comparison:
+    """The comparison that `spec` describes, for one outcome; with one `draw` of missing characteristics where asked.
 
     Raises
     ------
@@ -121,7 +123,7 @@ def compare(spec: Specification, loaded: Loaded, series: Series, areas: tuple[Fo
         message = f"no period of the estimate is left among {loaded.periods[0]} to {loaded.periods[-1]}."
         hint = "The first full period or the window lies in periods that do not count."
         raise DataError(Problem("DATA-134", message, hint, spec.data.outcomes.file))
-    matcher = matcher_of(spec, loaded, series, panel)
+    matcher = matcher_of(spec, loaded, series, panel, draw)
     placed = Placed(panel) if matcher is None or isinstance(matcher, Refused) else matcher.matched(panel)
     for refused in (matcher, placed):
         if isinstance(refused, Refused):

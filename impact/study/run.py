@@ -13,6 +13,7 @@ from impact.study.answers import alternative, answers
 from impact.study.areas import focus_areas
 from impact.study.bracket import End, bracket, ends
 from impact.study.bundle import Bundle, check_place, write_bundle
+from impact.study.comparing import Impute
 from impact.study.gates import bracketed, gates
 from impact.study.load import Loaded, load
 from impact.study.model import Specification
@@ -78,7 +79,8 @@ def run(
     found: list[Evidence] = []
     for number, case in enumerate(cases):
         sealed = _sealed(case)
-        answer = answers(study.model, case.comparison, parallel, sealed=sealed)
+        drawn = () if sealed else _completed(study.model, loaded, number)
+        answer = answers(study.model, case.comparison, parallel, sealed=sealed, completed=drawn)
         alternatives = tuple(
             variant(
                 variation,
@@ -177,6 +179,15 @@ def _same_tables(one: Specification, other: Specification) -> bool:
 
 def _comparison(spec: Specification, loaded: Loaded, number: int) -> Comparison:
     return compare(spec, loaded, loaded.series[number], focus_areas(spec, loaded))
+
+
+def _completed(spec: Specification, loaded: Loaded, number: int) -> tuple[Comparison, ...]:
+    """The comparison with every table in which missing characteristics were drawn; none where that is not asked."""
+    match = spec.comparison.match
+    if match is None or not isinstance(match.missing, Impute):
+        return ()
+    areas, series = focus_areas(spec, loaded), loaded.series[number]
+    return tuple(compare(spec, loaded, series, areas, draw) for draw in range(match.missing.impute))
 
 
 def _sealed(case: Case) -> bool:
