@@ -44,11 +44,7 @@ def imputed(x: Float2, names: Sequence[str], draws: int, streams: Streams) -> Fl
     """
     require("x", x, (None, len(names)))
     gaps: Bool2 = np.isnan(x)
-    known = ~gaps
-    least = np.array(
-        [np.ptp(column[there]) if there.any() else 0.0 for column, there in zip(x.T, known.T, strict=True)]
-    )
-    flat = [name for name, spread, column in zip(names, least, x.T, strict=True) if spread <= _FLAT * _size(column)]
+    flat = [name for name, column in zip(names, x.T, strict=True) if _flat(column[np.isfinite(column)])]
     what = "the completion of missing characteristics"
     if flat:
         return Refused(what, f"{few(flat)} does not vary among the units of which it is known", "Leave it out.")

@@ -142,9 +142,7 @@ def _completed(
     with as_usage():
         draws, seed = asked.get("impute"), asked.get("seed", 1)
         if not set(asked) <= {"impute", "seed"} or not isinstance(draws, int) or draws < 2 or not isinstance(seed, int):
-            raise ValueError(
-                "missing is 'refuse', 'indicator', or {'impute': N} with N of 2 or more, and a seed if any"
-            )
+            raise ValueError("missing is 'refuse', 'indicator', or {'impute': N} of 2 or more, with a 'seed' if any")
     options["missing"] = "refuse"
     names = list(dict.fromkeys(name for term in read_terms(on) for name in term.numbers))
     check_table(frame, [treated, *names])
