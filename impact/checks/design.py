@@ -2,68 +2,44 @@
 
 from __future__ import annotations
 
-from impact.checks.protocol import Check
+from collections.abc import Mapping
 
-__all__ = [
-    "balance",
-    "controls",
-    "largest_share",
-    "pre_periods",
-    "respondents",
-    "suppressed",
-    "treated_clusters",
-]
+from impact.checks.protocol import Check, Verdict
+
+__all__ = ["at_least", "at_most", "balance"]
 
 
-def pre_periods(count: int, threshold: float) -> Check:
-    """At least `threshold` comparable measurements lie before the start; a gate: with fewer nothing is measurable."""
-    return _at_least("pre-periods", count, threshold, gates=True)
-
-
-def respondents(fewest: float, threshold: float) -> Check:
-    """At least `threshold` respondents stand behind every figure of a treated unit."""
-    return _at_least("respondents", fewest, threshold, gates=False)
-
-
-def treated_clusters(count: int, threshold: float) -> Check:
-    """At least `threshold` treated clusters carry weight in the target."""
-    return _at_least("treated-clusters", count, threshold, gates=False)
-
-
-def controls(count: int, threshold: float) -> Check:
-    """At least `threshold` control units carry weight; a gate."""
-    return _at_least("controls", count, threshold, gates=True)
-
-
-def balance(differences: dict[str, float], threshold: float) -> Check:
+def balance(differences: Mapping[str, float | None], threshold: float, *, gates: bool = False) -> Check:
     """The largest absolute standardised difference after matching is at most `threshold`.
+
+    A characteristic that varies in neither group and yet differs (None) fails whatever the threshold is: no weights can
+    mend it, and there is no number for it.
 
     Source: Stuart (2010), Statistical Science 25(1), section 4.1 (0.25).
     """
     if not differences:
-        return Check(
-            "balance", None, threshold, "not_evaluated", False, "design", "balance", "no characteristics were given"
-        )
-    worst = max(differences, key=lambda name: abs(differences[name]))
-    value = abs(differences[worst])
-    return Check(
-        "balance", value, threshold, "pass" if value <= threshold else "fail", False, "design", "balance", worst
-    )
+        because = "no characteristics were given"
+        return Check("balance", None, threshold, "not_evaluated", gates, "design", "balance", because)
+    apart = [name for name, difference in differences.items() if difference is None]
+    if apart:
+        return Check("balance", None, threshold, "fail", gates, "design", "balance", ", ".join(apart))
+    sizes = {name: abs(difference or 0.0) for name, difference in differences.items()}
+    worst = max(sizes, key=lambda name: sizes[name])
+    verdict: Verdict = "pass" if sizes[worst] <= threshold else "fail"
+    return Check("balance", sizes[worst], threshold, verdict, gates, "design", "balance", worst)
 
 
-def largest_share(share: float, threshold: float) -> Check:
-    """No single cluster carries more than `threshold` of the target's weight."""
-    return _at_most("largest-share", share, threshold)
+def at_least(name: str, value: float | None, threshold: float, *, gates: bool) -> Check:
+    """`value` is at least `threshold`; not evaluated where there is none."""
+    return _compared(name, value, threshold, value is not None and value >= threshold, gates)
 
 
-def suppressed(share: float, threshold: float) -> Check:
-    """At most a share `threshold` of the outcome cells of the units in the study has no number."""
-    return _at_most("suppressed", share, threshold)
+def at_most(name: str, value: float | None, threshold: float, *, gates: bool) -> Check:
+    """`value` is at most `threshold`; not evaluated where there is none."""
+    return _compared(name, value, threshold, value is not None and value <= threshold, gates)
 
 
-def _at_least(name: str, value: float, threshold: float, *, gates: bool) -> Check:
-    return Check(name, float(value), threshold, "pass" if value >= threshold else "fail", gates, "design", name)
-
-
-def _at_most(name: str, value: float, threshold: float) -> Check:
-    return Check(name, float(value), threshold, "pass" if value <= threshold else "fail", False, "design", name)
+def _compared(name: str, value: float | None, threshold: float, met: bool, gates: bool) -> Check:
+    if value is None:
+        return Check(name, None, threshold, "not_evaluated", gates, "design", name)
+    return Check(name, float(value), threshold, "pass" if met else "fail", gates, "design", name)

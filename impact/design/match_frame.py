@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
+from impact.design.characteristics import as_usage, check_table, number_column, treatment
+from impact.design.imputation import imputed
 from impact.design.matched import Matched
 from impact.design.methods import resolve
 from impact.design.strata import Estimand
 from impact.errors import Problem, Refused, UsageError
 from impact.parallel import one_thread
-from impact.terms import Spelled
+from impact.streams import Streams
+from impact.terms import Spelled, read_terms
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -71,12 +77,16 @@ def match(
         - `replace`, for ``nearest``: whether a control may serve several treated units; true by default, as good
           controls are scarce. `order`: who chooses first where it may not, ``largest`` (the highest score, or who has
           its nearest control farthest away), ``smallest``, ``data`` or ``random`` with `seed`.
-        - `missing`: ``refuse``, or ``indicator`` for means in the place of gaps and a covariate that says where.
+        - `missing`: ``refuse``, or ``indicator`` for means in the place of gaps and a covariate that says where; or
+          ``{"impute": N}`` (with a ``seed``, 1 by default) for the mean of N draws from what the other numbers say
+          (``impact.design.imputation``).
         - `moments`, for ``entropy`` and ``stable``: 1, 2 or 3 for means, also squares, also cubes of every number, or
           a mapping of names to these. Products are spelled in `on`.
         - `tolerance`, for ``stable``: standard deviations that a moment may differ, 0.05 by default, or a mapping.
         - `base_weights`, for ``entropy``: column of the weights to stay near to. `max_weight`: the largest share of its
           group's weight that a unit may have.
+        - `counts`, for ``entropy``, ``stable`` and ``inverse-probability`` (ATT): column of what every treated unit
+          counts for, such as its residents, or one over the number of units of its area; once each by default.
         - `trim`, for ``inverse-probability``: leave out scores nearer than this to 1 (ATT), 0 (ATC) or either (ATE);
           ``optimal`` is the most precise (Crump, Hotz, Imbens & Mitnik 2009).
 
@@ -114,5 +124,40 @@ def match(
     if estimand is not None:
         options["estimand"] = estimand
     with one_thread():
+        filled = _completed(frame, treated, on, options)
+        if isinstance(filled, Refused):
+            return filled
+        frame, notes = filled
         found: Matched | Refused = chosen(frame, treated=treated, on=on, **options)
-    return found
+    return found if isinstance(found, Refused) or not notes else replace(found, notes=(*found.notes, *notes))
+
+
+def _completed(
+    frame: pd.DataFrame, treated: str, on: Sequence[Spelled], options: dict[str, Any]
+) -> tuple[pd.DataFrame, tuple[str, ...]] | Refused:
+    """The table with the numbers of `on` completed where `options` ask so, and what to know about it."""
+    asked = options.get("missing")
+    if not isinstance(asked, Mapping):
+        return frame, ()
+    with as_usage():
+        draws, seed = asked.get("impute"), asked.get("seed", 1)
+        if not set(asked) <= {"impute", "seed"} or not isinstance(draws, int) or draws < 2 or not isinstance(seed, int):
+            raise ValueError("missing is 'refuse', 'indicator', or {'impute': N} of 2 or more, with a 'seed' if any")
+    options["missing"] = "refuse"
+    names = list(dict.fromkeys(name for term in read_terms(on) for name in term.numbers))
+    check_table(frame, [treated, *names])
+    x = np.column_stack([*(number_column(frame, name) for name in names), treatment(frame, treated)])
+    gaps = {name: int(count) for name, count in zip(names, np.isnan(x).sum(axis=0), strict=False) if count}
+    if not gaps:
+        return frame, ()
+    tables = imputed(x, (*names, treated), draws, Streams(seed).at("imputation"))
+    if isinstance(tables, Refused):
+        return tables
+    spread = tables.std(axis=0, ddof=1)
+    notes = tuple(
+        f"{name} is missing for {count} units; the mean of {draws} draws from the other numbers stands in, each with a "
+        f"standard deviation up to {spread[:, names.index(name)].max():.3g}"
+        for name, count in gaps.items()
+    )
+    mean = tables.mean(axis=0)
+    return frame.assign(**{name: mean[:, names.index(name)] for name in gaps}), notes

@@ -15,7 +15,13 @@ __all__ = ["log_odds"]
 _FLAT = 1e-10  # as for distances
 
 
-def log_odds(x: Float2, treated: Bool1, names: Sequence[str], redundant: Sequence[int] = ()) -> Float1 | Refused:
+def log_odds(
+    x: Float2,
+    treated: Bool1,
+    names: Sequence[str],
+    redundant: Sequence[int] = (),
+    counts: Float1 | None = None,
+) -> Float1 | Refused:
     """(n,) log odds of being treated: the linear predictor of a logit on the covariates, by maximum likelihood.
 
     Parameters
@@ -28,6 +34,8 @@ def log_odds(x: Float2, treated: Bool1, names: Sequence[str], redundant: Sequenc
         Of the covariates, for refusals.
     redundant : sequence of int
         Columns known to follow from others, which are left out.
+    counts : (n,) float, optional
+        How often each unit counts; once by default.
 
     Returns
     -------
@@ -50,7 +58,8 @@ def log_odds(x: Float2, treated: Bool1, names: Sequence[str], redundant: Sequenc
             "Leave one out.",
         )
     design = np.column_stack([np.ones(len(x)), scaled])
-    sides = [[(design[group], np.ones(int(group.sum())))] for group in (treated, ~treated)]
+    often = np.ones(len(x)) if counts is None else counts
+    sides = [[(design[group], often[group])] for group in (treated, ~treated)]
     found = logit(sides[0], sides[1])
     if found is not None:
         return np.asarray(design @ found)

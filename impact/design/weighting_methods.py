@@ -15,7 +15,7 @@ from impact.design.weighting_entropy import tilted
 from impact.design.weighting_moments import Aims, Order, aims
 from impact.design.weighting_reach import out_of_reach
 from impact.design.weighting_stable import least_variance
-from impact.design.weighting_table import POPULATIONS, read_table
+from impact.design.weighting_table import POPULATIONS, read_counts, read_table
 from impact.errors import Refused
 from impact.longtable import few
 from impact.terms import Spelled
@@ -40,6 +40,7 @@ def entropy(
     moments: Order = 1,
     base_weights: str | None = None,
     max_weight: float | None = None,
+    counts: str | None = None,
     missing: Missing = "refuse",
 ) -> Weighted | Refused:
     """Weights that meet the moments exactly and are otherwise as even as can be; see ``impact.match``."""
@@ -53,11 +54,14 @@ def entropy(
     base = _base(frame, base_weights)
     if isinstance(base, Refused):
         return base
+    often = read_counts(frame, counts, read.treated, estimand)
+    if isinstance(often, Refused):
+        return often
     with as_usage():
-        aim = aims(read.base, read.treated, estimand, moments)
+        aim = aims(read.base, read.treated, estimand, moments, counts=often)
     if isinstance(aim, Refused):
         return aim
-    weight, most = np.ones(len(frame)), max_weight or 1.0
+    weight, most = often.copy(), max_weight or 1.0
     found: list[Moment] = []
     for side, members in aim.sides.items():
         if most * members.sum() < 1:
@@ -90,6 +94,7 @@ def stable(
     estimand: Estimand = "ATT",
     moments: Order = 1,
     tolerance: Tolerance = 0.05,
+    counts: str | None = None,
     missing: Missing = "refuse",
 ) -> Weighted | Refused:
     """Weights of the least variance that bring the moments within a tolerance; see ``impact.match``."""
@@ -101,12 +106,15 @@ def stable(
     read = read_table(frame, treated, on, missing)
     if isinstance(read, Refused):
         return read
+    often = read_counts(frame, counts, read.treated, estimand)
+    if isinstance(often, Refused):
+        return often
     with as_usage():
-        aim = aims(read.base, read.treated, estimand, moments, levels=True)
+        aim = aims(read.base, read.treated, estimand, moments, levels=True, counts=often)
         if isinstance(aim, Refused):
             return aim
         allowed = _allowed(tolerance, aim)
-    weight = np.ones(len(frame))
+    weight = often.copy()
     found: list[Moment] = []
     for side, members in aim.sides.items():
         best = least_variance(aim.z[members], allowed)

@@ -38,6 +38,8 @@ class Aims:
         Whom the weights stand for.
     sides : mapping of side to (n,) bool
         Who is given weights.
+    counts : (n,) float
+        What each of `people` counts for.
     """
 
     z: Float2
@@ -46,6 +48,7 @@ class Aims:
     sd: Float1
     people: Bool1
     sides: Mapping[Side, Bool1]
+    counts: Float1
 
     def moments(
         self, side: Side, weight: Float1, tolerance: Float1 | None = None, multiplier: Float1 | None = None
@@ -80,7 +83,13 @@ def whom(estimand: Estimand, treated: Bool1) -> tuple[Bool1, dict[Side, Bool1]]:
 
 
 def aims(
-    base: Characteristics, treated: Bool1, estimand: Estimand, order: Order = 1, *, levels: bool = False
+    base: Characteristics,
+    treated: Bool1,
+    estimand: Estimand,
+    order: Order = 1,
+    *,
+    levels: bool = False,
+    counts: Float1 | None = None,
 ) -> Aims | Refused:
     """Moments of `base` up to `order`, and who is to meet whom.
 
@@ -100,6 +109,8 @@ def aims(
     levels : bool
         Whether the first level of a category, which follows from the others, is a moment too: within a tolerance
         it is one more thing to ask.
+    counts : (n,) float, optional
+        What each of those whom the weights stand for counts for; all alike by default.
 
     Returns
     -------
@@ -113,6 +124,8 @@ def aims(
     """
     orders = _orders(order, base.names)
     people, sides = whom(estimand, treated)
+    counts = np.ones(len(treated)) if counts is None else counts
+    share = counts[people] / counts[people].sum()
     columns, names, target = [], [], []
     free: list[int] = []
     for column in range(len(base.names)):
@@ -122,13 +135,13 @@ def aims(
         unit = x.std()
         if unit <= _FLAT * np.abs(x).max():
             return Refused("the weighting", f"{base.names[column]} does not vary", "Leave it out.")
-        mean = float(x[people].mean())
+        mean = float(share @ x[people])
         # In standard deviations as long as powers are taken: cubes of incomes leave double precision behind.
         scaled = (x - mean) / unit
         raised = np.ones(len(x))
         for k in range(1, min(orders[column], len(np.unique(x)) - 1) + 1):
             raised = raised * scaled
-            aim = float(raised[people].mean()) if k > 1 else 0.0
+            aim = float(share @ raised[people]) if k > 1 else 0.0
             columns.append((raised - aim) * unit**k)
             names.append(base.names[column] + (f"^{k}" if k > 1 else ""))
             target.append(aim * unit**k if k > 1 else mean)
@@ -140,7 +153,7 @@ def aims(
     follows = _following(z[:, free], [names[k] for k in free])
     if follows is not None:
         return follows
-    return Aims(z, tuple(names), np.array(target), sd, people, sides)
+    return Aims(z, tuple(names), np.array(target), sd, people, sides, counts)
 
 
 def spread(x: Float2, treated: Bool1) -> Float1:

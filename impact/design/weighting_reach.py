@@ -125,7 +125,7 @@ def _beyond(aims: Aims, members: Bool1, reach: Reach, tolerance: Float1, most: f
             return out, False
         out.append(far)
         left[far] = False
-        z = aims.z - aims.z[left].mean(axis=0)
+        z = aims.z - aims.counts[left] @ aims.z[left] / aims.counts[left].sum()
         reach = closest(z[members], tolerance, most)
     return out, True
 

@@ -15,7 +15,7 @@ from impact.design.strata import Estimand
 from impact.design.weighting import Moment, Weighted
 from impact.design.weighting_moments import spread, whom
 from impact.design.weighting_scores import balancing, best_cut, within
-from impact.design.weighting_table import POPULATIONS, Table, read_table
+from impact.design.weighting_table import POPULATIONS, Table, read_counts, read_table
 from impact.errors import Refused
 from impact.longtable import few
 from impact.numerics.propensity import expit
@@ -37,6 +37,7 @@ def inverse_probability(
     on: Sequence[Spelled],
     estimand: Estimand = "ATT",
     trim: Trim = None,
+    counts: str | None = None,
     missing: Missing = "refuse",
 ) -> Weighted | Refused:
     """Weights of one over the probability of the group a unit is in; see ``impact.match``."""
@@ -46,7 +47,7 @@ def inverse_probability(
             one_of("trim", trim, ("optimal",), "or a number")
         elif trim is not None and not 0 < trim < 0.5:
             raise ValueError(f"trim {trim!r} must be a probability above 0 and below 0.5, or 'optimal'")
-    return _scored(frame, treated, on, "inverse-probability", estimand, trim, missing)
+    return _scored(frame, treated, on, "inverse-probability", estimand, trim, missing, counts)
 
 
 def overlap(
@@ -71,12 +72,16 @@ def _scored(
     estimand: Estimand,
     trim: Trim,
     missing: Missing,
+    counts: str | None = None,
 ) -> Weighted | Refused:
     table = read_table(frame, treated, on, missing)
     if isinstance(table, Refused):
         return table
+    often = read_counts(frame, counts, table.treated, estimand)
+    if isinstance(often, Refused):
+        return often
     every = np.ones(len(frame), dtype=bool)
-    odds = _odds(table, every)
+    odds = _odds(table, every, often)
     if isinstance(odds, Refused):
         return odds
     kept = every
@@ -90,18 +95,18 @@ def _scored(
             )
         notes = (_trimmed(table, kept, cut, estimand),)
         if not kept.all():
-            odds = _odds(table, kept)
+            odds = _odds(table, kept, often)
             if isinstance(odds, Refused):
                 return replace(odds, because=f"{odds.because}, among those left by trimming")
-    weight = np.where(kept, balancing(odds, table.treated, estimand), 0.0)
+    weight = np.where(kept, balancing(odds, table.treated, estimand), 0.0) * often
     moments = _moments(table, odds, weight, estimand)
     return table.weighted(weight, moments, method, estimand, odds, notes)
 
 
-def _odds(table: Table, kept: Bool1) -> Float1 | Refused:
+def _odds(table: Table, kept: Bool1, counts: Float1) -> Float1 | Refused:
     """(n,) log odds of everybody, by a logit of those `kept`."""
     base = table.base
-    own = log_odds(base.x[kept], table.treated[kept], base.names, base.redundant)
+    own = log_odds(base.x[kept], table.treated[kept], base.names, base.redundant, counts[kept])
     if isinstance(own, Refused) or kept.all():
         return own
     # The others lie on the same plane.

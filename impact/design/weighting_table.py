@@ -6,12 +6,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+import numpy as np
+
 from impact.arrays import Bool1, Float1
 from impact.design.characteristics import (
     Characteristics,
     Missing,
     as_usage,
     check_table,
+    number_column,
     one_of,
     read_characteristics,
     row_names,
@@ -21,12 +24,13 @@ from impact.design.matched import too_few
 from impact.design.strata import Estimand
 from impact.design.weighting import Moment, Weighted
 from impact.errors import Refused
+from impact.longtable import few
 from impact.terms import Spelled
 
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["POPULATIONS", "Table", "read_table"]
+__all__ = ["POPULATIONS", "Table", "read_counts", "read_table"]
 
 POPULATIONS: Final = ("ATT", "ATC", "ATE")
 """Estimands about groups that are there: the treated, the controls, all."""
@@ -91,3 +95,28 @@ def read_table(frame: pd.DataFrame, treated: str, on: Sequence[Spelled], missing
         return refused
     base = read_characteristics(frame, on, is_treated, fill=missing == "indicator", role=treated)
     return base if isinstance(base, Refused) else Table(frame.index, is_treated, base, row_names(frame))
+
+
+def read_counts(frame: pd.DataFrame, column: str | None, treated: Bool1, estimand: Estimand) -> Float1 | Refused:
+    """(n,) what every treated unit counts for, with mean 1, and 1 for the controls; see ``impact.match``.
+
+    A refusal names treated units that count for nothing or for an unknown amount.
+
+    Raises
+    ------
+    UsageError
+        ``USAGE-003`` where the weights stand for others than the treated.
+    """
+    counts = np.ones(len(frame))
+    if column is None:
+        return counts
+    with as_usage():
+        one_of("estimand with counts", estimand, ("ATT",))
+    check_table(frame, [column])
+    given = number_column(frame, column)
+    odd = treated & ~(given > 0)
+    if odd.any():
+        who = few([name for name, is_odd in zip(row_names(frame), odd, strict=True) if is_odd], most=20)
+        return Refused("the weighting", f"counts in {column} are not above 0 for {who}", "Leave those units out.")
+    counts[treated] = given[treated] / given[treated].mean()
+    return counts

@@ -69,6 +69,9 @@ def design(evidence: Evidence, figures: Mapping[str, str], say: Texts) -> list[B
             blocks.append(_flow(caption, variant.flow, "", True, say))
     if any(area.matched for area in evidence.areas):
         blocks.append(_matched(evidence, say))
+    if evidence.shared:
+        rows = [(shared.start, _named(shared.units, say)) for shared in evidence.shared]
+        blocks.append(Table(say("shared.caption"), columns("shared", "start units", "", say), tuple(rows), folded=True))
     if any(area.weights for area in evidence.areas):
         blocks.append(_weights(evidence, say))
     if evidence.excluded:
@@ -134,13 +137,18 @@ def _weights(evidence: Evidence, say: Texts) -> Table:
     together: dict[tuple[tuple[str, float], ...], list[str]] = {}
     for area in evidence.included:
         together.setdefault(area.weights, []).append(area.name)
-    rows: list[tuple[Cell, ...]] = []
-    for weights, names in together.items():
-        large = [(unit, weight) for unit, weight in weights if abs(weight) >= _SMALL]
-        named = [f"{unit} ({number(weight, say.language, 2)})" for unit, weight in large]
-        rest = [say("weights.rest", count=count(len(weights) - len(large), say))] if len(weights) > len(large) else []
-        rows.append((listed(names, say.language), "; ".join([*named, *rest])))
+    rows: list[tuple[Cell, ...]] = [
+        (listed(names, say.language), _named(weights, say)) for weights, names in together.items()
+    ]
     return Table(say("weights.caption"), columns("weights", "area units", "", say), tuple(rows), folded=True)
+
+
+def _named(weights: Sequence[tuple[str, float]], say: Texts) -> str:
+    """Units with their weights, and how many have next to none."""
+    large = [(unit, weight) for unit, weight in weights if abs(weight) >= _SMALL]
+    named = [f"{unit} ({number(weight, say.language, 2)})" for unit, weight in large]
+    rest = len(weights) - len(large)
+    return "; ".join([*named, *([say("weights.rest", count=count(rest, say))] if rest else [])])
 
 
 # --- comparability ----------------------------------------------------------------------------------------------------
@@ -155,7 +163,10 @@ def balance(evidence: Evidence, figures: Mapping[str, str], say: Texts) -> list[
     rows = []
     for row in evidence.balance:
         focus, pool, matched = (significant(x, say.language) for x in (row.focus, row.pool, row.matched))
-        smd_pool, smd_matched = (number(x, say.language, 2, sign=True) for x in (row.smd_pool, row.smd_matched))
+        smd_pool, smd_matched = (
+            say("balance.apart") if x is None else number(x, say.language, 2, sign=True)
+            for x in (row.smd_pool, row.smd_matched)
+        )
         used = say("words.yes" if row.matched_on else "words.no")
         rows.append(
             (row.name, focus, pool, matched, smd_pool, smd_matched, used)
@@ -166,13 +177,24 @@ def balance(evidence: Evidence, figures: Mapping[str, str], say: Texts) -> list[
         say("balance.caption"),
         columns("balance", names, "focus pool matched smd_pool smd_matched", say),
         tuple(rows),
-        say("balance.note"),
+        " ".join([say("balance.note"), *_remarks(evidence, say)]),
     )
     svg = figures.get("balance")
     return [
         Paragraph((say("balance.intro" if matching else "balance.intro_unmatched"),)),
         table if svg is None else Figure(say("balance.figure"), svg, table),
     ]
+
+
+def _remarks(evidence: Evidence, say: Texts) -> list[str]:
+    """What has no yardstick, and what is not known of everybody."""
+    said = []
+    if any(row.smd_pool is None or row.smd_matched is None for row in evidence.balance):
+        said.append(say("balance.apart-note"))
+    gaps = [f"{row.name} ({count(row.unknown, say)})" for row in evidence.balance if row.unknown]
+    if gaps:
+        said.append(say("balance.unknown", list=listed(gaps, say.language)))
+    return said
 
 
 # --- course -----------------------------------------------------------------------------------------------------------

@@ -220,6 +220,10 @@ def _balance(evidence: Evidence, say: Texts) -> str | None:
     axes = figure.add_subplot()
     places = list(range(len(rows)))[::-1]
     for place, row in zip(places, rows, strict=True):
+        if row.smd_pool is None or row.smd_matched is None:
+            # There is no yardstick for it, so there is no place for a dot.
+            axes.annotate(say("draw.balance_apart"), (0, place), va="center", ha="center", fontsize=8.5)
+            continue
         if matching:
             axes.plot([row.smd_pool, row.smd_matched], [place, place], color="#b8bec6", linewidth=1.2, zorder=1)
             _dot(axes, row.smd_matched, place, FOCUS, filled=True)
@@ -239,7 +243,9 @@ def _balance(evidence: Evidence, say: Texts) -> str | None:
             fontsize=8.5,
         )
     axes.axvline(0, color=INK, linewidth=1.0, zorder=0)
-    reach = max([abs(x) for row in rows for x in (row.smd_pool, row.smd_matched)] + [limit or 0.1]) * 1.12
+    reach = (
+        max([abs(x) for row in rows for x in (row.smd_pool, row.smd_matched) if x is not None] + [limit or 0.1]) * 1.12
+    )
     axes.set_xlim(-reach, reach)
     ticks, digits = round_ticks(-reach, reach, 5)
     axes.set_xticks(ticks, [number(tick, say.language, digits) for tick in ticks])
@@ -264,7 +270,7 @@ def _balance(evidence: Evidence, say: Texts) -> str | None:
         ]
         figure.legend(handles=marks, loc="outside upper right", ncols=2, frameon=False, handletextpad=0.2)
     largest = {
-        key: number(max(abs(x) for x in values), say.language, 2)
+        key: number(max((abs(x) for x in values if x is not None), default=0.0), say.language, 2)
         for key, values in (("pool", [row.smd_pool for row in rows]), ("matched", [row.smd_matched for row in rows]))
     }
     edges = "" if limit is None else say("draw.balance_limit", limit=significant(limit, say.language))

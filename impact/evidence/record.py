@@ -26,6 +26,8 @@ __all__ = [
     "PathPoint",
     "PlacedUnit",
     "Second",
+    "Selection",
+    "Shared",
     "Variant",
 ]
 
@@ -130,15 +132,20 @@ class PathPoint:
 
 @dataclass(frozen=True, slots=True)
 class BalanceRow:
-    """Means and standardised differences of one characteristic, before and after matching."""
+    """Means and standardised differences of one characteristic, before and after matching or weighting.
+
+    A difference is None where the characteristic varies in neither group and yet differs: nothing can mend that.
+    `unknown`: units of which the characteristic is not known, and that are not in the comparison of it.
+    """
 
     name: str
     focus: float
     pool: float
     matched: float
-    smd_pool: float
-    smd_matched: float
+    smd_pool: float | None
+    smd_matched: float | None
     matched_on: bool
+    unknown: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,6 +188,35 @@ class MadeOf:
     role: Literal["focus", "comparison"]
     part: str
     share: float
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """What is known, from before the start, of a choice of areas on a score.
+
+    `reliability`: the lasting share of the variance between units of the mean score over the `waves`, given what is
+    matched on, with its interval. `unmatched` and `matched`: the mean over the invented starts `dates` of what the same
+    choice finds among units that were never treated, compared with all others or as the study matches, in the unit of
+    the outcome as it is measured; nothing happened then. None where `refused` says why.
+    """
+
+    waves: tuple[str, ...]
+    reliability: float | None = None
+    low: float | None = None
+    high: float | None = None
+    units: int = 0
+    dates: tuple[str, ...] = ()
+    unmatched: float | None = None
+    matched: float | None = None
+    refused: tuple[Refused, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Shared:
+    """The units that all areas of one start are compared with, with their weight, the largest first."""
+
+    start: str
+    units: tuple[tuple[str, float], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -257,6 +293,10 @@ class Evidence:
         Of a study that matches, the same estimate by the names "unmatched", "structure" (matched on that alone) and
         "selection" (on the score that areas were chosen by too), as far as its tables allow. With two signs among them
         nothing can be established: data cannot tell how much of a bad score was chance.
+    shared : tuple of Shared
+        Of a study that weighs the pool, the weights; empty where every area has units of its own.
+    selection : Selection or None
+        Of a study that names the waves on which its areas were chosen.
     event : tuple of Estimate
         By periods since the start; `term` is the event time. Pre-period terms below 0.
     notes : tuple of str
@@ -315,6 +355,8 @@ class Evidence:
     periods_left_out: tuple[Excluded, ...] = ()
     siblings: tuple[tuple[str, str], ...] = ()
     covariates: tuple[str, ...] = ()
+    shared: tuple[Shared, ...] = ()
+    selection: Selection | None = None
     remarks: tuple[str, ...] = ()
     level: str = ""
     population: float | None = None

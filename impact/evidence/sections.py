@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
+from impact.evidence.chosen import chosen
 from impact.evidence.comparison import balance, columns, count, course, design, fact_table
 from impact.evidence.document import Block, Cell, Code, Foreign, Paragraph, Points, Section, Table
 from impact.evidence.front import check_title
@@ -18,7 +19,7 @@ def account(evidence: Evidence, figures: Mapping[str, str], say: Texts) -> tuple
     """All sections of the account; `evidence` is the visible one."""
     return (
         _section("opzet", "design", design(evidence, figures, say), say),
-        _section("vergelijkbaarheid", "balance", balance(evidence, figures, say), say),
+        _section("vergelijkbaarheid", "balance", [*balance(evidence, figures, say), *chosen(evidence, say)], say),
         _section("verloop", "course", course(evidence, figures, say), say),
         _section("schatting", "estimate", _estimate(evidence, say), say),
         _section("andere-berekeningen", "others", _others(evidence, say), say),
@@ -95,7 +96,7 @@ def _trust(evidence: Evidence, say: Texts) -> Iterator[Cell]:
         yield reason(primary.refused, evidence, say)[1]
     else:
         yield say(f"support.{supported(primary)}")
-        if any(area.matched for area in evidence.areas):
+        if evidence.shared or any(area.matched for area in evidence.areas):
             yield say("estimate.given_matching")
 
 

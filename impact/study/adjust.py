@@ -77,7 +77,9 @@ def adjusters() -> tuple[str, ...]:
 def unknown(spec: Specification, units: Units, regions: tuple[str, ...]) -> tuple[tuple[str, ...], Bool2]:
     """Columns (p,) that are matched on, adjusted for or predictors, and (n, p) where they say nothing of a region."""
     match, groups = spec.comparison.match, {} if spec.data.units is None else spec.data.units.columns.groups
-    matched = [column for name in (match.on if match else ()) for column in groups.get(name, (name,))]
+    # What is filled in takes nobody out.
+    strict = match is not None and match.missing == "refuse"
+    matched = [column for name in (match.on if match and strict else ()) for column in groups.get(name, (name,))]
     adjusted = [name for term in spec.covariates for name in term.numbers]
     numbers = dict.fromkeys([*matched, *adjusted, *columns_of_predictors(spec)])
     categories = dict.fromkeys(name for term in spec.covariates for name in term.categories)

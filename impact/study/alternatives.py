@@ -6,6 +6,7 @@ from copy import deepcopy
 from dataclasses import dataclass
 
 from impact.study.later import LATER
+from impact.study.match_rules import known_to
 from impact.study.model import Specification
 from impact.study.source import Finding, Node
 from impact.study.validate import validate
@@ -18,6 +19,7 @@ _ANOTHER_QUESTION = (
     ("target",),
     ("unit",),
     *(("treatment", key) for key in ("areas", "members", "delineation", "start")),
+    ("comparison", "match", "estimand"),
 )
 _METHODS = ("estimator", "inference")
 
@@ -96,7 +98,7 @@ def _another_question(change: Node, path: str) -> list[Finding]:
 def _merged(tree: Node, change: Node) -> Node:
     """The study with the change laid over it: mappings key by key, the rest replaced.
 
-    A method that is named anew starts from its own standard values.
+    A method that is named anew starts from its own standard values; a new way of matching keeps what it knows too.
     """
     base = deepcopy(tree)
     base.content.pop("alternatives")
@@ -112,5 +114,8 @@ def _lay(base: Node, key: str, change: Node) -> None:
     if old is None or afresh or not (isinstance(old.content, dict) and isinstance(new.content, dict)):
         base.content[key], base.keys[key] = deepcopy(new), change.keys[key]
         return
+    if key == "match" and "method" in new.content:
+        for stale in [name for name in old.content if not known_to(str(new.content["method"].content), name)]:
+            del old.content[stale]
     for below in new.content:
         _lay(old, below, new)

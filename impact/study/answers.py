@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from bisect import bisect_left
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from typing import Any, TypeAlias, cast, get_args
 
 import numpy as np
 
-from impact.checks import design as check
 from impact.checks.pretrend import pretrend
 from impact.checks.protocol import Check
 from impact.errors import Refused
@@ -18,17 +18,19 @@ from impact.evidence.record import Estimate, Second, Variant
 from impact.evidence.result import Result
 from impact.facade import estimate
 from impact.inference.known_error import KnownError
-from impact.inference.protocol import Found, Inference, Uncertainty, spread
+from impact.inference.protocol import Found, Inference, Uncertainty, evaluate, spread
 from impact.inference.registry import resolve as resolve_inference
 from impact.panel import Panel, Weighting
 from impact.parallel import Parallel
+from impact.study.gates import gates
+from impact.study.likeness import counted
 from impact.study.methods import family
 from impact.study.model import FIXED, Method, Specification
 from impact.study.panels import Comparison, error_of
 from impact.study.predictors import spelled
 from impact.targets import Target
 
-__all__ = ["Answers", "Gaps", "alternative", "answers", "blank", "gates", "target"]
+__all__ = ["Answers", "Gaps", "alternative", "answers", "blank", "target"]
 
 Gaps: TypeAlias = tuple[tuple[str, tuple[str, ...]], ...]
 """Groups by their first treated period, and the periods of the window in which the estimator gives them no effect."""
@@ -50,6 +52,8 @@ class Answers:
         First and last period that the primary estimate is about.
     gaps : Gaps
         What it is not about although the window of the study is.
+    completed : tuple of float
+        The estimate with every table in which missing characteristics were drawn.
     """
 
     primary: Estimate
@@ -59,6 +63,7 @@ class Answers:
     pretrend: Check
     span: tuple[str, str]
     gaps: Gaps = ()
+    completed: tuple[float, ...] = ()
 
     @property
     def refusals(self) -> tuple[Refused, ...]:
@@ -67,37 +72,24 @@ class Answers:
         return tuple(dict.fromkeys(reason for reason in reasons if reason is not None))
 
 
-def gates(spec: Specification, comparison: Comparison) -> tuple[Check, ...]:
-    """Checks of the design and the data, before any outcome after the start is used."""
-    limit, panel = spec.thresholds, comparison.panel
-    weighted = panel.weighted(spec.target.every) if _weighable(comparison, spec.target.every) else panel
-    share = np.bincount(panel.cluster[panel.treated], weights=weighted.weight[panel.treated])
-    serving = panel.never & (panel.control_weight(panel.treated) > 0)
-    differences = {row.name: row.smd_matched for row in comparison.balance if row.matched_on}
-    before = max(len(spec.before(area.start, panel.periods)) for area in comparison.areas if not area.left_out)
-    return (
-        check.pre_periods(before, limit["pre-periods"]),
-        check.treated_clusters(int((share > 0).sum()), limit["treated-clusters"]),
-        check.controls(int(serving.sum()), limit["controls"]),
-        check.balance(differences, limit["balance"]),
-        check.largest_share(float(share.max() / share.sum()), limit["largest-share"]),
-        check.suppressed(comparison.without, limit["suppressed"]),
-        *(
-            [check.respondents(comparison.fewest, limit["respondents"])]
-            if comparison.fewest is not None and "respondents" in limit
-            else []
-        ),
-    )
-
-
 def target(spec: Specification, comparison: Comparison, every: Weighting) -> Target:
     """What is estimated: the mean effect over the periods of the window that were measured."""
     labels = comparison.panel.periods
     return Target(spec.target.kind, every, spec.window(labels, comparison.first_start))
 
 
-def answers(spec: Specification, comparison: Comparison, parallel: Parallel, *, sealed: bool) -> Answers:
-    """Every number of the study itself, for one outcome; none when a gate failed."""
+def answers(
+    spec: Specification,
+    comparison: Comparison,
+    parallel: Parallel,
+    *,
+    sealed: bool,
+    completed: Sequence[Comparison] = (),
+) -> Answers:
+    """Every number of the study itself, for one outcome; none when a gate failed.
+
+    `completed` are the comparisons with every table in which missing characteristics were drawn.
+    """
     asked = target(spec, comparison, spec.target.every)
     match = spec.comparison.match
     used = _used(comparison, match.outcomes_in if match is not None else ())
@@ -112,11 +104,14 @@ def answers(spec: Specification, comparison: Comparison, parallel: Parallel, *, 
     result = _result(spec, comparison, asked, parallel)
     beside = tuple(_second(spec, comparison, asked, method, parallel) for method in spec.inference.beside)
     primary = _estimates(spec, result, asked, beside)[-1]
-    others = [every for every in get_args(Weighting) if every != spec.target.every and _weighable(comparison, every)]
+    panel = comparison.panel
+    others = [every for every in get_args(Weighting) if every != spec.target.every and counted(panel, every)]
     weightings = tuple(
-        Variant(every, "", False, _estimates(spec, _result(spec, comparison, again, parallel), again, ())[-1])
+        Variant(every, "", False, _estimates(spec, found, again, ())[-1])
         for every in others
         for again in [target(spec, comparison, every)]
+        for unaimed in [None if comparison.matcher is None else comparison.matcher.aims(panel, every)]
+        for found in [_result(spec, comparison, again, parallel) if unaimed is None else unaimed]
     )
     over_time = Target("event", spec.target.every)
     events = _result(spec, comparison, over_time, parallel)
@@ -127,7 +122,16 @@ def answers(spec: Specification, comparison: Comparison, parallel: Parallel, *, 
         return Answers(primary, None, weightings, rows, drift, declared)
     about = result.fit.cells.period[result.effects.weights[:, -1] != 0]
     span = (result.panel.periods[about.min()], result.panel.periods[about.max()])
-    return Answers(primary, result, weightings, rows, drift, span, _gaps(result))
+    values = [_point(spec, one) for one in completed]
+    drawn = tuple(value for value in values if value is not None)
+    return Answers(primary, result, weightings, rows, drift, span, _gaps(result), drawn)
+
+
+def _point(spec: Specification, comparison: Comparison) -> float | None:
+    """The estimate alone, without its uncertainty."""
+    asked = target(spec, comparison, spec.target.every)
+    found = evaluate(_estimator(spec, comparison), comparison.panel, asked)
+    return None if isinstance(found, Refused) else float(found.effects.estimate[-1])
 
 
 def _used(comparison: Comparison, matched: tuple[str, ...]) -> frozenset[str]:
@@ -165,7 +169,8 @@ def _gaps(result: Result) -> Gaps:
 
 def closed(gate: Check) -> Refused:
     """Why there is no number behind a gate that was not passed."""
-    why = f"its check '{gate.name}' has {gate.statistic or 0:g} where {gate.threshold or 0:g} is needed"
+    found = "no number" if gate.statistic is None else f"{gate.statistic:g}"
+    why = f"its check '{gate.name}' has {found} where {gate.threshold or 0:g} is needed"
     return Refused(f"an estimate ({gate.name})", why, "Change the design before outcomes are used.")
 
 
@@ -233,13 +238,6 @@ def _inference(method: Method, level: float, comparison: Comparison) -> Inferenc
     if comparison.matcher is not None and any(field.name == "rematch" for field in fields(maker)):
         options["rematch"] = comparison.matcher
     return cast("Inference", maker(**options))
-
-
-def _weighable(comparison: Comparison, every: Weighting) -> bool:
-    residents = comparison.panel.residents
-    return every != "resident" or (
-        residents is not None and bool(np.isfinite(residents[comparison.panel.treated]).all())
-    )
 
 
 def _estimates(

@@ -10,9 +10,11 @@ from impact.evidence.record import Variant
 from impact.parallel import Parallel
 from impact.study.answers import Answers, alternative, blank, target
 from impact.study.areas import focus_areas
+from impact.study.comparing import Match
+from impact.study.likeness import columns_of_match
 from impact.study.load import Loaded
-from impact.study.model import Match, Specification
-from impact.study.panels import Comparison, columns_of_match, compare
+from impact.study.model import Specification
+from impact.study.panels import Comparison, compare
 
 __all__ = ["End", "bracket", "ends"]
 

@@ -12,14 +12,12 @@ from impact.study.explain_data import data, outcome, periods
 from impact.study.explain_design import comparison, treated
 from impact.study.explain_methods import cluster, estimator, inference
 from impact.study.read import Study
+from impact.study.thresholds import foreseen, seals
 from impact.study.wording import Said, Teller, differing, ended
 
-__all__ = ["SEALING", "explain", "heading"]
+__all__ = ["explain", "heading"]
 
-SEALING = ("pre-periods", "controls")
-"""Checks behind which there is no number when they are not met."""
-
-_SHARES = ("largest-share", "suppressed")
+_SHARES = ("largest-share", "suppressed", "overlap", "unmatched", "largest-weight")
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,8 +155,17 @@ def _checks(tell: Teller) -> Iterator[Said]:
             cluster=tell.word(f"cluster.{cluster(spec)}"),
             clusters=tell.word(f"clusters.{cluster(spec)}"),
         )
-        seal = tell.word("check.blind" if name == "pre-periods" else "check.seals") if name in SEALING else ""
-        yield Said(said.topic, f"{said.text}{seal}")
+        yield Said(said.topic, f"{said.text}{_meaning(tell, name, made=not without)}")
+
+
+def _meaning(tell: Teller, name: str, *, made: bool) -> str:
+    """What it means for the estimate that a check is not passed."""
+    if name == "pre-periods":
+        return tell.word("check.blind")
+    why = foreseen(tell.spec.checks).get(name)
+    if why is not None:
+        return tell.word("check.foreseen", why=ended(why))
+    return tell.word("check.seals") if made and seals(tell.spec.checks, name) else ""
 
 
 def _not_said(tell: Teller) -> Iterator[Said]:

@@ -8,10 +8,11 @@ from dataclasses import replace
 from impact.register.areas import Area
 from impact.register.areas import areas as register_areas
 from impact.register.calendar import events
-from impact.study.model import LeaveOut, Match, Specification
+from impact.study.explain_match import match
+from impact.study.model import LeaveOut
 from impact.study.wording import FOLLOWS, Said, Teller
 
-__all__ = ["comparison", "features", "treated"]
+__all__ = ["comparison", "treated"]
 
 
 def treated(tell: Teller) -> tuple[Iterator[Said], Iterator[Said]]:
@@ -152,11 +153,10 @@ def comparison(tell: Teller) -> Iterator[Said]:
             yield tell("comparison.adjacent-rings", f"{said.topic}.rings", steps=tell.count(rule.rings or 1))
     yield from _built(tell)
     tell = replace(tell, built=tell.spec.comparison.units is not None)
-    match = tell.spec.comparison.match
-    if match is None:
+    if tell.spec.comparison.match is None:
         yield tell("comparison.everyone", "comparison.match")
     else:
-        yield from _match(tell, match)
+        yield from match(tell, tell.spec.comparison.match)
 
 
 def _built(tell: Teller) -> Iterator[Said]:
@@ -215,38 +215,3 @@ def _which(tell: Teller, rule: LeaveOut) -> str:
     if rule.column is not None:
         return tell.word("comparison.filled", column=tell.column(rule.column))
     return tell.listed(rule.regions)
-
-
-def _match(tell: Teller, match: Match) -> Iterator[Said]:
-    topic = "comparison.match"
-    one = "-one" if match.ratio == 1 else ""
-    yield tell(f"comparison.{match.method}{one}", f"{topic}.ratio", ratio=tell.count(match.ratio or 0))
-    if not match.replace:
-        yield tell("comparison.once", f"{topic}.replace")
-    if match.distance != "mahalanobis":
-        yield tell(f"comparison.{match.distance}", f"{topic}.distance")
-    if match.on:
-        yield tell("comparison.features", f"{topic}.on", names=tell.listed(features(tell, match)))
-        if {"selection", *_groups(tell.spec).get("selection", ())} & set(match.on):
-            yield tell("comparison.selected", f"{topic}.selected")
-    if match.outcomes_in:
-        yield tell("comparison.outcomes", f"{topic}.outcomes", list=tell.listed(match.outcomes_in))
-    if match.selection_waves:
-        yield tell("comparison.selection", f"{topic}.selection", list=tell.listed(match.selection_waves))
-    if match.caliper is not None:
-        yield tell("comparison.caliper", f"{topic}.caliper", size=tell.exact(match.caliper))
-
-
-def features(tell: Teller, match: Match) -> Iterator[str]:
-    """What is matched on, groups with the columns they stand for."""
-    groups = _groups(tell.spec)
-    for name in match.on:
-        if name in groups:
-            yield tell.word("comparison.group", name=tell.word(f"group.{name}"), columns=", ".join(groups[name]))
-        else:
-            yield name
-
-
-def _groups(spec: Specification) -> dict[str, tuple[str, ...]]:
-    """Characteristics by the name that stands for them."""
-    return {} if spec.data.units is None else spec.data.units.columns.groups

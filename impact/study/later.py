@@ -15,9 +15,6 @@ _REPORT = "the part on statements, collections and reports"
 LATER: dict[str, str] = {
     "breaks.check": _INFERENCE,
     "data.outcomes.columns.base": _REPORT,
-    "comparison.match.same": _DESIGN,
-    "comparison.match.exact": _DESIGN,
-    "comparison.match.moments": _DESIGN,
     "families": _INFERENCE,
     "correction": _INFERENCE,
     "looks": _INFERENCE,
@@ -58,9 +55,6 @@ INSTEAD |= {
 
 # Values that a later version knows: dotted path to value to part.
 LATER_VALUES: dict[str, dict[str, str]] = {
-    "comparison.match.method": dict.fromkeys(
-        ("exact", "coarsened-exact", "entropy", "inverse-probability", "overlap", "stable"), _DESIGN
-    ),
     "target.kind": {
         **dict.fromkeys(("event", "cohort", "calendar", "unit"), _REPORT),
         **dict.fromkeys(("cumulative", "relative"), _INFERENCE),

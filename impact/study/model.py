@@ -11,8 +11,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
-from impact.design.distances import Metric
 from impact.register.indicators import Indicator, indicators
+from impact.study.comparing import Comparison, Match
 from impact.study.fields import (
     Code,
     Covariate,
@@ -26,13 +26,12 @@ from impact.study.fields import (
     as_cluster,
     as_covariate,
     as_named,
-    as_no_match,
     as_standard,
-    as_texts,
 )
 from impact.study.leave_out import LeaveOut
-from impact.study.level import BuiltUnits, Unit
+from impact.study.level import Unit
 from impact.study.tables import Data
+from impact.study.thresholds import CHECKS, Checks, declared
 from impact.study.timing import Break, LeftOut, Periods, segment
 from impact.terms import Term
 
@@ -58,20 +57,6 @@ __all__ = [
     "TargetSpec",
     "Treatment",
 ]
-
-CHECKS: dict[str, float] = {
-    "pre-periods": 2,
-    "treated-clusters": 4,
-    "controls": 5,
-    "balance": 0.25,
-    "largest-share": 0.5,
-    "suppressed": 0.05,
-    "pre-trend": 0.05,
-}
-"""Checks of a run and their standard thresholds: at least so many comparable measurements before the start (with fewer
-nothing is measurable), treated clusters and controls; at most this standardised difference, share of one cluster and
-share of outcome cells without a number; at least this p-value."""
-
 
 # Estimators that compare with the last period before the start alone, and the parameters with which they do.
 _ONE_BASE: dict[str, dict[str, str]] = {
@@ -214,46 +199,6 @@ class TargetSpec(Part):
     )
 
 
-class Match(Part):
-    """Who stands beside whom: `ratio` comparison units for every treated unit.
-
-    ``nearest``: those most like it, also when they serve others (unless ``replace: false``); ``optimal``: each serves
-    once, at the smallest total distance; ``full``: all that are left, in sets, without a ratio.
-
-    `on` names characteristics of the units table, or the groups structure, size and selection. `outcomes_in`: years in
-    which the outcome is matched on too (before it is taken relative to the own mean); neither base nor selection wave.
-    """
-
-    method: Literal["nearest", "optimal", "full"] = Field(
-        description="nearest, optimal or full; other methods come with a later version"
-    )
-    ratio: Annotated[int, Field(ge=1, le=100)] | None = Field(
-        default=None, description="the number of comparison units for every treated unit; none for full"
-    )
-    replace: bool = Field(default=True, description="whether a comparison unit may serve several treated units")
-    distance: Metric = "mahalanobis"
-    on: tuple[Word, ...] = ()
-    outcomes_in: tuple[Period, ...] = ()
-    selection_waves: tuple[Period, ...] = ()
-    caliper: Annotated[float, Field(gt=0)] | None = None
-
-
-class Comparison(Part):
-    """Who the treated areas are compared with; `match: none` compares with every unit that is left.
-
-    `pools`: a file of pools (region, vintage, pool, source), such as areas that were nominated and not chosen; `pool`:
-    the one or more of them that may be compared, every unit when there is none. `leave_out` goes on from there.
-    """
-
-    pools: Word | None = None
-    pool: Annotated[tuple[Slug, ...], BeforeValidator(as_texts)] = ()
-    leave_out: tuple[LeaveOut, ...] = ()
-    units: BuiltUnits | None = None
-    match: Annotated[Match | None, BeforeValidator(as_no_match)] = Field(
-        description="{method: nearest, ratio: …, on: […]}, or none"
-    )
-
-
 class Method(BaseModel):
     """A registered name and its own parameters, which `rules` holds against the class."""
 
@@ -332,7 +277,7 @@ class Specification(Part):
         description="how sure the answer is: {name: …, cluster: …}"
     )
     alternatives: tuple[Alternative, ...] = ()
-    checks: Annotated[dict[str, float], BeforeValidator(as_standard)] = Field(default_factory=dict)
+    checks: Annotated[Checks, BeforeValidator(as_standard)] = Field(default_factory=dict)
     seed: Annotated[int, Field(ge=0, lt=2**53)] = Field(
         description="a whole number from which every random draw follows"
     )
@@ -345,7 +290,7 @@ class Specification(Part):
     @property
     def thresholds(self) -> dict[str, float]:
         """Every check and its threshold, standard where the study gives none."""
-        return CHECKS | self.checks
+        return CHECKS | declared(self.checks)
 
     @property
     def covariates(self) -> tuple[Term, ...]:

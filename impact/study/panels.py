@@ -10,7 +10,6 @@ import numpy as np
 
 from impact.arrays import Bool1, Float2, Int1
 from impact.covariates import Levels
-from impact.design.balance import differences
 from impact.design.donors import (
     Exclusion,
     Pool,
@@ -26,15 +25,16 @@ from impact.panel import Panel
 from impact.study.adjust import adjustment, unknown
 from impact.study.areas import FocusArea
 from impact.study.candidates import candidate_rules, cell_rules, pool_name
+from impact.study.likeness import beyond, labels_of, likeness, matcher_of
 from impact.study.load import Loaded
-from impact.study.matcher import Matcher, how
+from impact.study.matcher import Matcher, Placed
 from impact.study.methods import family
-from impact.study.model import Match, Specification
+from impact.study.model import Specification
 from impact.study.predictors import columns_of_predictors
 from impact.study.series import Series
 from impact.study.similar import similar
 
-__all__ = ["Comparison", "columns_of_match", "compare"]
+__all__ = ["Comparison", "compare", "error_of"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -60,6 +60,13 @@ class Comparison:
         How the categories that are adjusted for lie over the units.
     short : tuple of (unit, number)
         Treated units that were matched with fewer controls than asked for.
+    outside : float or None
+        Share of the treated units that lie beyond the range of the pool in what is matched on, or beside whom nobody
+        stands; None where nothing is known of them.
+    alone : float
+        Share of the treated units beside whom nobody stands.
+    remarks : tuple of str
+        What a weighting or a filling in remarks, in English.
     unions : Unions or None
         What the units are made of, where they are added up.
     built : ComparisonUnits or None
@@ -76,6 +83,9 @@ class Comparison:
     fewest: float | None = None
     levels: tuple[Levels, ...] = ()
     short: tuple[tuple[str, int], ...] = ()
+    outside: float | None = None
+    alone: float = 0.0
+    remarks: tuple[str, ...] = ()
     unions: Unions | None = None
     built: ComparisonUnits | None = None
 
@@ -85,8 +95,10 @@ class Comparison:
         return min(area.start for area in self.areas if not area.left_out)
 
 
-def compare(spec: Specification, loaded: Loaded, series: Series, areas: tuple[FocusArea, ...]) -> Comparison:
-    """The comparison that `spec` describes, for one outcome.
+def compare(
+    spec: Specification, loaded: Loaded, series: Series, areas: tuple[FocusArea, ...], draw: int | None = None
+) -> Comparison:
+    """The comparison that `spec` describes, for one outcome; with one `draw` of missing characteristics where asked.
 
     Raises
     ------
@@ -133,31 +145,54 @@ def compare(spec: Specification, loaded: Loaded, series: Series, areas: tuple[Fo
         message = f"no period of the estimate is left among {loaded.periods[0]} to {loaded.periods[-1]}."
         hint = "The first full period or the window lies in periods that do not count."
         raise DataError(Problem("DATA-134", message, hint, spec.data.outcomes.file))
-    matcher = _matcher(spec.comparison.match, spec, loaded, series)
-    short: tuple[tuple[str, int], ...] = ()
-    if matcher is not None:
-        matched = matcher.matched(panel)
-        if isinstance(matched, Refused):
-            raise DataError(
-                Problem("DATA-131", f"{matched.what}: {matched.because}.", matched.instead, spec.data.outcomes.file)
-            )
-        panel, short = matched[0], matched[1].short
+    matcher = matcher_of(spec, loaded, series, panel, draw)
+    placed = Placed(panel) if matcher is None or isinstance(matcher, Refused) else matcher.matched(panel)
+    for refused in (matcher, placed):
+        if isinstance(refused, Refused):
+            message = f"{refused.what}: {refused.because}."
+            raise DataError(Problem("DATA-131", message, refused.instead, spec.data.outcomes.file))
+    assert not isinstance(matcher, Refused) and not isinstance(placed, Refused)
+    asked = int(panel.treated.sum())
+    outside = beyond(spec, loaded, panel, matcher, placed.out)
+    panel, areas, alone = _without(placed, areas)
     covariates, levels = adjustment(spec, loaded.units, panel)
     panel = replace(panel, covariates=covariates)
     return Comparison(
         panel,
         areas,
         pool,
-        lost,
-        _balance(spec, loaded, panel, matcher),
+        (*lost, *alone),
+        likeness(spec, loaded, panel, matcher),
         matcher,
         float(np.isnan(cells).mean()),
         fewest,
         levels,
-        short,
+        tuple((unit, got) for unit, got in placed.short if got),
+        outside,
+        len(alone) / asked,
+        placed.notes,
         loaded.unions,
         built,
     )
+
+
+def _without(
+    placed: Placed, areas: tuple[FocusArea, ...]
+) -> tuple[Panel, tuple[FocusArea, ...], tuple[Exclusion, ...]]:
+    """The panel and the areas without the treated units that nobody stands beside, and these."""
+    out = set(placed.out)
+    if not out:
+        return placed.panel, areas, ()
+    kept = []
+    for area in areas:
+        units = tuple(unit for unit in area.units if unit not in out)
+        gone = not area.left_out and not units
+        kept.append(replace(area, units=units or area.units, left_out="unmatched|" if gone else area.left_out))
+    if all(area.left_out for area in kept):
+        raise DataError(Problem("DATA-131", "the matching: no treated unit has a comparison.", "Match less strictly."))
+    stay = [number for number, unit in enumerate(placed.panel.units) if unit not in out]
+    lost = tuple(Exclusion(unit, "unmatched", "", "") for unit in placed.out)
+    return placed.panel.take(stay), tuple(kept), lost
 
 
 def _one_ground(spec: Specification, loaded: Loaded, areas: tuple[FocusArea, ...]) -> None:
@@ -191,6 +226,9 @@ def _data_rules(spec: Specification, loaded: Loaded, series: Series, first: str)
         gaps = gaps & ~absent[:, None]
         detail = tuple(", ".join(names[column] for column in np.flatnonzero(row)) for row in gaps)
         rules.append(Rule("no-characteristic", "", gaps.any(axis=1), detail))
+    for name, labels in labels_of(spec, loaded).items():
+        blank = np.array([not label for label in labels], dtype=bool) & ~absent
+        rules.append(Rule("no-characteristic", "", blank, tuple(name if gap else "" for gap in blank)))
     if series.there is not None and not series.there.all():
         rules.append(Rule("not-in-outcomes", "", ~series.there, ("",) * count))
     moved = np.array([region in loaded.redrawn for region in regions], dtype=bool)
@@ -203,8 +241,8 @@ def _data_rules(spec: Specification, loaded: Loaded, series: Series, first: str)
     together = family(spec, series.outcome.indicator)
     for other in loaded.series:
         if other.outcome.indicator in together:
-            labels = [f"{other.outcome.indicator} {period}" for period in loaded.periods]
-            rules.append(no_outcome(np.where(np.isfinite(other.y), other.y, np.nan), always, labels, ""))
+            named = [f"{other.outcome.indicator} {period}" for period in loaded.periods]
+            rules.append(no_outcome(np.where(np.isfinite(other.y), other.y, np.nan), always, named, ""))
     own = series.outcome.measure.as_percent_of_own
     if own is not None and series.baseline is not None:
         small = np.nan_to_num(series.baseline, nan=-1.0) < own.minimum_mean
@@ -308,53 +346,3 @@ def _further(
 def error_of(outcome: str) -> str:
     """Name of the series with the known errors of an outcome."""
     return f"{outcome} (error)"
-
-
-def columns_of_match(match: Match, spec: Specification) -> tuple[str, ...]:
-    """Columns of the units table to match on; structure, size and selection stand for their groups."""
-    units = spec.data.units
-    groups = units.columns.groups if units is not None else {}
-    return tuple(dict.fromkeys(column for name in match.on for column in groups.get(name, (name,))))
-
-
-def _matcher(match: Match | None, spec: Specification, loaded: Loaded, series: Series) -> Matcher | None:
-    if match is None:
-        return None
-    names = columns_of_match(match, spec)
-    columns = [loaded.units.number(name, loaded.regions) for name in names]
-    columns += [series.raw[:, loaded.periods.index(period)] for period in match.outcomes_in]
-    x, names = np.column_stack(columns), (*names, *match.outcomes_in)
-    return Matcher(loaded.regions, x, names, how(match), match.distance, match.caliper)
-
-
-def _balance(spec: Specification, loaded: Loaded, panel: Panel, matcher: Matcher | None) -> tuple[BalanceRow, ...]:
-    """Characteristics of the treated units, of the pool and of the matched controls."""
-    groups = {} if spec.data.units is None else spec.data.units.columns.groups
-    own = [name for group in groups.values() for name in group]
-    own += [name for term in spec.covariates for name in term.numbers]
-    names = tuple(dict.fromkeys((*(() if matcher is None else matcher.names), *own)))
-    known = {} if matcher is None else dict(zip(matcher.names, matcher.x.T, strict=True))
-    row = {name: number for number, name in enumerate(loaded.regions)}
-    at = np.array([row[unit] for unit in panel.units], dtype=np.intp)
-    columns = [known[name][at] if name in known else loaded.units.number(name, panel.units) for name in names]
-    x = np.column_stack(columns) if columns else np.zeros((len(panel.units), 0))
-    whole = np.asarray(np.isfinite(x).all(axis=0))
-    names, x = tuple(name for name, fit in zip(names, whole.tolist(), strict=True) if fit), x[:, whole]
-    if not names:
-        return ()
-    weights = np.where(panel.treated, 1.0, panel.control_weight(panel.treated))
-    used = panel.treated | panel.never
-    rows = differences(x[used], names, panel.treated[used], weights[used])
-    return tuple(
-        BalanceRow(
-            row.name,
-            row.before.treated,
-            row.before.control,
-            row.after.control,
-            row.before.smd,
-            row.after.smd,
-            row.name in known,
-        )
-        for row in rows
-        if row.after is not None and row.before.smd is not None and row.after.smd is not None
-    )

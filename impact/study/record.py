@@ -10,7 +10,7 @@ from impact.arrays import Float1
 from impact.checks.protocol import Check
 from impact.evidence.flow import steps_of
 from impact.evidence.language import Texts, number, texts
-from impact.evidence.record import AreaRow, Change, Estimate, Evidence, Excluded, MadeOf, PathPoint, Variant
+from impact.evidence.record import AreaRow, Change, Estimate, Evidence, Excluded, MadeOf, PathPoint, Shared, Variant
 from impact.evidence.result import Result
 from impact.panel import Panel
 from impact.register.areas import areas as register_areas
@@ -27,7 +27,9 @@ from impact.study.places import map_parts, placed_units
 from impact.study.read import Study
 from impact.study.remarks import name_of, notes, periods_left_out, said_gaps, said_population, unmeasurable
 from impact.study.render import page
+from impact.study.selection import selection
 from impact.study.series import Series
+from impact.study.thresholds import foreseen
 from impact.study.wording import spoken
 
 __all__ = ["Case", "evidence", "level_of", "population", "variant"]
@@ -94,13 +96,15 @@ def evidence(
         change=None if found.result is None else _change(spec, found.result, say),
         path=() if found.result is None else _path(spec, found.result),
         balance=comparison.balance,
+        shared=_shared(comparison),
+        selection=selection(spec, case.loaded, case.series, comparison),
         flow=steps_of(comparison.pool, say),
         excluded=excluded,
-        checks=tuple(_worded(check, say) for check in (*case.checks, found.pretrend)),
+        checks=tuple(_worded(spec, check, say) for check in (*case.checks, found.pretrend)),
         refusals=tuple(dict.fromkeys(refusal for refusal in refusals if refusal is not None)),
         data=case.loaded.files,
         notes=(*notes(spec, case.loaded, case.series, case.comparison, found, say), *said),
-        remarks=unsaid,
+        remarks=(*comparison.remarks, *unsaid),
         units=units,
         map=map_parts(case.loaded, units),
         map_source=_map_source(spec),
@@ -191,7 +195,8 @@ def _areas(
         number = panel.areas.index(area.slug)
         cluster = panel.clusters[panel.cluster[panel.units.index(area.units[0])]]
         cluster = gemeenten.get(cluster, cluster)
-        matched = () if panel.pairs is None else _weighed(panel.units, panel.pairs[number])
+        own = panel.pairs is not None and comparison.matcher is not None and not comparison.matcher.shared
+        matched = _weighed(panel.units, panel.pairs[number]) if own and panel.pairs is not None else ()
         weights = () if result is None else _donors(result, area.slug)
         base = _span(spec.base_periods(area.start, loaded.periods))
         row = AreaRow(area.slug, area.name, area.units, cluster, area.start, base, matched, weights=weights)
@@ -232,6 +237,16 @@ def _donors(result: Result, slug: str) -> tuple[tuple[str, float], ...]:
     return _weighed(pieces.units, held[0]) if len(held) == 1 else ()
 
 
+def _shared(comparison: Comparison) -> tuple[Shared, ...]:
+    """The weights that the areas of one start share, start by start."""
+    panel, matcher = comparison.panel, comparison.matcher
+    if panel.pairs is None or matcher is None or not matcher.shared:
+        return ()
+    inside = [area for area in comparison.areas if not area.left_out]
+    first = {area.start: panel.areas.index(area.slug) for area in reversed(inside)}
+    return tuple(Shared(start, _weighed(panel.units, panel.pairs[first[start]])) for start in sorted(first))
+
+
 def _weighed(units: tuple[str, ...], weights: Float1) -> tuple[tuple[str, float], ...]:
     """Units with weight, the largest first."""
     order = sorted(np.flatnonzero(weights), key=lambda unit: (-weights[unit], units[unit]))
@@ -264,9 +279,15 @@ def _excluded(unit: str, code: str, why: str, detail: str, say: Texts) -> Exclud
     return Excluded(unit, f"{why or say(f'pool.step.{code}')}{tail}")
 
 
-def _worded(check: Check, say: Texts) -> Check:
+def _worded(spec: Specification, check: Check, say: Texts) -> Check:
+    why = foreseen(spec.checks).get(check.name)
+    if why is not None and check.verdict != "pass":
+        said = _worded(spec.model_copy(update={"checks": {}}), check, say)
+        return replace(said, because=" ".join(filter(None, [said.because, say("run.because.foreseen", why=why)])))
     if check.name == "pre-trend" and check.because:
         return replace(check, because=say(f"run.because.{check.because}"))
+    if check.name == "balance" and check.statistic is None and check.verdict == "fail":
+        return replace(check, because=say("run.because.balance-apart", names=check.because))
     if check.name == "balance" and check.statistic is not None:
         return replace(check, because=say("run.because.balance", name=check.because))
     return check

@@ -7,16 +7,19 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from impact.checks.protocol import Check
+from impact.design.balance import effective_number
 from impact.errors import Refused
-from impact.evidence.language import Texts, listed, number
+from impact.evidence.language import Texts, listed, number, significant
 from impact.evidence.reading import within
 from impact.evidence.record import Excluded, Text
 from impact.evidence.result import Result
 from impact.sources.values import rounding_sd
 from impact.study.answers import Answers, Gaps
 from impact.study.borders import borders_said
+from impact.study.comparing import WEIGHTS
 from impact.study.crosswalks import crosswalked
 from impact.study.explain_methods import predicted
+from impact.study.likeness import columns_of_match, in_target
 from impact.study.load import Loaded
 from impact.study.methods import family
 from impact.study.model import Outcome, Specification
@@ -87,6 +90,8 @@ def notes(
     if comparison.pool.unknown:
         found.append(say("run.note.unknown", text=", ".join(comparison.pool.unknown)))
     found += _levels(comparison, say)
+    found += _weighed(spec, comparison, say)
+    found += _filled(loaded, series, comparison, answers, spec, say)
     if comparison.panel.pairs is not None:
         found.append(say("run.note.conditional"))
     if comparison.short:
@@ -102,6 +107,47 @@ def notes(
     elif series.outcome.source_kind == "modelled":
         found.append(say("run.note.modelled"))
     return (*found, *said_gaps(answers.gaps, say))
+
+
+def _weighed(spec: Specification, comparison: Comparison, say: Texts) -> Iterator[str]:
+    """How many carry weight in a weighted comparison, what that is worth, and whom it is about."""
+    match = spec.comparison.match
+    if match is None or match.method not in WEIGHTS:
+        return
+    weight = in_target(comparison.panel, spec.target.every)[comparison.panel.never]
+    effective = number(effective_number(weight), say.language, 1)
+    yield say("run.note.weighed", count=number(int((weight > 0).sum()), say.language, 0), worth=effective)
+    if match.estimand != "ATT":
+        yield say(f"run.note.estimand-{match.estimand}")
+
+
+def _filled(
+    loaded: Loaded, series: Series, comparison: Comparison, answers: Answers, spec: Specification, say: Texts
+) -> Iterator[str]:
+    """Of how many units a characteristic was filled in, and what that does to the estimate."""
+    match = spec.comparison.match
+    if match is None or match.missing == "refuse":
+        return
+    used = [unit for unit, there in zip(comparison.panel.units, comparison.panel.never, strict=True) if there]
+    used += [unit for area in comparison.areas if not area.left_out for unit in area.units]
+    gaps = {name: int(np.isnan(loaded.units.number(name, used)).sum()) for name in columns_of_match(match, spec)}
+    gaps = {name: count for name, count in gaps.items() if count}
+    if not gaps:
+        return
+    named = listed((f"{name} ({number(count, say.language, 0)})" for name, count in gaps.items()), say.language)
+    yield say(f"run.note.filled-{'indicator' if match.missing == 'indicator' else 'drawn'}", list=named)
+    if len(answers.completed) < 2 or answers.primary.std_error is None:
+        return
+    values, count = np.array(answers.completed), len(answers.completed)
+    between = float(values.var(ddof=1))
+    # Rubin (1987), section 3.1: variance within, and that between the completed tables.
+    total = float(np.sqrt(answers.primary.std_error**2 + (1 + 1 / count) * between))
+    shown = {"low": values.min(), "high": values.max(), "own": answers.primary.std_error, "total": total}
+    yield say(
+        "run.note.filled-spread",
+        count=number(count, say.language, 0),
+        **{key: significant(float(value), say.language) for key, value in shown.items()},
+    )
 
 
 def _followed(spec: Specification, series: Series, say: Texts) -> Iterator[str]:

@@ -11,17 +11,18 @@ from impact.study.adjust import faults_of_covariates
 from impact.study.borders import faults_of_borders
 from impact.study.crosswalks import faults_of_crosswalk
 from impact.study.faults import Fault, near
-from impact.study.fields import SURVEY
 from impact.study.identity import faults_of_identity
 from impact.study.leave_out import faults_of_comparison
+from impact.study.match_rules import faults_of_match
 from impact.study.methods import methods
-from impact.study.model import CHECKS, Match, Outcome, Specification
+from impact.study.model import Outcome, Specification
 from impact.study.named import faults_of_names
 from impact.study.parts import faults_of_parts
 from impact.study.redrawn import faults_of_change
 from impact.study.similar import faults_of_similar
 from impact.study.source import Loc
 from impact.study.sums import faults_of_level
+from impact.study.thresholds import faults_of_checks
 from impact.study.times import before_every_start, spoken, times
 
 __all__ = ["faults"]
@@ -50,9 +51,7 @@ def faults(spec: Specification) -> Iterator[Fault]:
     yield from _comparison(spec)
     yield from methods(spec)
     yield from faults_of_covariates(spec)
-    known = CHECKS | SURVEY
-    for name in spec.checks.keys() - known.keys():
-        yield Fault(("checks", name), f"there is no check '{name}'", near(name, known), "SPEC-008")
+    yield from faults_of_checks(spec.checks)
     if "respondents" in spec.checks and spec.data.outcomes.columns.n is None:
         hint = "Name it in `data.outcomes.columns.n`."
         yield Fault(("checks",), "the check of respondents takes a column with their number", hint)
@@ -219,50 +218,7 @@ def _window(spec: Specification) -> Iterator[Fault]:
 def _comparison(spec: Specification) -> Iterator[Fault]:
     yield from faults_of_comparison(spec)
     if spec.comparison.match is not None:
-        yield from _match(spec, spec.comparison.match)
-
-
-def _match(spec: Specification, match: Match) -> Iterator[Fault]:
-    loc: Loc = ("comparison", "match")
-    if (match.ratio is None) != (match.method == "full"):
-        message = "full takes all units that are left" if match.ratio else f"{match.method} takes a number"
-        hint = "Take `ratio` out." if match.ratio else "Say how many comparison units: `ratio: 5`."
-        yield Fault((*loc, "ratio") if match.ratio else loc, message, hint)
-    if not match.replace and match.method != "nearest":
-        hint = "Take `replace` out."
-        yield Fault((*loc, "replace"), f"in {match.method} no unit serves twice that need not", hint)
-    if not match.on and not match.outcomes_in:
-        hint = "Name characteristics in `on`, such as [structure, size], or write `match: none`."
-        yield Fault(loc, "there is nothing to match on", hint)
-    columns = spec.data.units.columns if spec.data.units else None
-    if match.on and columns is None:
-        yield _no_units((*loc, "on"), "what is matched on is looked for in the units table")
-    groups = columns.groups if columns else {}
-    names = [name for group in groups.values() for name in group]
-    for number, name in enumerate(match.on if columns else ()):
-        if name in groups and not groups[name]:
-            hint = f"Name them in `data.units.columns.{name}`."
-            yield Fault((*loc, "on", number), f"no columns are named as {name}", hint)
-        elif name not in groups and name not in names:
-            hint = near(name, [*groups, *names])
-            yield Fault((*loc, "on", number), f"'{name}' is not among the characteristics of the units table", hint)
-    yield from _repeated((*loc, "on"), match.on, "characteristic")
-    bases = {year: start for start in spec.starts() for year in spec.base_periods(start, spec.labels)}
-    for number, year in enumerate(match.outcomes_in):
-        at = (*loc, "outcomes_in", number)
-        before = list(before_every_start(spec, at, year, "matching on outcomes"))
-        yield from before
-        if year in match.selection_waves:
-            hint = "Its scores were low by chance too, and matching on them brings that chance into the comparison."
-            yield Fault(at, f"{year} is a selection wave", hint)
-        if year in bases and not before:
-            all_before = len(spec.base_periods(bases[year], spec.labels)) > 1
-            hint = (
-                "Match on structure and size; group-time has one base period and leaves the others free."
-                if all_before
-                else ("Use earlier years.")
-            )
-            yield Fault(at, f"{year} is a base period of {spec.estimator.name} for the start in {bases[year]}", hint)
+        yield from faults_of_match(spec, spec.comparison.match)
 
 
 def _one_number(spec: Specification) -> Iterator[Fault]:

@@ -6,12 +6,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from impact.evidence.record import Evidence
+from impact.checks.protocol import Check
+from impact.evidence.record import Evidence, Selection
 from impact.parallel import Parallel, Progress, silent
-from impact.study.answers import alternative, answers, gates
+from impact.study.answers import alternative, answers
 from impact.study.areas import focus_areas
-from impact.study.bracket import bracket, ends
+from impact.study.bracket import End, bracket, ends
 from impact.study.bundle import Bundle, check_place, write_bundle
+from impact.study.comparing import Impute
+from impact.study.gates import bracketed, gates
 from impact.study.living import living
 from impact.study.load import Loaded, load
 from impact.study.model import Specification
@@ -20,6 +23,8 @@ from impact.study.read import Study, locate
 from impact.study.record import Case, evidence, level_of, variant
 from impact.study.render import pages, versions
 from impact.study.roots import Roots
+from impact.study.selection import selection
+from impact.study.thresholds import foreseen
 from impact.study.units import wanted
 
 __all__ = ["outline", "run"]
@@ -72,10 +77,12 @@ def run(
         for number in outcomes
     ]
     both = [ends(study.model, loaded, number, case.comparison) for number, case in enumerate(cases)]
+    cases = [_bracketed(study.model, case, made) for case, made in zip(cases, both, strict=True)]
     found: list[Evidence] = []
     for number, case in enumerate(cases):
         sealed = _sealed(case)
-        answer = answers(study.model, case.comparison, parallel, sealed=sealed)
+        drawn = () if sealed else _completed(study.model, loaded, number)
+        answer = answers(study.model, case.comparison, parallel, sealed=sealed, completed=drawn)
         alternatives = tuple(
             variant(
                 variation,
@@ -109,11 +116,15 @@ def outline(study: Study, data: Sequence[str | Path] = ()) -> str:
     lines = [f"{spec.id}: {spec.title.nl}"]
     for number, outcome in enumerate(spec.all_outcomes):
         case = _case(spec, loaded, number)
+        if "bracket" in spec.thresholds:
+            case = _bracketed(spec, case, ends(spec, loaded, number, case.comparison))
         lines += ["", f"{outcome.indicator} ({outcome.measure.unit}), {loaded.periods[0]} to {loaded.periods[-1]}"]
         lines += _design(spec, loaded, case.comparison)
+        lines += _chosen(selection(spec, loaded, case.series, case.comparison))
         lines += [
             f"  check {check.name}: {check.verdict.replace('_', ' ')}"
             + ("" if check.statistic is None else f" ({check.statistic:.3g}, threshold {check.threshold:g})")
+            + _meaning(spec, check)
             for check in case.checks
         ]
     for variation in study.variations:
@@ -157,6 +168,20 @@ def _design(spec: Specification, loaded: Loaded, comparison: Comparison) -> list
     return lines
 
 
+def _chosen(found: Selection | None) -> list[str]:
+    """What choosing areas on a score may have done."""
+    if found is None:
+        return []
+    lines = [f"  chosen on {', '.join(found.waves)}"]
+    if found.reliability is not None:
+        lines.append(f"  reliability of that score: {found.reliability:.2f} (from {found.low:.2f} to {found.high:.2f})")
+    for name, value in (("without matching", found.unmatched), ("as matched", found.matched)):
+        if value is not None:
+            dates = f"{found.dates[0]} to {found.dates[-1]}"
+            lines.append(f"  the same choice at invented starts from {dates}, {name}: {value:.3g}")
+    return [*lines, *(f"  {refused}" for refused in found.refused)]
+
+
 def _paths(study: Study, data: Sequence[str | Path], model: Specification | None = None) -> Mapping[str, Path]:
     return locate(study, Roots.of(study.path, [Path(folder) for folder in data]), model)
 
@@ -172,11 +197,32 @@ def _comparison(spec: Specification, loaded: Loaded, number: int) -> Comparison:
     return compare(spec, loaded, loaded.series[number], focus_areas(spec, loaded))
 
 
+def _completed(spec: Specification, loaded: Loaded, number: int) -> tuple[Comparison, ...]:
+    """The comparison with every table in which missing characteristics were drawn; none where that is not asked."""
+    match = spec.comparison.match
+    if match is None or not isinstance(match.missing, Impute):
+        return ()
+    areas, series = focus_areas(spec, loaded), loaded.series[number]
+    return tuple(compare(spec, loaded, series, areas, draw) for draw in range(match.missing.impute))
+
+
 def _sealed(case: Case) -> bool:
     """Whether nothing may be computed: no outcome, or a gate of the design was not passed."""
     registered = case.series.outcome.registered
     no_outcome = registered is not None and bool(registered.not_measurable)
     return no_outcome or any(check.gates and check.verdict != "pass" for check in case.checks)
+
+
+def _meaning(spec: Specification, check: Check) -> str:
+    """What it means for the estimate that a check is not passed."""
+    if check.verdict == "pass":
+        return ""
+    why = foreseen(spec.checks).get(check.name)
+    return f"; foreseen: {why}" if why is not None else "; no estimate would be given" if check.gates else ""
+
+
+def _bracketed(spec: Specification, case: Case, made: Sequence[End]) -> Case:
+    return replace(case, checks=(*case.checks, *bracketed(spec, [end.comparison for end in made])))
 
 
 def _case(spec: Specification, loaded: Loaded, number: int) -> Case:

@@ -10,7 +10,8 @@ from pydantic.json_schema import GenerateJsonSchema
 from impact.estimators.registry import ESTIMATORS
 from impact.inference.registry import INFERENCES
 from impact.study import fields
-from impact.study.model import CHECKS, Specification
+from impact.study.model import Specification
+from impact.study.thresholds import CHECKS, ON_REQUEST
 
 __all__ = ["schema"]
 
@@ -90,7 +91,7 @@ def _no_match(inner: _Json) -> _Json:
 
 
 def _checks(inner: _Json) -> _Json:
-    by_name = {name: {"type": "number"} for name in CHECKS | fields.SURVEY}
+    by_name = dict.fromkeys((*CHECKS, *ON_REQUEST), inner["additionalProperties"])
     return {
         "anyOf": [
             {"enum": ["standard", "survey"]},

@@ -100,6 +100,7 @@ def wanted(spec: Specification) -> tuple[tuple[str, ...], tuple[str, ...]]:
         spec.inference.cluster.column,
         *(rule.column for rule in spec.comparison.leave_out if rule.rule != "band"),
         *(name for term in terms for name in term.categories),
+        *(spec.comparison.match.exact if spec.comparison.match is not None else ()),
     )
     numbers = (
         c.residents,

@@ -51,6 +51,9 @@ def test_a_key_that_an_indent_put_elsewhere_is_sent_home(tmp_path: Path) -> None
     assert "at the top level" in problem.hint
 
 
+OVERLAP = "checks.overlap"
+
+
 @pytest.mark.parametrize(
     ("old", "new", "words"),
     [
@@ -102,12 +105,33 @@ def test_text_that_is_no_yaml_gets_the_repair_that_helps(tmp_path: Path, old: st
         ),
         # later versions
         ("seed: 7", "seed: 7\nlooks: {planned: []}", "SPEC-005", "looks", "later version"),
-        ("ratio: 5", "ratio: 5, same: gemeente", "SPEC-005", "comparison.match.same", "later version"),
         ("[{rule: focus-area", "[{km: 1, rule: focus-area", "SPEC-010", "comparison.leave_out[0].km", "to near"),
         # One area would pass for the headline, so a target of several numbers is not accepted yet.
         ("{kind: average,", "{kind: unit,", "SPEC-005", "target.kind", "later version"),
         ("{kind: average,", "{kind: event,", "SPEC-005", "target.kind", "later version"),
-        ("method: nearest", "method: entropy", "SPEC-005", "comparison.match.method", "entropy"),
+        ("method: nearest", "method: entropy", "SPEC-010", "comparison.match.ratio", "nothing for entropy"),
+        ("ratio: 5", "ratio: 5, moments: 2", "SPEC-010", "comparison.match.moments", "is for entropy, stable"),
+        ("ratio: 5", "ratio: 5, estimand: ATO", "SPEC-010", "comparison.match.estimand", "is for overlap"),
+        ("nearest, ratio: 5", "overlap", "SPEC-010", "comparison.match.method", "not about the treated"),
+        ("nearest, ratio: 5", "overlap, estimand: ATO", "SPEC-010", "target.every", "what every treated unit counts"),
+        ("nearest, ratio: 5", "stable, moments: {kooop: 2}", "SPEC-010", "comparison.match.moments.kooop", "kooop"),
+        (
+            "[{rule: focus-area, why: programma}]\n  match: {method: nearest",
+            "[{rule: same-gemeente, why: programma}]\n  match: {same: gemeente, method: nearest",
+            "SPEC-010",
+            "comparison.match.same",
+            "leaves out all",
+        ),
+        ("checks: standard", "checks: {balance: {at_least: 0.1}}", "SPEC-010", "checks.balance", "under `at_most`"),
+        ("checks: standard", "checks: {controls: {at_least: 9, why: x}}", "SPEC-010", "checks.controls", "foreseen"),
+        (
+            "checks: standard",
+            "checks: {overlap: {at_most: 0, if_failed: report}}",
+            "SPEC-010",
+            "checks.overlap",
+            "reason",
+        ),
+        ("checks: standard", "checks: {balans: {at_most: 0.1}}", "SPEC-008", "checks.balans", "no check"),
         ("method: nearest", "method: full", "SPEC-010", "comparison.match.ratio", "all units that are left"),
         (" ratio: 5,", "", "SPEC-010", "comparison.match", "takes a number"),
         ("method: nearest", "method: optimal, replace: false", "SPEC-010", "comparison.match.replace", "serves twice"),
