@@ -15,14 +15,14 @@ INFERENCES: dict[str, str] = {
     "placebo-space": "impact.inference.placebo:PlaceboSpace",
     "placebo-time": "impact.inference.placebo_time:PlaceboTime",
     "multiplier": "impact.inference.multiplier:Multiplier",
+    "wild": "impact.inference.wild:Wild",
+    "subcluster-wild": "impact.inference.wild:SubclusterWild",
     "bootstrap": "impact.inference.bootstrap:Bootstrap",
     "conformal": "impact.inference.conformal:Conformal",
     "prediction-interval": "impact.inference.prediction:PredictionInterval",
 }
 
 LATER: tuple[str, ...] = (
-    "wild",
-    "subcluster-wild",
     "randomization-t",
     "conley-taber",
     "ferman-pinto",
