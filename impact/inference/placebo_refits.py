@@ -20,7 +20,7 @@ from impact.panel import Panel
 from impact.parallel import Parallel
 from impact.targets import Target
 
-__all__ = ["Again", "Made", "Rematch", "own_size", "reassigned"]
+__all__ = ["Again", "Made", "Rematch", "counted_for", "own_size", "pretended", "reassigned"]
 
 Rematch: TypeAlias = Callable[[Panel], Panel | Refused]
 _AT_ONCE, _REFITS = 512, 32  # sets in one task
@@ -53,7 +53,7 @@ def reassigned(
     if not isinstance(estimator, Reassigns):
         return None
     known, panel, cells = roles(found.panel), found.panel, found.fit.cells
-    weight = _weight(target, panel, known, rows)
+    weight = counted_for(target, panel, known, rows)
     blocks = [
         StandIns(known, rows[start : start + _AT_ONCE], weight[start : start + _AT_ONCE])
         for start in range(0, len(rows), _AT_ONCE)
@@ -156,7 +156,7 @@ class Again:
 
     def _one(self, chosen: Int1) -> tuple[Float1, Float1, Float1, Float1, Float2] | Refused:
         """Estimate, root mean squares after and before (m,), effects (C,) and sizes (m, 2) of one set."""
-        pretend: Panel | Refused = _pretend(self.panel, self.known, chosen)
+        pretend: Panel | Refused = pretended(self.panel, self.known, chosen)
         if self.rematch is not None and not isinstance(pretend, Refused):
             pretend = self.rematch(pretend)
         if isinstance(pretend, Refused):
@@ -187,7 +187,7 @@ def _block(estimator: Reassigns, panel: Panel, stand_ins: StandIns) -> Replicate
     return estimator.reassigned(panel, stand_ins)
 
 
-def _pretend(panel: Panel, known: Int1, chosen: Int1) -> Panel:
+def pretended(panel: Panel, known: Int1, chosen: Int1) -> Panel:
     """The panel without its treated units, in which the `chosen` donors have the areas and starts of those `known`."""
     first = np.full(len(panel.units), np.inf)
     area = np.full(len(panel.units), -1, dtype=np.intp)
@@ -197,7 +197,7 @@ def _pretend(panel: Panel, known: Int1, chosen: Int1) -> Panel:
     return pretend.by_area() if by_area else pretend
 
 
-def _weight(target: Target, panel: Panel, known: Int1, rows: Int1) -> Float2:
+def counted_for(target: Target, panel: Panel, known: Int1, rows: Int1) -> Float2:
     """(S, n) what the stand-ins count for; as `Panel.weighted` says for the treated."""
     if target.weighting == "resident":
         assert panel.residents is not None

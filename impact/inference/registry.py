@@ -17,16 +17,16 @@ INFERENCES: dict[str, str] = {
     "multiplier": "impact.inference.multiplier:Multiplier",
     "wild": "impact.inference.wild:Wild",
     "subcluster-wild": "impact.inference.wild:SubclusterWild",
+    "randomization-t": "impact.inference.randomization:RandomizationT",
+    "conley-taber": "impact.inference.few_treated:ConleyTaber",
+    "ferman-pinto": "impact.inference.few_treated:FermanPinto",
+    "ibragimov-mueller": "impact.inference.between_clusters:IbragimovMueller",
     "bootstrap": "impact.inference.bootstrap:Bootstrap",
     "conformal": "impact.inference.conformal:Conformal",
     "prediction-interval": "impact.inference.prediction:PredictionInterval",
 }
 
 LATER: tuple[str, ...] = (
-    "randomization-t",
-    "conley-taber",
-    "ferman-pinto",
-    "ibragimov-mueller",
     "conley",
     "driscoll-kraay",
 )

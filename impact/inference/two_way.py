@@ -80,7 +80,10 @@ class TwoWay:
         Cells that count: observed, with weight, and untreated unless their effect is among the taken ones.
     weight : (N,) float
     effects : PeriodEffects
+    effect : (N, T) float
+        The taken effect of every cell.
     residual : (N, T) float
+        Of the outcomes less these.
     """
 
     found: Found
@@ -91,6 +94,7 @@ class TwoWay:
     seen: Bool2
     weight: Float1
     effects: PeriodEffects
+    effect: Float2
     residual: Float2
 
     @staticmethod
@@ -106,11 +110,13 @@ class TwoWay:
         since = np.arange(len(panel.periods)) - np.where(panel.group >= 0, panel.first, np.inf)[:, None]
         seen = np.isfinite(panel.y) & (weight > 0)[:, None] & ((since < -early) | known[panel.group])
         effects = PeriodEffects.of(weight, seen)
-        y = np.where(seen, panel.y, 0.0)
-        y[panel.group >= 0] -= _effects(cells, taken, known.shape)[panel.group[panel.group >= 0]]
-        residual, _ = effects.partial_out(y[None], weight, seen)
+        effect = np.zeros(panel.y.shape)
+        effect[panel.group >= 0] = _effects(cells, taken, known.shape)[panel.group[panel.group >= 0]]
+        residual, _ = effects.partial_out((np.where(seen, panel.y, 0.0) - effect)[None], weight, seen)
         pulls = tuple(pull(row) for row in np.eye(len(cells.effect))[taken])
-        return TwoWay(found, pulls, taken, cells.group[taken], cells.period[taken], seen, weight, effects, residual[0])
+        return TwoWay(
+            found, pulls, taken, cells.group[taken], cells.period[taken], seen, weight, effects, effect, residual[0]
+        )
 
     def terms(self) -> Iterator[Term | Refused]:
         """Every term of the target, in order."""
