@@ -100,15 +100,23 @@ def stood_in(
         for place in range(places):
             row = rows[number, place]
             weight = mass[row]
-            if weight != 0.0:
-                left -= weight
-                for column in range(columns):
-                    control[column] -= weight * values[row, column]
+            left -= weight
+            first = group[place] * terms if group[place] >= 0 else 0
+            last = first + terms if group[place] >= 0 else 0
+            # Views, so that no index could be negative and the loops are made of wide instructions.
+            line, rest = values[row, first:last], control[first:last]
             if group[place] >= 0:
-                first, at, own = group[place] * terms, block[place], share[number, place]
-                held[at] += own
+                own, mine = share[number, place], each[block[place]]
+                held[block[place]] += own
                 for term in range(terms):
-                    each[at, term] += own * values[row, first + term]
+                    mine[term] += own * line[term]
+                    rest[term] -= weight * line[term]
+            before, until = values[row, :first], control[:first]
+            for column in range(first):
+                until[column] -= weight * before[column]
+            behind, onward = values[row, last:], control[last:]
+            for column in range(columns - last):
+                onward[column] -= weight * behind[column]
         for term in range(terms):
             estimate[number, term] = 0.0
             square[number, term] = 0.0
