@@ -247,6 +247,14 @@ def test_no_interval_where_nothing_is_rejected() -> None:
     assert run(Wild(residuals="unrestricted"), TWFE(), panel).high[0] == np.inf
 
 
+def test_what_effects_are_made_of_is_not_kept_where_it_is_much(monkeypatch: pytest.MonkeyPatch) -> None:
+    kept = run(Wild(), GroupTime(), world(), Target("event"))
+    monkeypatch.setattr("impact.inference.two_way._MOST", 0)
+    made = run(Wild(), GroupTime(), world(), Target("event"))
+    np.testing.assert_array_equal(kept.p_value, made.p_value)
+    np.testing.assert_array_equal(kept.low, made.low)
+
+
 def test_the_first_draws_of_a_long_run_are_those_of_a_short_one() -> None:
     for weights in ("rademacher", "webb"):
         long, short = (

@@ -23,6 +23,7 @@ from impact.panel import Panel
 
 __all__ = ["Term", "TwoWay", "not_linear"]
 
+_MOST = 2**25  # numbers that are kept, 256 MB
 # Of what a term pulls in all: a part this small is rounding.
 _NOTHING = 1e-8
 # A direction that moves the term by less than this share of its own size cannot carry its null.
@@ -73,7 +74,7 @@ class TwoWay:
     ----------
     found : Found
     pulls : tuple of (N, T) float
-        What the effects are made of that were taken away.
+        What the effects are made of that were taken away; empty where that is much, and is made when it is asked for.
     taken, group, period : (C,) int
         Their cells.
     seen : (N, T) bool
@@ -113,7 +114,8 @@ class TwoWay:
         effect = np.zeros(panel.y.shape)
         effect[panel.group >= 0] = _effects(cells, taken, known.shape)[panel.group[panel.group >= 0]]
         residual, _ = effects.partial_out((np.where(seen, panel.y, 0.0) - effect)[None], weight, seen)
-        pulls = tuple(pull(row) for row in np.eye(len(cells.effect))[taken])
+        few = len(taken) * panel.y.size <= _MOST
+        pulls = tuple(pull(row) for row in np.eye(len(cells.effect))[taken]) if few else ()
         return TwoWay(
             found, pulls, taken, cells.group[taken], cells.period[taken], seen, weight, effects, effect, residual[0]
         )
@@ -127,11 +129,16 @@ class TwoWay:
             pull = self.found.fit.pull(weight)
             size = float(np.abs(pull).sum())
             if np.abs(pull[~self.seen]).sum() > _NOTHING * size:
-                yield Refused("a test", "it rests on periods in which the units may respond before the start")
+                yield Refused(
+                    "a test",
+                    "it rests on outcomes before a start that may respond to it, or of units without weight",
+                )
                 continue
-            left = pull - sum(
-                (float(pull[self._cell(number)].sum()) * one for number, one in enumerate(self.pulls)), np.zeros(1)
-            )
+            left = pull.copy()
+            for number in range(len(self.taken)):
+                own = float(pull[self._cell(number)].sum())
+                if own:
+                    left -= own * self.pulled(number)
             leaning = bool(np.abs(left).sum() > _NOTHING * size)
             raw = np.where((since >= 0) & self.seen & (not leaning), 1.0, 0.0)
             moved = float((pull * raw).sum())
@@ -154,6 +161,15 @@ class TwoWay:
             free, alike = (one - float((pull * one).sum()) * direction for one in (self.residual, self.residual + more))
             yield Term(pull, free, alike, direction, leaning)
 
+    def pulled(self, number: int) -> Float2:
+        """(N, T) what a taken effect is made of."""
+        if self.pulls:
+            return self.pulls[number]
+        assert self.found.fit.pull is not None
+        alone = np.zeros(len(self.found.fit.cells.effect))
+        alone[self.taken[number]] = 1.0
+        return self.found.fit.pull(alone)
+
     def _cell(self, number: int) -> tuple[Int1, int]:
         """Rows and period of a taken effect."""
         return np.flatnonzero(self.found.panel.group == self.group[number]), int(self.period[number])
@@ -163,7 +179,7 @@ class TwoWay:
         panel = self.found.panel
         course = by_cluster(term.pull, cluster, clusters)
         columns = [-course]
-        for number in range(len(self.pulls)):
+        for number in range(len(self.taken)):
             rows, period = self._cell(number)
             alone = np.zeros(self.seen.shape)
             alone[rows, period] = self.seen[rows, period]
@@ -182,7 +198,10 @@ class TwoWay:
     def estimated(self, term: Term, residual: Float2, part: Int1, parts: int) -> Float2:
         """(parts, k) ``Γ``: what is estimated from the residuals of every part alone."""
         courses = by_cluster(self.weight[:, None] * residual, part, parts) @ self.effects.inverse
-        each = [by_cluster((one * residual).sum(axis=1)[:, None], part, parts) for one in self.pulls]
+        each = [
+            by_cluster((self.pulled(number) * residual).sum(axis=1)[:, None], part, parts)
+            for number in range(len(self.taken))
+        ]
         columns = [courses, *each]
         if term.leaning:
             own = by_cluster((term.pull * residual).sum(axis=1)[:, None], part, parts)

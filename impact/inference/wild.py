@@ -260,7 +260,7 @@ def _bare(model: TwoWay, number: int) -> Refused | None:
     for at in own:
         group = model.group[at]
         homes = np.unique(panel.cluster[(panel.group == group) & (panel.weight > 0)])
-        shared = any(model.group[it] != group and np.array_equal(model.pulls[it], model.pulls[at]) for it in own)
+        shared = any(model.group[it] != group and np.array_equal(model.pulled(it), model.pulled(at)) for it in own)
         if len(homes) == 1 and not shared:
             return Refused(
                 "an interval without the null in the draws",
