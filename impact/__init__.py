@@ -9,9 +9,10 @@ if TYPE_CHECKING:
     from impact.design.match_frame import match
     from impact.errors import DataError, ImpactError, Refused, SpecError, UsageError, WriteError
     from impact.estimators.bacon import Decomposition
+    from impact.evidence.all_inferences import Battery
     from impact.evidence.result import Result
     from impact.evidence.side_by_side import SideBySide
-    from impact.facade import compare, decompose, estimate
+    from impact.facade import battery, compare, decompose, estimate
     from impact.panel import Panel
     from impact.parallel import Bar
     from impact.robustness import backdate, leave_one_out, placebos
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Bar",
+    "Battery",
     "Bundle",
     "DataError",
     "Decomposition",
@@ -40,6 +42,7 @@ __all__ = [
     "__version__",
     "backdate",
     "balance",
+    "battery",
     "compare",
     "decompose",
     "estimate",
@@ -56,6 +59,7 @@ __version__ = "0.1.0"
 # Resolved when first used, so that `import impact` costs next to nothing.
 _HOME = {
     "Bar": "impact.parallel",
+    "Battery": "impact.evidence.all_inferences",
     "DataError": "impact.errors",
     "Decomposition": "impact.estimators.bacon",
     "ImpactError": "impact.errors",
@@ -72,6 +76,7 @@ _HOME = {
     "WriteError": "impact.errors",
     "backdate": "impact.robustness",
     "balance": "impact.design.balance_frame",
+    "battery": "impact.facade",
     "compare": "impact.facade",
     "decompose": "impact.facade",
     "estimate": "impact.facade",

@@ -371,15 +371,15 @@ class Fit:
     compared : tuple of Piece
         Who was compared with whom, a row of `pieces` each.
     trace : tuple of Trace
-        One a solved program, in the order of the groups.
     tuned : tuple of Tuned
-        What was chosen from the data.
     notes : tuple of str
         What a reader must know (a cohort without a base period, covariates that were not used); some are a `Note`.
     regression : Regression or None
         Its sizes where the estimate is a regression.
     unit : str
         Unit of the effects where that is not the outcome's ("proportion").
+    pull : callable or None
+        From weights (C,) of cells to how much every outcome (N, T) counts in their sum; see ``impact.estimators.pull``.
     """
 
     cells: Cells
@@ -392,6 +392,7 @@ class Fit:
     notes: tuple[str, ...] = ()
     regression: Regression | None = None
     unit: str = ""
+    pull: Callable[[Float1], Float2] | None = None
 
     @property
     def untreated(self) -> Float2 | None:

@@ -6,23 +6,25 @@ from collections.abc import Mapping, Sequence
 from itertools import combinations
 from typing import Any
 
-from impact.configure import checked, configured, judged, labelled, target_of
-from impact.errors import Refused
+from impact.configure import checked, configured, estimator_of, judged, labelled, target_of
+from impact.errors import Problem, Refused, UsageError, raise_all
 from impact.estimators.bacon import Decomposition
 from impact.estimators.bacon import decompose as comparisons
 from impact.estimators.protocol import Estimator
+from impact.evidence.all_inferences import Battery
 from impact.evidence.result import Result
 from impact.evidence.side_by_side import Pair, SideBySide
 from impact.inference.contrast import contrast
 from impact.inference.known_error import known_error
 from impact.inference.protocol import Found, Inference, evaluate
+from impact.inference.registry import INFERENCES
 from impact.panel import Panel, Weighting
 from impact.parallel import Parallel, one_thread
 from impact.sample import Sample
 from impact.streams import Streams
 from impact.targets import Kind, Target
 
-__all__ = ["compare", "decompose", "estimate"]
+__all__ = ["battery", "compare", "decompose", "estimate"]
 
 
 def estimate(
@@ -156,6 +158,78 @@ def compare(
             for first, second in combinations(found, 2)
         )
     return SideBySide(asked, how.name, level, {label: one.name for label, one in chosen.items()}, results, pairs)
+
+
+def battery(
+    panel: Panel,
+    estimator: str | Estimator = "group-time",
+    *,
+    target: Kind | Target = "average",
+    weighting: Weighting = "unit",
+    inference: str | Inference = "cluster-jackknife",
+    inferences: Sequence[str] | None = None,
+    settings: Mapping[str, Mapping[str, Any]] | None = None,
+    level: float = 0.95,
+    seed: int = 1,
+    parallel: Parallel | None = None,
+    **options: Any,
+) -> Battery | Refused:
+    """One estimate under every inference that applies, side by side; the declared one is marked and alone decides.
+
+    Those that refit (bootstrap, placebos, conformal) take time; name the ones you want, or give them fewer draws.
+
+    Parameters
+    ----------
+    panel, estimator, target, weighting, level, seed, parallel
+        As in `estimate`.
+    inference : str or Inference
+        The declared one.
+    inferences : sequence of str, optional
+        Which to hold beside it; all that are registered by default.
+    settings : mapping of str to mapping, optional
+        Parameters by inference, as ``{"wild": {"draws": 99_999}}``.
+    **options
+        Parameters of the estimator.
+
+    Returns
+    -------
+    Battery or Refused
+        A refusal when there is no estimate. An inference that does not apply is there, with its reason.
+
+    Raises
+    ------
+    UsageError
+        ``USAGE-001`` unknown name; ``USAGE-002`` an option that is no parameter; ``USAGE-003`` a value that is not
+        allowed.
+    """
+    checked(panel, level)
+    settings = settings or {}
+    chosen, asked = estimator_of(estimator, options), target_of(target, weighting)
+    declared = judged(inference, level, dict(settings.get(inference, {})) if isinstance(inference, str) else {})
+    names = [name for name in (INFERENCES if inferences is None else inferences) if name != declared.name]
+    unheard = [name for name in settings if name not in (declared.name, *names)]
+    raise_all([Problem("USAGE-002", f"settings: {name!r} is not among the inferences") for name in unheard], UsageError)
+    every = [declared, *(judged(name, level, dict(settings.get(name, {}))) for name in names)]
+    with one_thread():
+        found = evaluate(chosen, panel, asked)
+        if isinstance(found, Refused):
+            return found
+        known = known_error(chosen, panel, asked, found)
+        results = {
+            how.name: Result(
+                found.panel,
+                asked,
+                found.fit,
+                found.effects,
+                how.run(chosen, panel, asked, streams=Streams(seed), parallel=parallel or Parallel(), full=found),
+                chosen.name,
+                how.name,
+                seed,
+                known,
+            )
+            for how in every
+        }
+    return Battery(declared.name, results)
 
 
 def decompose(panel: Panel) -> Decomposition | Refused:

@@ -12,7 +12,7 @@ from typing import Literal, get_args
 
 import numpy as np
 
-from impact.arrays import Bool1, Float1, Float2
+from impact.arrays import Bool1, Float1, Float2, Int1
 from impact.cells import Cells
 from impact.errors import Problem, Refused, UsageError
 from impact.panel import Panel, Weighting
@@ -97,26 +97,23 @@ class Target:
             return rows
         share = _cluster_share(panel)
         weights, slopes = _maps(rows, cells)
-        by_group = np.zeros((len(panel.groups), len(rows)))
-        np.add.at(by_group, cells.group, weights)
-        carried = np.zeros((len(panel.groups), len(rows)))
-        np.add.at(carried, cells.group, weights * cells.effect[:, None])
-        total = share.sum(axis=0)
-        relative = np.divide(share, total, out=np.zeros_like(share), where=total > 0)
+        inside = _in_cells(cells, panel)
+        borne = _borne(cells, panel, share, inside, weights)
         scores = imposed = None
         if cells.scores is not None:
             fixed = cells.scores.at(weights)
             scores = fixed if cells.scores.conditional else fixed + _of_sizes(cells, share, slopes)
             # Scores that are centred on something else than the mean effect do not sum to 0 by themselves.
-            imposed = fixed + relative @ carried - (relative @ by_group) * fixed.sum(axis=0)
+            carried = _borne(cells, panel, share, inside, weights * cells.effect[:, None])
+            imposed = fixed + carried - borne * fixed.sum(axis=0)
         return Effects(
             tuple(name for name, _ in rows),
             weights.T @ cells.effect,
             weights,
             scores,
             imposed,
-            relative @ by_group,
-            tuple(_areas(panel, by_group[:, column]) for column in range(len(rows))),
+            borne,
+            tuple(_areas(cells, panel, inside, column) for column in weights.T),
         )
 
     def values(self, cells: Cells, panel: Panel) -> dict[str, float] | Refused:
@@ -242,8 +239,45 @@ def _cluster_share(panel: Panel) -> Float2:
     return share
 
 
-def _areas(panel: Panel, by_group: Float1) -> int:
-    """Number of treated areas in the groups that carry weight."""
-    inside = (panel.group >= 0) & (panel.weight > 0)
-    carrying = panel.area[inside][by_group[panel.group[inside]] != 0]
+def _in_cells(cells: Cells, panel: Panel) -> list[Int1] | None:
+    """Rows of every cell that were observed in its period; None where all of its group are."""
+    if isinstance(panel, Panel):
+        seen = ~np.isnan(panel.y)
+        if seen.all():
+            return None
+        here = (seen[:, period] for period in cells.period)
+    else:
+        here = (panel.period == period for period in cells.period)
+    return [np.flatnonzero(there & (panel.group == group)) for there, group in zip(here, cells.group, strict=True)]
+
+
+def _borne(cells: Cells, panel: Panel, share: Float2, inside: list[Int1] | None, values: Float2) -> Float2:
+    """(G, m) what every cluster bears of `values` (C, m), by its weight in the cells.
+
+    A cluster that was not observed in the periods of a term bears nothing of it.
+    """
+    if cells.held is not None:
+        return cells.held.at(values / cells.size[:, None], len(share))
+    if inside is None:
+        by_group = np.zeros((share.shape[1], values.shape[1]))
+        np.add.at(by_group, cells.group, values)
+        total = share.sum(axis=0)
+        return np.asarray(np.divide(share, total, out=np.zeros_like(share), where=total > 0) @ by_group)
+    out = np.zeros((len(share), values.shape[1]))
+    for cell in np.flatnonzero(values.any(axis=1)):
+        rows = inside[cell]
+        mass = np.bincount(panel.cluster[rows], weights=panel.counted[rows], minlength=len(share))
+        out += np.outer(mass / mass.sum(), values[cell])
+    return out
+
+
+def _areas(cells: Cells, panel: Panel, inside: list[Int1] | None, weights: Float1) -> int:
+    """Number of treated areas with units in the cells that carry weight."""
+    if inside is None:
+        there = np.isin(panel.group, cells.group[weights != 0])
+    else:
+        there = np.zeros(len(panel.group), dtype=bool)
+        for cell in np.flatnonzero(weights):
+            there[inside[cell]] = True
+    carrying = panel.area[there & (panel.group >= 0) & (panel.weight > 0)]
     return int(np.count_nonzero(np.bincount(carrying, minlength=len(panel.areas))))

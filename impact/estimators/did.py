@@ -35,7 +35,7 @@ class DiD(Planned):
     anticipation: int = 0
 
     name: ClassVar[str] = "did"
-    gives: ClassVar[Gives] = Gives.SURFACE | Gives.SCORES | Gives.WEIGHTS | Gives.MOMENTS
+    gives: ClassVar[Gives] = Gives.SURFACE | Gives.SCORES | Gives.WEIGHTS | Gives.MOMENTS | Gives.LINEAR
     asks: ClassVar[Asks] = Asks(min_pre=1, min_controls=2)
     why: ClassVar[str] = "no period before its start"
     projects: ClassVar[bool] = True

@@ -102,7 +102,7 @@ class GroupTime(Planned):
         if isinstance(found, Refused):
             return found
         cells = found[0]
-        return Fit(cells, found[1], notes=(*notes, *unreached(panel, cells.group, cells.period)))
+        return Fit(cells, found[1], notes=(*notes, *unreached(panel, cells.group, cells.period)), pull=found[2])
 
     def plan(self, known: Strata, usable: Bool2) -> Plan:
         """The cells that can be estimated; `usable` (groups, T) are the periods that may be a base.

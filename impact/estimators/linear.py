@@ -31,6 +31,7 @@ from impact.estimators.linear_scores import (
 from impact.estimators.paths import Dummies, Regressed
 from impact.estimators.plan import Plan, no_plan
 from impact.estimators.protocol import LeftOut
+from impact.estimators.pull import Part, Pull
 from impact.numerics.moments import Moments, Strata, mean_of, strata
 from impact.numerics.sums import Sums
 from impact.panel import Panel
@@ -127,8 +128,9 @@ def left_out(plan: Plan, moments: Moments) -> LeftOut:
 
 def fit_plan(
     plan: Plan, panel: Panel, hold: Weights | None = None, at: tuple[Int1, Strata] | None = None
-) -> tuple[Cells, Callable[[], Float2]] | Refused:
-    """Cells with scores, and what makes the (N, T) surface of untreated outcomes (nan where there is no cell).
+) -> tuple[Cells, Callable[[], Float2], Pull] | Refused:
+    """Cells with scores, what makes the (N, T) surface of untreated outcomes (nan where there is no cell), and how much
+    every outcome counts in the cells.
 
     `at` are the strata of the panel where they are known already.
 
@@ -157,6 +159,7 @@ def fit_plan(
     effect, size = np.zeros(len(alive)), np.zeros(len(alive))
     blocks: list[ScoreBlock | Projection] = []
     imputed: list[tuple[Plan, Solved]] = []
+    pulls: list[Part] = []
     for mine, weight, serving, found in solved:
         live = mine & found.alive
         if not live.any():
@@ -172,6 +175,10 @@ def fit_plan(
                 return more
             blocks += [replace(block, right=spread(block.right, columns, len(kept.group))) for block in more]
         control = control_scores(ours, cut, serving, known)
+        pulls += [
+            Part(place, mass, spread(right, columns, len(kept.group)))
+            for mass, (right, _) in ((panel.weight, treated), (weight, control))
+        ]
         if alone:
             both = (treated[0] + control[0], treated[1] + control[1])
             blocks.append(projection(panel, place, weight, known, both, columns, len(kept.group), own))
@@ -191,7 +198,8 @@ def fit_plan(
         held = projection(
             panel, place, panel.weight, known, (nothing, there), np.arange(len(kept.group)), len(kept.group), None
         )
-    return replace(cells, scores=scores, held=held), partial(_surface, tuple(imputed), panel.y, place)
+    cells, pull = replace(cells, scores=scores, held=held), Pull(tuple(pulls), panel.y.shape)
+    return cells, partial(_surface, tuple(imputed), panel.y, place), pull
 
 
 def _parts(plan: Plan, panel: Panel, hold: Weights | None, together: bool) -> list[tuple[Bool1, Float1]]:

@@ -31,7 +31,7 @@ class Planned(ABC):
     __slots__ = ()
 
     name: ClassVar[str]
-    gives: ClassVar[Gives] = Gives.SURFACE | Gives.SCORES | Gives.MOMENTS
+    gives: ClassVar[Gives] = Gives.SURFACE | Gives.SCORES | Gives.MOMENTS | Gives.LINEAR
     asks: ClassVar[Asks] = Asks(min_pre=1, min_controls=2, never_treated=False, balanced=False)
     why: ClassVar[str]
     remedy: ClassVar[str] = "Add earlier periods, lower the anticipation, or widen the donor pool."
@@ -80,7 +80,8 @@ class Planned(ABC):
         if panel.covariates and not adjusted:
             notes.append(f"the covariates {', '.join(panel.covariates)} are not used by {self.name}")
         weights = self.weights(panel, plan, hold)
-        return Fit(cells, found[1], weights, notes=tuple(notes), regression=self.sizes(panel, cells))
+        sizes = self.sizes(panel, cells)
+        return Fit(cells, found[1], weights, notes=tuple(notes), regression=sizes, pull=found[2])
 
     def weights(self, panel: Panel, plan: Plan, hold: Weights | None) -> Weights | None:
         """The weights of the comparison, for an estimator that gives them (``Gives.WEIGHTS``)."""

@@ -30,13 +30,18 @@ __all__ = [
 
 
 class Gives(Flag):
-    """What a fit holds beyond its cells."""
+    """What a fit holds beyond its cells.
+
+    ``LINEAR``: its cells are sums of outcomes with weights that no outcome moves (``Fit.pull``), at least without
+    covariates.
+    """
 
     NOTHING = 0
     SURFACE = auto()
     SCORES = auto()
     WEIGHTS = auto()
     MOMENTS = auto()
+    LINEAR = auto()
 
 
 @dataclass(frozen=True, slots=True)

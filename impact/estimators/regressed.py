@@ -77,7 +77,7 @@ class _Design:
         return np.asarray(self.a @ psi[:size].reshape(self.a.shape[1], self.length) + self.z @ psi[size:])
 
 
-def fit_regressed(panel: Panel, plan: Plan, *, slopes: bool) -> tuple[Cells, Float2] | Refused:
+def fit_regressed(panel: Panel, plan: Plan, *, slopes: bool) -> tuple[Cells, Float2, None] | Refused:
     """Cells with scores and the imputed surface of a `plan` over one regression, with the covariates of `panel`.
 
     `slopes`: treated cells have slopes on the fixed covariates of their own, around the mean of their group (the
@@ -127,7 +127,7 @@ def fit_regressed(panel: Panel, plan: Plan, *, slopes: bool) -> tuple[Cells, Flo
         untreated[rows, plan.period[cell]] = panel.y[rows, plan.period[cell]] - gap
     scores = Scores(tuple(blocks), len(panel.clusters), plan.conditional)
     group, period = plan.group[keep], plan.period[keep]
-    return Cells(effect, group, known.starts[group], period, cells.size[keep], scores), untreated
+    return Cells(effect, group, known.starts[group], period, cells.size[keep], scores), untreated, None
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -17,7 +17,8 @@ from impact.cells import Cells, Fit, ScoreBlock, Scores, Weights
 from impact.errors import Refused
 from impact.estimators.linear_scores import coupled
 from impact.estimators.protocol import Asks, Gives, guard
-from impact.estimators.regression import open_periods, rescaling, seen_cells, sizes, unseen, varying, weights
+from impact.estimators.pull import Part, Pull
+from impact.estimators.regression import kinds, open_periods, rescaling, seen_cells, sizes, unseen, varying, weights
 from impact.numerics.within import PeriodEffects, normal_inverse
 from impact.panel import Panel
 
@@ -53,7 +54,7 @@ class SunAbraham:
     reference: int = -1
 
     name: ClassVar[str] = "sun-abraham"
-    gives: ClassVar[Gives] = Gives.SURFACE | Gives.SCORES
+    gives: ClassVar[Gives] = Gives.SURFACE | Gives.SCORES | Gives.LINEAR
     asks: ClassVar[Asks] = Asks(min_pre=1, min_controls=2, never_treated=False, balanced=False)
 
     def __post_init__(self) -> None:
@@ -97,6 +98,7 @@ class SunAbraham:
             cells=replace(found.cells, group=place[found.cells.group]),
             surface=untreated,
             notes=(note, *found.notes),
+            pull=replace(found.pull, shape=panel.y.shape) if isinstance(found.pull, Pull) else None,
         )
 
     def _fit(self, panel: Panel, learn: Bool2 | None) -> Fit | Refused:
@@ -151,6 +153,7 @@ class SunAbraham:
             _surface(panel, cells, without, values, common.coefficient, seen, courses),
             notes=(*notes, *unseen(panel), *lost),
             regression=sizes(weight, seen, free + common.rank),
+            pull=None if names else _pull(panel, strata, cells, seen),
         )
 
     def _wanted(self, panel: Panel, usable: Bool2) -> _Wanted:
@@ -290,6 +293,21 @@ def _blocks(panel: Panel, strata: list[_Stratum], common: _Common, cells: _Wante
             weight[s.rows] = s.weight
             blocks.append(coupled(panel, panel.group == s.groups[0], weight, s.rows, block.left, right))
     return [*blocks, *rescaling(panel, pull)]
+
+
+def _pull(panel: Panel, strata: list[_Stratum], cells: _Wanted, seen: Bool2) -> Pull:
+    """How much every outcome counts in the cells, without covariates: through the period effects of the strata."""
+    kind, heads = kinds(panel, seen)
+    here = seen[heads]
+    parts = []
+    for s in strata:
+        sign = np.isin(cells.group, s.groups) * (1.0 if s.treated else -1.0)
+        right = np.where(here[..., None], (s.effects.inverse[:, cells.period] - s.effects.inverse[:, cells.base]), 0.0)
+        right = right - right.sum(axis=1, keepdims=True) / np.maximum(here.sum(axis=1), 1)[:, None, None]
+        weight = np.zeros(len(panel.units))
+        weight[s.rows] = s.weight
+        parts.append(Part(kind, weight, np.where(here[..., None], right * sign, 0.0)))
+    return Pull(tuple(parts), panel.y.shape)
 
 
 def _surface(

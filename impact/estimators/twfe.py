@@ -12,6 +12,7 @@ from impact.cells import Cells, Fit, ScoreBlock, Scores, Weights
 from impact.errors import Refused
 from impact.estimators.linear_scores import coupled
 from impact.estimators.protocol import Asks, Gives, guard
+from impact.estimators.pull import Part, Pull
 from impact.estimators.regression import kinds, open_periods, rescaling, seen_cells, sizes, unseen, varying, weights
 from impact.numerics.within import LeastSquares, least_squares
 from impact.panel import Panel
@@ -57,7 +58,7 @@ class TWFE:
     leads: int | None = None
 
     name: ClassVar[str] = "twfe"
-    gives: ClassVar[Gives] = Gives.SURFACE | Gives.SCORES
+    gives: ClassVar[Gives] = Gives.SURFACE | Gives.SCORES | Gives.LINEAR
     asks: ClassVar[Asks] = Asks(min_pre=1, min_controls=2, never_treated=False, balanced=False)
 
     def __post_init__(self) -> None:
@@ -90,7 +91,13 @@ class TWFE:
             untreated[rows, period] = panel.y[rows, period] - effect
         solved = found.solved
         regression = sizes(found.weight, found.seen, solved.rank + solved.effects.rank)
-        return Fit(cells, untreated, notes=(*found.notes, *self._notes(panel, found)), regression=regression)
+        return Fit(
+            cells,
+            untreated,
+            notes=(*found.notes, *self._notes(panel, found)),
+            regression=regression,
+            pull=_pull(panel, found, cells),
+        )
 
     def regress(self, panel: Panel, learn: Bool2 | None = None) -> Solution | Refused:
         """The regression behind the cells: coefficients of treatment, then of the covariates."""
@@ -268,6 +275,16 @@ def _warning(found: CellWeights) -> list[str]:
         f"{int(below.sum())} of the {len(below)} effects by group and period count negatively in this number: their "
         f"weights sum to {found.negative:.1%}, the others to {1 - found.negative:.1%}"
     ]
+
+
+def _pull(panel: Panel, found: Solution, cells: Cells) -> Pull | None:
+    """How much every outcome counts in the cells; None with covariates, which every unit has of its own."""
+    if len(found.names):
+        return None
+    solved, event = found.solved, cells.event
+    column = np.zeros(len(event), dtype=np.intp) if len(found.events) == 1 else np.searchsorted(found.events, event)
+    right = np.einsum("ek,krt->ert", solved.inverse, solved.shared)[column].transpose(1, 2, 0)
+    return Pull((Part(solved.kind, np.where(found.seen.any(axis=1), found.weight, 0.0), right),), panel.y.shape)
 
 
 def _blocks(panel: Panel, found: Solution, right: Float2) -> list[ScoreBlock]:

@@ -12,6 +12,7 @@ from impact.arrays import Float1, Int1
 from impact.cells import Cells, Weights
 from impact.errors import Refused
 from impact.estimators.protocol import Estimator, FromMoments, Gives
+from impact.inference.few import FEWEST, too_few
 from impact.inference.held import without_each_control
 from impact.inference.protocol import Found, Uncertainty, evaluate, spread
 from impact.inference.small_sample import Convention, small_sample
@@ -23,7 +24,6 @@ from impact.targets import Target
 
 __all__ = ["ClusterJackknife", "Jackknife", "Scores", "interval", "no_scores", "own_error"]
 
-_FEWEST = 4
 # In one or two treated clusters nothing is left around the mean that tells the error of that mean.
 _MIRRORED = 2
 _NULL = "the effect is 0"
@@ -71,7 +71,7 @@ class ClusterJackknife:
             return found
         clusters, treated, _, _ = spread(found)
         weighing = np.flatnonzero(np.bincount(panel.cluster, weights=_weighing(found), minlength=len(panel.clusters)))
-        if (treated < _FEWEST).all():
+        if (treated < FEWEST).all():
             # Nothing would be reported; the refits are saved.
             replicates: list[Float1] = []
             failures: tuple[str, ...] = ()
@@ -86,17 +86,9 @@ class ClusterJackknife:
             )
         away = np.array(replicates).reshape(-1, len(found.effects.terms)) - found.effects.estimate
         variance = (clusters - 1) / clusters * (away**2).sum(axis=0)
-        few = "{} treated clusters carry weight in it, and with fewer than 4 no interval holds its level"
-        refused = tuple(
-            None
-            if count >= _FEWEST
-            else Refused(
-                "an interval", few.format(count), "Use placebo-space for a p-value, or a target over more areas."
-            )
-            for count in treated
-        )
         df = np.minimum(clusters, treated) - 1.0
-        return interval(found, self.name, np.sqrt(variance), df, self.level, refused, len(replicates), len(weighing))
+        error, draws = np.sqrt(variance), len(replicates)
+        return interval(found, self.name, error, df, self.level, too_few(treated), draws, len(weighing))
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,7 @@ from impact.panel import Panel
 from impact.parallel import Parallel
 from impact.targets import Target
 
-__all__ = ["Again", "Made", "Rematch", "own_size", "pretended", "reassigned"]
+__all__ = ["Again", "Made", "Rematch", "counted_for", "own_size", "pretended", "reassigned"]
 
 Rematch: TypeAlias = Callable[[Panel], Panel | Refused]
 _AT_ONCE, _REFITS = 512, 32  # sets in one task
@@ -53,7 +53,7 @@ def reassigned(
     if not isinstance(estimator, Reassigns):
         return None
     known, panel, cells = roles(found.panel), found.panel, found.fit.cells
-    weight = _weight(target, panel, known, rows)
+    weight = counted_for(target, panel, known, rows)
     blocks = [
         StandIns(known, rows[start : start + _AT_ONCE], weight[start : start + _AT_ONCE])
         for start in range(0, len(rows), _AT_ONCE)
@@ -197,7 +197,7 @@ def pretended(panel: Panel, known: Int1, chosen: Int1) -> Panel:
     return pretend.by_area() if by_area else pretend
 
 
-def _weight(target: Target, panel: Panel, known: Int1, rows: Int1) -> Float2:
+def counted_for(target: Target, panel: Panel, known: Int1, rows: Int1) -> Float2:
     """(S, n) what the stand-ins count for; as `Panel.weighted` says for the treated."""
     if target.weighting == "resident":
         assert panel.residents is not None

@@ -15,18 +15,18 @@ INFERENCES: dict[str, str] = {
     "placebo-space": "impact.inference.placebo:PlaceboSpace",
     "placebo-time": "impact.inference.placebo_time:PlaceboTime",
     "multiplier": "impact.inference.multiplier:Multiplier",
+    "wild": "impact.inference.wild:Wild",
+    "subcluster-wild": "impact.inference.wild:SubclusterWild",
+    "randomization-t": "impact.inference.randomization:RandomizationT",
+    "conley-taber": "impact.inference.few_treated:ConleyTaber",
+    "ferman-pinto": "impact.inference.few_treated:FermanPinto",
+    "ibragimov-mueller": "impact.inference.between_clusters:IbragimovMueller",
     "bootstrap": "impact.inference.bootstrap:Bootstrap",
     "conformal": "impact.inference.conformal:Conformal",
     "prediction-interval": "impact.inference.prediction:PredictionInterval",
 }
 
 LATER: tuple[str, ...] = (
-    "wild",
-    "subcluster-wild",
-    "randomization-t",
-    "conley-taber",
-    "ferman-pinto",
-    "ibragimov-mueller",
     "conley",
     "driscoll-kraay",
 )

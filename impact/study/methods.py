@@ -182,7 +182,7 @@ def _inference(spec: Specification, method: Method, loc: Loc) -> Iterator[Fault]
         return
     units, options = spec.data.units, method.options
     residents = units is not None and units.columns.residents is not None
-    for key, value in (("sets", "similar-population"), ("statistic", "studentised")):
+    for key, value in (("sets", "similar-population"), ("statistic", "studentised"), ("size", "residents")):
         if options.get(key) == value and not residents:
             hint = "Name the column in `data.units.columns.residents`."
             yield Fault((*loc, key), f"`{key}: {value}` goes by the number of residents", hint)

@@ -22,7 +22,18 @@ from impact.streams import Streams
 from impact.targets import Target
 from tests.contract.worlds import contents, frame, panel_of
 
-DRAWN = {"score-flip": 499, "placebo-space": 40, "multiplier": 499, "bootstrap": 25, "prediction-interval": 80}
+DRAWN = {
+    "score-flip": 499,
+    "placebo-space": 40,
+    "multiplier": 499,
+    "bootstrap": 25,
+    "prediction-interval": 80,
+    "wild": 499,
+    "subcluster-wild": 499,
+    "randomization-t": 24,
+    "conley-taber": 499,
+    "ferman-pinto": 499,
+}
 EVERY = pytest.mark.parametrize(("inference", "estimator"), [(i, e) for i in INFERENCES for e in ESTIMATORS])
 NUMBERS = ("std_error", "df", "low", "high", "p_value")
 # An estimator without influence scores (or weights) has no inference that needs them: that it is refused is expected.
@@ -121,7 +132,7 @@ def test_every_term_has_numbers_or_a_reason(inference: str, estimator: str, kind
     ).all()
     assert (found.treated_clusters <= found.clusters).all() and (found.effective <= found.treated_clusters + 1e-9).all()
     np.testing.assert_allclose(full.effects.share.sum(axis=0)[given], 1)
-    assert found.mc_error is None or (found.mc_error >= 0).all()
+    assert found.mc_error is None or (found.mc_error[given] >= 0).all()
     assert found.draws <= found.attempted
     if found.band is not None:
         # A simultaneous band holds more at once than the intervals, so it cannot lie inside one of them.
@@ -198,8 +209,9 @@ def test_seed_by_path(estimator: str) -> None:
     assert first.std_error[0] != second.std_error[0]
 
 
-# With 10 periods conformal has no interval of 95 %; its own tests hold longer panels to this.
-NO_INTERVAL = {"conformal", "placebo-time"}
+# With 10 periods conformal has no interval of 95 %; its own tests hold longer panels to this. The test over clusters
+# has none where these count unlike, and none below 91.7 %.
+NO_INTERVAL = {"conformal", "placebo-time", "ibragimov-mueller"}
 
 
 @pytest.mark.parametrize("inference", [name for name in INFERENCES if name not in {*DRAWN, *NO_INTERVAL}])

@@ -21,6 +21,7 @@ PROP99 = "tests/golden/test_prop99.py"
 SCPI = "tests/golden/test_scpi.py"
 SYNTH = "tests/golden/test_synth.py"
 WEIGHTIT = "tests/golden/test_weightit.py"
+WILD = "tests/golden/test_wild.py"
 
 CLAIMED: dict[str, str] = {
     "did_basestagg_*": DRDID,
@@ -56,6 +57,9 @@ CLAIMED: dict[str, str] = {
     "synth_prop99_outcomesonly_equalV": PROP99,
     "synthdid_prop99": PROP99,
     "synthdid_prop99_converged": PROP99,
+    "crv3_mpdta_state": WILD,
+    "sandwich_mpdta_state": WILD,
+    "wcb_mpdta_state_*": WILD,
     "weightit_*": WEIGHTIT,
 }
 
@@ -74,12 +78,8 @@ WAIVED: dict[str, str] = {
     "matchit_subclass6": "Classes of the propensity score are the coarse form of full matching, which the design part "
     "has.",
     # inference and checks
-    "crv3_mpdta_state": "CV3 of a regression with covariates needs twfe, and lands with the inference and checks part; "
-    "cluster-jackknife of group-time is tested against refits.",
     "fixest_conley_quakes": "Conley errors land with the inference and checks part.",
     "honestdid_*": "Honest bounds land with the inference and checks part.",
     "pretrends_hewang": "The power of the pre-trend check is set against this reference in the inference and checks "
     "part.",
-    "sandwich_mpdta_state": "The family of sandwich errors of a regression lands with the inference and checks part.",
-    "wcb_mpdta_state_*": "The wild cluster bootstrap lands with the inference and checks part.",
 }

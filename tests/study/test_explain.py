@@ -629,6 +629,10 @@ OTHER: dict[str, Any] = {
     "error": "quantile",
     "cointegrated": True,
     "misspecified": False,
+    "weights": "webb",
+    "residuals": "unrestricted",
+    "parts": "unit",
+    "size": "residents",
 }
 # What a parameter means something with: without it the setting is refused, or told to change nothing.
 NEEDS: dict[str, dict[str, Any]] = {

@@ -136,7 +136,6 @@ def test_text_that_is_no_yaml_gets_the_repair_that_helps(tmp_path: Path, old: st
         (" ratio: 5,", "", "SPEC-010", "comparison.match", "takes a number"),
         ("method: nearest", "method: optimal, replace: false", "SPEC-010", "comparison.match.replace", "serves twice"),
         ("{name: group-time, control: never}", "matrix-completion", "SPEC-005", "estimator", "later version"),
-        ("name: cluster-jackknife", "name: wild", "SPEC-005", "inference.name", "later version"),
         # names
         ("name: group-time", "name: grouptime", "SPEC-008", "estimator.name", "grouptime"),
         ("beside: [score-flip]", "beside: [scoreflip]", "SPEC-008", "inference.beside[0]", "scoreflip"),

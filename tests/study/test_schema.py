@@ -250,7 +250,7 @@ def test_periods_are_those_of_the_reader(spelled: str, fits: bool) -> None:
         ("delft-west: {members", "Delft West: {members"),
         ("[WK050324, WK050325]", "[]"),
         ("{name: group-time, control: never}", "group-tme"),
-        ("name: cluster-jackknife", "name: wild"),
+        ("name: cluster-jackknife", "name: wilde"),
         ("[score-flip]", "[score-flop]"),
         ("cluster: gemeente", "cluster: provincie"),
         ("cluster: gemeente", "cluster: gemeente, level: 95"),
