@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 import numpy as np
 
@@ -12,6 +12,7 @@ from impact.arrays import Bool1, Float1, Float2, Float3, Int1, frozen, require
 from impact.numerics.sums import Sums, project
 
 __all__ = [
+    "Base",
     "Block",
     "Cells",
     "Fit",
@@ -26,6 +27,9 @@ __all__ = [
     "Weights",
     "by_cluster",
 ]
+
+
+Base = Literal["", "varying", "universal", "several"]
 
 
 class Block(Protocol):
@@ -380,6 +384,9 @@ class Fit:
         Its sizes where the estimate is a regression.
     unit : str
         Unit of the effects where that is not the outcome's ("proportion").
+    base : str
+        What the cells before the start are changes from, where the estimator says so: ``varying``, the period before
+        their own; ``universal``, one reference period for all; ``several``, the mean of some.
     """
 
     cells: Cells
@@ -392,6 +399,7 @@ class Fit:
     notes: tuple[str, ...] = ()
     regression: Regression | None = None
     unit: str = ""
+    base: Base = ""
 
     @property
     def untreated(self) -> Float2 | None:

@@ -14,7 +14,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from impact.arrays import Float1, Float2
-from impact.errors import Problem, UsageError, raise_all
+from impact.checks.event_study import EventStudy
+from impact.errors import Problem, Refused, UsageError, raise_all
 from impact.numerics.fixed_length import fixed_length
 from impact.numerics.moment_inequalities import FIRST, confidence_set, least_favourable
 from impact.numerics.trend_bounds import Monotonicity, Restriction, Sign, rays
@@ -23,7 +24,7 @@ from impact.streams import Streams
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["COLUMNS", "DRAWS", "Method", "Question", "honest"]
+__all__ = ["COLUMNS", "DRAWS", "Method", "Question", "bounds", "honest"]
 
 Method = Literal["conditional", "fixed-length"]
 
@@ -44,6 +45,7 @@ _GRID = (0.0, 0.5, 1.0, 1.5, 2.0)
 _DOUBLINGS = 20
 _HALVINGS = 14
 _ROUNDING = 1e-8
+_SINGULAR = 1e-12
 
 
 def honest(
@@ -132,6 +134,55 @@ def honest(
     return Question(beta, covariance, n_pre, given, restriction, sign, monotonicity, method, level, draws, seed).table(
         bounds
     )
+
+
+def bounds(
+    found: EventStudy,
+    restriction: Restriction = "relative-magnitudes",
+    grid: Sequence[float] | None = None,
+    sign: Sign | None = None,
+    monotonicity: Monotonicity | None = None,
+    method: Method | None = None,
+    draws: int = DRAWS,
+    seed: int = 1,
+) -> pd.DataFrame | Refused:
+    """As `honest`, of an event study; its level is that of the declared interval.
+
+    Parameters
+    ----------
+    found : EventStudy
+        See ``impact.checks.event_study.event_study``.
+    restriction, grid, sign, monotonicity, method, draws, seed
+        As in `honest`.
+
+    Returns
+    -------
+    DataFrame or Refused
+        With a column `left_out`: event times before the start that are not used, as they have no error.
+    """
+    fewest = 2 if restriction == "smoothness-relative-magnitudes" else 1
+    what = "bounds under departures from parallel trends"
+    if found.before < fewest:
+        return Refused(what, f"{restriction} needs {fewest} estimates before the start", "Use relative-magnitudes.")
+    if np.linalg.eigvalsh(found.sigma)[0] <= _SINGULAR * float(np.abs(found.sigma).max()):
+        return Refused(
+            what, "some combination of the estimates has no error: there are more periods than clusters", "Use fewer."
+        )
+    table = honest(
+        found.beta,
+        found.sigma,
+        found.before,
+        restriction,
+        grid,
+        found.combination,
+        sign,
+        monotonicity,
+        method=method,
+        level=found.level,
+        draws=draws,
+        seed=seed,
+    )
+    return table.assign(left_out=", ".join(map(str, found.left_out)))
 
 
 @dataclass(frozen=True, eq=False)
@@ -297,7 +348,7 @@ def _numbers(beta: Float1, sigma: Float2, before: int, combination: Float1, rest
             found.append(wrong("sigma is not symmetric, and so no covariance"))
         elif values[0] < -_ROUNDING * scale:
             found.append(wrong("sigma has a negative eigenvalue, and so is no covariance"))
-        elif values[0] <= 1e-12 * scale:
+        elif values[0] <= _SINGULAR * scale:
             found.append(
                 wrong(
                     "sigma is singular: some combination of the estimates has no error",

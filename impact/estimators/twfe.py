@@ -8,7 +8,7 @@ from typing import ClassVar, Literal, get_args
 import numpy as np
 
 from impact.arrays import Bool2, Float1, Float2, Int1, frozen
-from impact.cells import Cells, Fit, ScoreBlock, Scores, Weights
+from impact.cells import Base, Cells, Fit, ScoreBlock, Scores, Weights
 from impact.errors import Refused
 from impact.estimators.linear_scores import coupled
 from impact.estimators.protocol import Asks, Gives, guard
@@ -90,7 +90,10 @@ class TWFE:
             untreated[rows, period] = panel.y[rows, period] - effect
         solved = found.solved
         regression = sizes(found.weight, found.seen, solved.rank + solved.effects.rank)
-        return Fit(cells, untreated, notes=(*found.notes, *self._notes(panel, found)), regression=regression)
+        notes = (*found.notes, *self._notes(panel, found))
+        # With leads the earlier periods are part of the reference.
+        base: Base = "" if self.leads is None else "several"
+        return Fit(cells, untreated, notes=notes, regression=regression, base=base)
 
     def regress(self, panel: Panel, learn: Bool2 | None = None) -> Solution | Refused:
         """The regression behind the cells: coefficients of treatment, then of the covariates."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
@@ -9,11 +10,15 @@ import numpy as np
 
 from impact.arrays import Float1
 from impact.cells import Fit
+from impact.checks.event_study import Combination, event_study
+from impact.checks.honest import DRAWS, Method, bounds
+from impact.checks.pretrend_table import pretrend_table
 from impact.errors import Problem, Refused, UsageError
 from impact.estimators.diagnostics import Diagnosis, briefly, diagnose, piece_names
 from impact.inference.known_error import KnownError
 from impact.inference.protocol import Band, Uncertainty
 from impact.inference.support import status
+from impact.numerics.trend_bounds import Monotonicity, Restriction, Sign
 from impact.panel import Panel
 from impact.targets import Effects, Target
 
@@ -171,6 +176,73 @@ class Result:
         }
         status = table.pop("status")
         return table.assign(**added, status=status)
+
+    def honest(
+        self,
+        restriction: Restriction = "relative-magnitudes",
+        grid: Sequence[float] | None = None,
+        combination: Combination = "mean",
+        sign: Sign | None = None,
+        monotonicity: Monotonicity | None = None,
+        *,
+        method: Method | None = None,
+        draws: int = DRAWS,
+    ) -> pd.DataFrame | Refused:
+        """Intervals that hold although treated and controls may drift apart, by how far they may; see `impact.honest`.
+
+        For an estimate with ``target="event"`` whose estimates before the start are changes since one reference period
+        (group-time with ``base="universal"``, sun-abraham, twfe, stacked). The covariance is that of the inference,
+        enlarged by (t / 1.96)²: with no departure the interval is never shorter than the declared one.
+
+        Parameters
+        ----------
+        restriction, grid, sign, monotonicity, method, draws
+            As in `impact.honest`.
+        combination : "mean", int or sequence of float
+            The mean over the event times from 0 on, one event time, or a weight for each of them.
+
+        Returns
+        -------
+        DataFrame or Refused
+            As `impact.honest` gives it, with a column `left_out`. Refused with a varying base, and where weights were
+            fitted to the time before the start.
+
+        Raises
+        ------
+        UsageError
+            ``USAGE-008`` another target; ``USAGE-003`` a value that is not allowed.
+        """
+        found = event_study(self.effects, self.uncertainty, self.fit, self.target, combination)
+        if isinstance(found, Refused):
+            return found
+        return bounds(found, restriction, grid, sign, monotonicity, method, draws, self.seed)
+
+    def pretrend(self, bound: float | None = None, combination: Combination = "mean") -> pd.DataFrame | Refused:
+        """What the time before the start says of parallel trends, and what it could have said.
+
+        One row per question, for an estimate with ``target="event"``: whether all estimates before the start are 0 (a
+        joint test), whether all are smaller than `bound` (an equivalence test), and (where they are changes since one
+        reference period) how large a linear trend the intervals before the start would have shown, with the bias among
+        those who go on because they showed none. See `impact.checks.pretrend`. None of this is a gate.
+
+        Parameters
+        ----------
+        bound : float, optional
+            A difference that would not matter, in units of the outcome.
+        combination : "mean", int or sequence of float
+            Of which the bias is told; as in `honest`.
+
+        Returns
+        -------
+        DataFrame or Refused
+            Columns question, value, p_value, df, status.
+
+        Raises
+        ------
+        UsageError
+            ``USAGE-008`` another target; ``USAGE-003`` a value that is not allowed.
+        """
+        return pretrend_table(self.effects, self.uncertainty, self.fit, self.target, bound, combination)
 
     def weights(self, by: By = "group") -> pd.DataFrame:
         """Unit weights in long form, those of 0 left out; empty without weights.

@@ -13,10 +13,12 @@ DRDID = "tests/golden/test_drdid.py"
 EBAL = "tests/golden/test_ebal.py"
 FIXEST = "tests/golden/test_fixest.py"
 GROUP_TIME = "tests/golden/test_group_time.py"
+HONEST = "tests/golden/test_honest.py"
 IMPUTATION = "tests/golden/test_imputation.py"
 MATCHIT = "tests/golden/test_matchit.py"
 MULTIPLIER = "tests/golden/test_multiplier.py"
 MULTISYNTH = "tests/golden/test_multisynth.py"
+PRETRENDS = "tests/golden/test_pretrends.py"
 PROP99 = "tests/golden/test_prop99.py"
 SCPI = "tests/golden/test_scpi.py"
 SYNTH = "tests/golden/test_synth.py"
@@ -37,6 +39,8 @@ CLAIMED: dict[str, str] = {
     "didimp_*": IMPUTATION,
     "ebal_lalonde": EBAL,
     "etwfe_mpdta": IMPUTATION,
+    "honestdid_*": HONEST,
+    "pretrends_hewang": PRETRENDS,
     "bacon_*": BACON,
     "fixest_es_basedid": FIXEST,
     "fixest_sunab_*": FIXEST,
@@ -77,9 +81,6 @@ WAIVED: dict[str, str] = {
     "crv3_mpdta_state": "CV3 of a regression with covariates needs twfe, and lands with the inference and checks part; "
     "cluster-jackknife of group-time is tested against refits.",
     "fixest_conley_quakes": "Conley errors land with the inference and checks part.",
-    "honestdid_*": "Honest bounds land with the inference and checks part.",
-    "pretrends_hewang": "The power of the pre-trend check is set against this reference in the inference and checks "
-    "part.",
     "sandwich_mpdta_state": "The family of sandwich errors of a regression lands with the inference and checks part.",
     "wcb_mpdta_state_*": "The wild cluster bootstrap lands with the inference and checks part.",
 }
