@@ -387,6 +387,10 @@ class Fit:
     base : str
         What the cells before the start are changes from, where the estimator says so: ``varying``, the period before
         their own; ``universal``, one reference period for all; ``several``, the mean of some.
+    by_period : function or None
+        From weights of the cells (C, m) to scores by unit and period (N, T, m), whose sums over the periods are the
+        scores of the units but for what is about a unit as a whole; None where they follow from the blocks of
+        ``cells.scores``, or are not known.
     """
 
     cells: Cells
@@ -400,6 +404,7 @@ class Fit:
     regression: Regression | None = None
     unit: str = ""
     base: Base = ""
+    by_period: Callable[[Float2], Float3] | None = None
 
     @property
     def untreated(self) -> Float2 | None:

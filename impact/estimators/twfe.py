@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import ClassVar, Literal, get_args
 
 import numpy as np
 
-from impact.arrays import Bool2, Float1, Float2, Int1, frozen
+from impact.arrays import Bool2, Float1, Float2, Float3, Int1, frozen
 from impact.cells import Base, Cells, Fit, ScoreBlock, Scores, Weights
 from impact.errors import Refused
 from impact.estimators.linear_scores import coupled
@@ -93,7 +94,14 @@ class TWFE:
         notes = (*found.notes, *self._notes(panel, found))
         # With leads the earlier periods are part of the reference.
         base: Base = "" if self.leads is None else "several"
-        return Fit(cells, untreated, notes=notes, regression=regression, base=base)
+        return Fit(
+            cells,
+            untreated,
+            notes=notes,
+            regression=regression,
+            base=base,
+            by_period=partial(_by_period, found, cells),
+        )
 
     def regress(self, panel: Panel, learn: Bool2 | None = None) -> Solution | Refused:
         """The regression behind the cells: coefficients of treatment, then of the covariates."""
@@ -271,6 +279,19 @@ def _warning(found: CellWeights) -> list[str]:
         f"{int(below.sum())} of the {len(below)} effects by group and period count negatively in this number: their "
         f"weights sum to {found.negative:.1%}, the others to {1 - found.negative:.1%}"
     ]
+
+
+def _by_period(found: Solution, cells: Cells, weights: Float2) -> Float3:
+    """(N, T, m) scores of sums of the cells, (C, m): weight times regressor times residual."""
+    solved, event = found.solved, cells.event
+    drawn = found.weight[:, None] * solved.residual
+    out = np.zeros((*drawn.shape, weights.shape[1]))
+    for column, own in enumerate(found.events):
+        # One coefficient stands for all cells where the effect is constant.
+        share = weights[event == own if len(found.events) > 1 else event >= event.min()].sum(axis=0)
+        if share.any():
+            out += (solved.pull(column) * drawn)[:, :, None] * share
+    return out
 
 
 def _blocks(panel: Panel, found: Solution, right: Float2) -> list[ScoreBlock]:

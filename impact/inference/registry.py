@@ -18,6 +18,8 @@ INFERENCES: dict[str, str] = {
     "bootstrap": "impact.inference.bootstrap:Bootstrap",
     "conformal": "impact.inference.conformal:Conformal",
     "prediction-interval": "impact.inference.prediction:PredictionInterval",
+    "conley": "impact.inference.conley:Conley",
+    "driscoll-kraay": "impact.inference.driscoll_kraay:DriscollKraay",
 }
 
 LATER: tuple[str, ...] = (
@@ -27,8 +29,6 @@ LATER: tuple[str, ...] = (
     "conley-taber",
     "ferman-pinto",
     "ibragimov-mueller",
-    "conley",
-    "driscoll-kraay",
 )
 
 
