@@ -130,27 +130,20 @@ def judged_by_covariance(
     """
     own = np.diag(variance)
     negative = own < -_NEGATIVE * np.abs(own).max(initial=0.0)
-    reasons = tuple(
-        reason
-        or (
-            Refused("an interval", f"its variance by {name} is negative", f"Try {remedy}, or another reach.")
-            if bad
-            else None
-        )
-        or (
-            Refused(
+    reasons = []
+    for reason, bad, free in zip(alike, negative, df, strict=True):
+        if reason is None and bad:
+            reason = Refused("an interval", f"its variance by {name} is negative", f"Try {remedy}, or another reach.")
+        elif reason is None and free < _FEWEST - 1:
+            reason = Refused(
                 "an interval",
                 f"{int(free) + 1} treated clusters carry weight in it, and with fewer than 4 no interval holds its "
                 "level",
                 "Use placebo-space for a p-value, or a target over more areas.",
             )
-            if free < _FEWEST - 1
-            else None
-        )
-        for reason, bad, free in zip(alike, negative, df, strict=True)
-    )
+        reasons.append(reason)
     error = np.sqrt(np.maximum(own, 0.0))
-    given = with_covariance(interval(found, name, error, df, level, reasons, 0, 0), variance)
+    given = with_covariance(interval(found, name, error, df, level, tuple(reasons), 0, 0), variance)
     kept = np.array([reason is None for reason in given.refused])
     values = np.linalg.eigvalsh(variance[np.ix_(kept, kept)]) if kept.any() else np.zeros(1)
     return replace(given, covariance=None) if values[0] < -_NEGATIVE * np.abs(values).max() else given

@@ -121,7 +121,7 @@ def compare(spec: Specification, loaded: Loaded, series: Series, areas: tuple[Fo
             )
         panel, short = matched[0], matched[1].short
     covariates, levels = adjustment(spec, loaded.units, panel)
-    panel = replace(panel, covariates=covariates)
+    panel = replace(panel, covariates=covariates, place=_places(spec, loaded, panel))
     absent = np.zeros(len(regions), dtype=bool) if series.there is None else ~series.there
     cells = series.raw[treated | pool.keep | (unfit & ~anywhere & ~absent)]
     return Comparison(
@@ -269,6 +269,14 @@ def columns_of_match(match: Match, spec: Specification) -> tuple[str, ...]:
     units = spec.data.units
     groups = units.columns.groups if units is not None else {}
     return tuple(dict.fromkeys(column for name in match.on for column in groups.get(name, (name,))))
+
+
+def _places(spec: Specification, loaded: Loaded, panel: Panel) -> Float2 | None:
+    """(N, 2) where the units lie, in metres, where the units table says so."""
+    file = spec.data.units
+    if file is None or file.columns.place is None or loaded.units is None:
+        return None
+    return np.column_stack([loaded.units.number(column, panel.units) for column in file.columns.place])
 
 
 def _matcher(match: Match | None, spec: Specification, loaded: Loaded, series: Series) -> Matcher | None:
