@@ -15,8 +15,9 @@ from impact.checks.honest import DRAWS, Method, bounds
 from impact.checks.pretrend_table import pretrend_table
 from impact.errors import Problem, Refused, UsageError
 from impact.estimators.diagnostics import Diagnosis, briefly, diagnose, piece_names
+from impact.evidence.result_words import band_words, known_words
 from impact.inference.known_error import KnownError
-from impact.inference.protocol import Band, Uncertainty
+from impact.inference.protocol import Uncertainty
 from impact.inference.support import status
 from impact.numerics.trend_bounds import Monotonicity, Restriction, Sign
 from impact.panel import Panel
@@ -357,14 +358,14 @@ class Result:
             f"effective {effective[-1]:.1f}{named}"
         )
         if known is not None and known.band is not None:
-            lines.append(_band(known, known.band))
+            lines.append(band_words(known, known.band))
         lines += (
             [f"set aside, treated from the first period: {', '.join(self.panel.aside)}"] if self.panel.aside else []
         )
         if isinstance(self.uncertainty, Refused):
             lines.append(str(self.uncertainty))
         if self.known is not None:
-            lines.append(_known(self.known, self.effects.terms, self.uncertainty))
+            lines.append(known_words(self.known, self.effects.terms, self.uncertainty))
         found = diagnose(self.panel, self.fit)
         cautions = [] if isinstance(found, Refused) else briefly(found)
         return "\n".join([*lines, *self.panel.notes, *self.fit.notes, *cautions])
@@ -381,35 +382,3 @@ def _ends(losses: Float1) -> tuple[float, float]:
     """Least and greatest of the losses that are known."""
     known = losses[np.isfinite(losses)]
     return (float(known.min()), float(known.max())) if known.size else (np.nan, np.nan)
-
-
-def _known(known: KnownError | Refused, terms: tuple[str, ...], uncertainty: Uncertainty | Refused) -> str:
-    """How much of the error of the last term that has one was known beforehand."""
-    if isinstance(known, Refused):
-        return str(known)
-    held = ", with the weights taken as given" if known.given_weights else ""
-    error = np.full(len(terms), np.nan) if isinstance(uncertainty, Refused) else uncertainty.std_error
-    share = known.share(error)
-    given = np.flatnonzero(np.isfinite(share))
-    if not given.size:
-        low, high = known.std_error.min(), known.std_error.max()
-        spread = f"{low:.4g}" if len(terms) == 1 else f"{low:.4g} to {high:.4g}"
-        return f"known error of the figures (samples, rounding): {spread}{held}; no variance to hold it against"
-    last = int(given[-1])
-    part = "all" if share[last] >= 1 else f"{share[last]:.0%}"
-    whose = "" if len(terms) == 1 else f" of {terms[last]}"
-    return f"known error of the figures (samples, rounding) is {part} of the variance{whose}{held}"
-
-
-def _band(known: Uncertainty, band: Band) -> str:
-    """What the intervals say together."""
-    count = int(band.inside.sum())
-    if count == 1:
-        return "the band is over one term and is its interval"
-    together = f"each interval holds by itself; the band over {count} terms holds for all of them at once"
-    if band.critical is None or band.mc_error is None:
-        return f"{together} ({known.draws} draws)"
-    return (
-        f"{together} and reaches {band.critical:.2f} standard errors to either side "
-        f"({known.draws} draws, Monte-Carlo error {band.mc_error:.2g})"
-    )

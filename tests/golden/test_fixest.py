@@ -5,8 +5,8 @@ Claimed here: ``fixest_twfe_mpdta``, ``fixest_twfe_mpdta_weighted``, ``fixest_tw
 
 Of ``fixest_twfe_mpdta`` the errors clustered by unit and by state are claimed, under the four small-sample conventions
 of the file, with residuals and fixed effects; its Driscoll-Kraay and Newey-West errors in ``test_spatial.py``. Its iid,
-heteroskedastic and two-way errors are not those of this package: its errors are clustered one way. Of the covariate of ``fixest_sunab_basestagg`` the
-coefficient is claimed, not its error: cells carry effects alone.
+heteroskedastic and two-way errors are not those of this package: its errors are clustered one way. Of the covariate of
+``fixest_sunab_basestagg`` the coefficient is claimed, not its error: cells carry effects alone.
 """
 
 from __future__ import annotations
