@@ -40,7 +40,7 @@ COLUMNS = (
     "breakdown",
     "status",
 )
-DRAWS = 50_000
+DRAWS = 20_000
 _GRID = (0.0, 0.5, 1.0, 1.5, 2.0)
 _DOUBLINGS = 20
 _HALVINGS = 14
