@@ -34,8 +34,6 @@ class Leads:
     covariance : (P, P) float
     clusters : int
         Fewest treated clusters with weight in one of them.
-    groups : int
-        Cohorts (or areas) with weight in them.
     level : float
         Of the declared interval.
     left_out : tuple of int
@@ -48,7 +46,6 @@ class Leads:
     df: Float1
     covariance: Float2
     clusters: int
-    groups: int
     level: float
     left_out: tuple[int, ...]
 
@@ -129,7 +126,6 @@ def leads(
         given.df[keep],
         covariance[np.ix_(keep, keep)],
         int(given.treated_clusters[keep].min()),
-        len(np.unique(fit.cells.group[(effects.weights[:, keep] != 0).any(axis=1)])),
         given.level,
         tuple(int(effects.terms[row]) for row in rows if row not in keep),
     )

@@ -181,11 +181,11 @@ def test_periods_that_were_matched_on_are_not_used() -> None:
 # Tests of the time before the start -----------------------------------------------------------------------------------
 
 
-def lead(beta: list[float], covariance: np.ndarray, clusters: int = 20, groups: int = 1) -> Leads:
+def lead(beta: list[float], covariance: np.ndarray, clusters: int = 20) -> Leads:
     error = np.sqrt(np.diag(covariance))
     events = tuple(range(-len(beta), 0))
     df = np.full(len(beta), clusters - 1.0)
-    return Leads(events, np.array(beta), error, df, covariance, clusters, groups, 0.95, ())
+    return Leads(events, np.array(beta), error, df, covariance, clusters, 0.95, ())
 
 
 def test_the_joint_test_is_hotellings() -> None:
@@ -194,8 +194,9 @@ def test_the_joint_test_is_hotellings() -> None:
     count, rank = 14, 3
     x = generator.normal(size=(count, rank)) @ generator.normal(size=(rank, rank)) + 0.3
     mean = x.mean(axis=0)
-    scores = (x - mean) / count
-    found = joint(lead(mean.tolist(), scores.T @ scores, count))
+    # The jackknife of a mean: the others' mean is (count mean - x) / (count - 1).
+    away = (mean - x) / (count - 1)
+    found = joint(lead(mean.tolist(), (count - 1) / count * away.T @ away, count))
     assert isinstance(found, Wald)
     squared = count * mean @ np.linalg.solve(np.cov(x.T), mean)
     expected = (count - rank) / (rank * (count - 1)) * squared
@@ -203,8 +204,15 @@ def test_the_joint_test_is_hotellings() -> None:
     assert found.p_value == pytest.approx(stats.f.sf(expected, rank, count - rank), rel=1e-9)
 
 
+def test_of_one_period_it_is_the_declared_test() -> None:
+    result = estimated(target=impact.Target("event", window=("-2", "0")))
+    found = joint(before(result))
+    assert isinstance(found, Wald)
+    assert found.p_value == pytest.approx(result.tidy().set_index("term").loc["-2", "p_value"], rel=1e-9)
+
+
 def test_the_joint_test_wants_degrees_of_freedom_and_a_covariance() -> None:
-    few = joint(lead([0.1] * 4, np.eye(4), clusters=8, groups=2))
+    few = joint(lead([0.1] * 4, np.eye(4), clusters=7))
     assert isinstance(few, Refused)
     assert "3 degrees" in few.because
     same = joint(lead([0.1] * 2, np.ones((2, 2))))
