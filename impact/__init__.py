@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from impact.checks.honest import honest
     from impact.design.balance_frame import balance
     from impact.design.match_frame import match
     from impact.errors import DataError, ImpactError, Refused, SpecError, UsageError, WriteError
@@ -46,6 +47,7 @@ __all__ = [
     "compare",
     "decompose",
     "estimate",
+    "honest",
     "leave_one_out",
     "match",
     "placebos",
@@ -80,6 +82,7 @@ _HOME = {
     "compare": "impact.facade",
     "decompose": "impact.facade",
     "estimate": "impact.facade",
+    "honest": "impact.checks.honest",
     "leave_one_out": "impact.robustness",
     "match": "impact.design.match_frame",
     "placebos": "impact.robustness",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 import numpy as np
 
@@ -12,6 +12,7 @@ from impact.arrays import Bool1, Float1, Float2, Float3, Int1, frozen, require
 from impact.numerics.sums import Sums, project
 
 __all__ = [
+    "Base",
     "Block",
     "Cells",
     "Fit",
@@ -26,6 +27,9 @@ __all__ = [
     "Weights",
     "by_cluster",
 ]
+
+
+Base = Literal["", "varying", "universal", "several"]
 
 
 class Block(Protocol):
@@ -380,6 +384,13 @@ class Fit:
         Unit of the effects where that is not the outcome's ("proportion").
     pull : callable or None
         From weights (C,) of cells to how much every outcome (N, T) counts in their sum; see ``impact.estimators.pull``.
+    base : str
+        What the cells before the start are changes from, where the estimator says so: ``varying``, the period before
+        their own; ``universal``, one reference period for all; ``several``, the mean of some.
+    by_period : function or None
+        From weights of the cells (C, m) to scores by unit and period (N, T, m), whose sums over the periods are the
+        scores of the units but for what is about a unit as a whole; None where they follow from the blocks of
+        ``cells.scores``, or are not known.
     """
 
     cells: Cells
@@ -393,6 +404,8 @@ class Fit:
     regression: Regression | None = None
     unit: str = ""
     pull: Callable[[Float1], Float2] | None = None
+    base: Base = ""
+    by_period: Callable[[Float2], Float3] | None = None
 
     @property
     def untreated(self) -> Float2 | None:

@@ -73,8 +73,10 @@ class GroupTime(Planned):
 
     def fit(self, panel: Panel | Sample, *, learn: Bool2 | None = None, hold: Weights | None = None) -> Fit | Refused:
         """Cells with scores, and the surface of a panel; see ``Estimator.fit``; `hold` changes nothing here."""
-        if isinstance(panel, Sample):
-            return fit_sampled(self, panel, learn)
+        found = fit_sampled(self, panel, learn) if isinstance(panel, Sample) else self._fitted(panel, learn)
+        return found if isinstance(found, Refused) else replace(found, base=self.base)
+
+    def _fitted(self, panel: Panel, learn: Bool2 | None) -> Fit | Refused:
         asks = replace(self.asks, never_treated=self.control == "never", balanced=bool(panel.covariates))
         refused = guard(panel, asks, self.name)
         if refused is not None:

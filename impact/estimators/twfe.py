@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import ClassVar, Literal, get_args
 
 import numpy as np
 
-from impact.arrays import Bool2, Float1, Float2, Int1, frozen
-from impact.cells import Cells, Fit, ScoreBlock, Scores, Weights
+from impact.arrays import Bool2, Float1, Float2, Float3, Int1, frozen
+from impact.cells import Base, Cells, Fit, ScoreBlock, Scores, Weights
 from impact.errors import Refused
 from impact.estimators.linear_scores import coupled
 from impact.estimators.protocol import Asks, Gives, guard
@@ -91,11 +92,16 @@ class TWFE:
             untreated[rows, period] = panel.y[rows, period] - effect
         solved = found.solved
         regression = sizes(found.weight, found.seen, solved.rank + solved.effects.rank)
+        notes = (*found.notes, *self._notes(panel, found))
+        # With leads the earlier periods are part of the reference.
+        base: Base = "" if self.leads is None else "several"
         return Fit(
             cells,
             untreated,
-            notes=(*found.notes, *self._notes(panel, found)),
+            notes=notes,
             regression=regression,
+            base=base,
+            by_period=partial(_by_period, found, cells),
             pull=_pull(panel, found, cells),
         )
 
@@ -285,6 +291,19 @@ def _pull(panel: Panel, found: Solution, cells: Cells) -> Pull | None:
     column = np.zeros(len(event), dtype=np.intp) if len(found.events) == 1 else np.searchsorted(found.events, event)
     right = np.einsum("ek,krt->ert", solved.inverse, solved.shared)[column].transpose(1, 2, 0)
     return Pull((Part(solved.kind, np.where(found.seen.any(axis=1), found.weight, 0.0), right),), panel.y.shape)
+
+
+def _by_period(found: Solution, cells: Cells, weights: Float2) -> Float3:
+    """(N, T, m) scores of sums of the cells, (C, m): weight times regressor times residual."""
+    solved, event = found.solved, cells.event
+    drawn = found.weight[:, None] * solved.residual
+    out = np.zeros((*drawn.shape, weights.shape[1]))
+    for column, own in enumerate(found.events):
+        # One coefficient stands for all cells where the effect is constant.
+        share = weights[event == own if len(found.events) > 1 else event >= event.min()].sum(axis=0)
+        if share.any():
+            out += (solved.pull(column) * drawn)[:, :, None] * share
+    return out
 
 
 def _blocks(panel: Panel, found: Solution, right: Float2) -> list[ScoreBlock]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
@@ -9,11 +10,16 @@ import numpy as np
 
 from impact.arrays import Float1
 from impact.cells import Fit
+from impact.checks.event_study import Combination, event_study
+from impact.checks.honest import DRAWS, Method, bounds
+from impact.checks.pretrend_table import pretrend_table
 from impact.errors import Problem, Refused, UsageError
 from impact.estimators.diagnostics import Diagnosis, briefly, diagnose, piece_names
+from impact.evidence.result_words import band_words, known_words
 from impact.inference.known_error import KnownError
-from impact.inference.protocol import Band, Uncertainty
+from impact.inference.protocol import Uncertainty
 from impact.inference.support import status
+from impact.numerics.trend_bounds import Monotonicity, Restriction, Sign
 from impact.panel import Panel
 from impact.targets import Effects, Target
 
@@ -172,6 +178,73 @@ class Result:
         status = table.pop("status")
         return table.assign(**added, status=status)
 
+    def honest(
+        self,
+        restriction: Restriction = "relative-magnitudes",
+        grid: Sequence[float] | None = None,
+        combination: Combination = "mean",
+        sign: Sign | None = None,
+        monotonicity: Monotonicity | None = None,
+        *,
+        method: Method | None = None,
+        draws: int = DRAWS,
+    ) -> pd.DataFrame | Refused:
+        """Intervals that hold although treated and controls may drift apart, by how far they may; see `impact.honest`.
+
+        For an estimate with ``target="event"`` whose estimates before the start are changes since one reference period
+        (group-time with ``base="universal"``, sun-abraham, twfe, stacked). The covariance is that of the inference,
+        enlarged by (t / 1.96)²: with no departure the interval is never shorter than the declared one.
+
+        Parameters
+        ----------
+        restriction, grid, sign, monotonicity, method, draws
+            As in `impact.honest`.
+        combination : "mean", int or sequence of float
+            The mean over the event times from 0 on, one event time, or a weight for each of them.
+
+        Returns
+        -------
+        DataFrame or Refused
+            As `impact.honest` gives it, with a column `left_out`. Refused with a varying base, and where weights were
+            fitted to the time before the start.
+
+        Raises
+        ------
+        UsageError
+            ``USAGE-008`` another target; ``USAGE-003`` a value that is not allowed.
+        """
+        found = event_study(self.effects, self.uncertainty, self.fit, self.target, combination)
+        if isinstance(found, Refused):
+            return found
+        return bounds(found, restriction, grid, sign, monotonicity, method, draws, self.seed)
+
+    def pretrend(self, bound: float | None = None, combination: Combination = "mean") -> pd.DataFrame | Refused:
+        """What the time before the start says of parallel trends, and what it could have said.
+
+        One row per question, for an estimate with ``target="event"``: whether all estimates before the start are 0 (a
+        joint test), whether all are smaller than `bound` (an equivalence test), and (where they are changes since one
+        reference period) how large a linear trend the intervals before the start would have shown, with the bias among
+        those who go on because they showed none. See `impact.checks.pretrend`. None of this is a gate.
+
+        Parameters
+        ----------
+        bound : float, optional
+            A difference that would not matter, in units of the outcome.
+        combination : "mean", int or sequence of float
+            Of which the bias is told; as in `honest`.
+
+        Returns
+        -------
+        DataFrame or Refused
+            Columns question, value, p_value, df, status.
+
+        Raises
+        ------
+        UsageError
+            ``USAGE-008`` another target; ``USAGE-003`` a value that is not allowed.
+        """
+        return pretrend_table(self.effects, self.uncertainty, self.fit, self.target, bound, combination)
+
     def weights(self, by: By = "group") -> pd.DataFrame:
         """Unit weights in long form, those of 0 left out; empty without weights.
 
@@ -285,14 +358,14 @@ class Result:
             f"effective {effective[-1]:.1f}{named}"
         )
         if known is not None and known.band is not None:
-            lines.append(_band(known, known.band))
+            lines.append(band_words(known, known.band))
         lines += (
             [f"set aside, treated from the first period: {', '.join(self.panel.aside)}"] if self.panel.aside else []
         )
         if isinstance(self.uncertainty, Refused):
             lines.append(str(self.uncertainty))
         if self.known is not None:
-            lines.append(_known(self.known, self.effects.terms, self.uncertainty))
+            lines.append(known_words(self.known, self.effects.terms, self.uncertainty))
         found = diagnose(self.panel, self.fit)
         cautions = [] if isinstance(found, Refused) else briefly(found)
         return "\n".join([*lines, *self.panel.notes, *self.fit.notes, *cautions])
@@ -309,35 +382,3 @@ def _ends(losses: Float1) -> tuple[float, float]:
     """Least and greatest of the losses that are known."""
     known = losses[np.isfinite(losses)]
     return (float(known.min()), float(known.max())) if known.size else (np.nan, np.nan)
-
-
-def _known(known: KnownError | Refused, terms: tuple[str, ...], uncertainty: Uncertainty | Refused) -> str:
-    """How much of the error of the last term that has one was known beforehand."""
-    if isinstance(known, Refused):
-        return str(known)
-    held = ", with the weights taken as given" if known.given_weights else ""
-    error = np.full(len(terms), np.nan) if isinstance(uncertainty, Refused) else uncertainty.std_error
-    share = known.share(error)
-    given = np.flatnonzero(np.isfinite(share))
-    if not given.size:
-        low, high = known.std_error.min(), known.std_error.max()
-        spread = f"{low:.4g}" if len(terms) == 1 else f"{low:.4g} to {high:.4g}"
-        return f"known error of the figures (samples, rounding): {spread}{held}; no variance to hold it against"
-    last = int(given[-1])
-    part = "all" if share[last] >= 1 else f"{share[last]:.0%}"
-    whose = "" if len(terms) == 1 else f" of {terms[last]}"
-    return f"known error of the figures (samples, rounding) is {part} of the variance{whose}{held}"
-
-
-def _band(known: Uncertainty, band: Band) -> str:
-    """What the intervals say together."""
-    count = int(band.inside.sum())
-    if count == 1:
-        return "the band is over one term and is its interval"
-    together = f"each interval holds by itself; the band over {count} terms holds for all of them at once"
-    if band.critical is None or band.mc_error is None:
-        return f"{together} ({known.draws} draws)"
-    return (
-        f"{together} and reaches {band.critical:.2f} standard errors to either side "
-        f"({known.draws} draws, Monte-Carlo error {band.mc_error:.2g})"
-    )

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import ClassVar, get_args
 
 import numpy as np
 
-from impact.arrays import Float1, Int1
+from impact.arrays import Float1, Float2, Int1
 from impact.cells import Cells, Weights
 from impact.errors import Refused
 from impact.estimators.protocol import Estimator, FromMoments, Gives
@@ -22,7 +22,7 @@ from impact.parallel import Parallel
 from impact.streams import Streams
 from impact.targets import Target
 
-__all__ = ["ClusterJackknife", "Jackknife", "Scores", "interval", "no_scores", "own_error"]
+__all__ = ["ClusterJackknife", "Jackknife", "Scores", "interval", "no_scores", "own_error", "with_covariance"]
 
 # In one or two treated clusters nothing is left around the mean that tells the error of that mean.
 _MIRRORED = 2
@@ -85,10 +85,13 @@ class ClusterJackknife:
                 "Choose an estimator that survives the loss of any one cluster, such as method='reg'.",
             )
         away = np.array(replicates).reshape(-1, len(found.effects.terms)) - found.effects.estimate
-        variance = (clusters - 1) / clusters * (away**2).sum(axis=0)
+        # Terms may rest on different numbers of clusters.
+        factor = np.sqrt((clusters - 1) / clusters)
+        covariance = np.outer(factor, factor) * (away.T @ away)
         df = np.minimum(clusters, treated) - 1.0
-        error, draws = np.sqrt(variance), len(replicates)
-        return interval(found, self.name, error, df, self.level, too_few(treated), draws, len(weighing))
+        error, draws = np.sqrt(np.diag(covariance)), len(replicates)
+        given = interval(found, self.name, error, df, self.level, too_few(treated), draws, len(weighing))
+        return with_covariance(given, covariance)
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,9 +214,12 @@ class Scores:
         factor = self._factor(found, estimator)
         if isinstance(factor, Refused):
             return factor
-        error = np.asarray(np.sqrt(factor * (found.effects.scores**2).sum(axis=0)))
+        covariance = factor * (found.effects.scores.T @ found.effects.scores)
+        error = np.sqrt(np.diag(covariance))
         clusters, treated, _, _ = spread(found)
-        return interval(found, self.name, error, np.asarray(clusters - 1.0), self.level, own_error(treated), 0, 0)
+        df = np.asarray(clusters - 1.0)
+        given = interval(found, self.name, error, df, self.level, own_error(treated), 0, 0)
+        return with_covariance(given, covariance)
 
     def _factor(self, found: Found, estimator: Estimator) -> float | Refused:
         """What the variance is multiplied by."""
@@ -331,6 +337,12 @@ def _in_order(target: Target, cells: Cells | Refused, panel: Panel, terms: tuple
         return cells
     values = target.values(cells, panel)
     return values if isinstance(values, Refused) else np.array([values.get(term, np.nan) for term in terms])
+
+
+def with_covariance(given: Uncertainty, covariance: Float2) -> Uncertainty:
+    """`given` with the (m, m) `covariance` of its terms; nan for those that are refused."""
+    unknown = np.array([reason is not None for reason in given.refused])
+    return replace(given, covariance=np.where(unknown[:, None] | unknown[None, :], np.nan, covariance))
 
 
 def interval(

@@ -11,7 +11,7 @@ import numpy as np
 from impact.arrays import Bool1, Float2
 from impact.errors import Refused
 from impact.estimators.protocol import Estimator, Gives
-from impact.inference.cluster import interval, no_scores, own_error
+from impact.inference.cluster import interval, no_scores, own_error, with_covariance
 from impact.inference.protocol import Band, Found, Uncertainty, evaluate, spread
 from impact.panel import Panel
 from impact.parallel import Parallel
@@ -88,6 +88,7 @@ class Multiplier:
         inside &= np.array([reason is None for reason in refused])
         draws = self.draws if inside.sum() > 1 else 0
         pointwise = interval(found, self.name, error, df, self.level, refused, draws, draws)
+        pointwise = with_covariance(pointwise, covariance)
         if not inside.any():
             return pointwise
         generator = streams.at(self.name).generator()

@@ -7,7 +7,7 @@ from typing import ClassVar, Literal, Protocol, runtime_checkable
 
 import numpy as np
 
-from impact.arrays import Bool1, Bool2, Float1, Int1
+from impact.arrays import Bool1, Bool2, Float1, Float2, Int1
 from impact.cells import Fit, Weights
 from impact.errors import Refused
 from impact.estimators.protocol import Estimator, Gives
@@ -75,6 +75,9 @@ class Uncertainty:
         `drawn_error`), save for terms without p-value.
     band : Band or None
         The simultaneous band of a ``uniform`` kind, and of no other.
+    covariance : (m, m) float or None
+        Of the terms, with ``std_error²`` on its diagonal, where the inference gives one; nan in the rows and columns of
+        a term that has none.
     """
 
     name: str
@@ -96,6 +99,7 @@ class Uncertainty:
     mc_error: Float1 | None = None
     kind: Literal["pointwise", "uniform", "joint"] = "pointwise"
     band: Band | None = None
+    covariance: Float2 | None = None
 
     def __post_init__(self) -> None:
         if (self.kind == "uniform") != (self.band is not None):

@@ -24,12 +24,11 @@ INFERENCES: dict[str, str] = {
     "bootstrap": "impact.inference.bootstrap:Bootstrap",
     "conformal": "impact.inference.conformal:Conformal",
     "prediction-interval": "impact.inference.prediction:PredictionInterval",
+    "conley": "impact.inference.conley:Conley",
+    "driscoll-kraay": "impact.inference.driscoll_kraay:DriscollKraay",
 }
 
-LATER: tuple[str, ...] = (
-    "conley",
-    "driscoll-kraay",
-)
+LATER: tuple[str, ...] = ()
 
 
 def resolve(name: str) -> type[Inference]:

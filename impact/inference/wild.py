@@ -28,6 +28,7 @@ Parts = Literal["area", "unit"]
 
 _NULL = "the effect is 0"
 _NEAR, _FAR = 1e-3, 100.0  # standard errors from the estimate between which an end of the interval is looked for
+_WIDE, _STEP = 10.0, 1 / 12  # up to so many errors the search takes steps of this share
 _TIE = 1e-9
 _ROUNDING = 64 * float(np.finfo(np.float64).eps)
 
@@ -189,7 +190,8 @@ class _Drawn:
     def interval(self, level: float) -> tuple[float, float]:
         """The outermost values that are not rejected; infinite where none far away is."""
         if self.restricted:
-            found = outermost(self._accepts(1 - level), self.estimate, _NEAR * self.error, _FAR * self.error)
+            near, far, wide = (many * self.error for many in (_NEAR, _FAR, _WIDE))
+            found = outermost(self._room(1 - level), self.estimate, near, far, wide=wide, step=_STEP)
             return found.low, found.high
         # Without the null in the draws their t is the same for every value: the interval ends at a draw.
         place = int((1 - level) * (self.count + 1) + _TIE)
@@ -200,8 +202,9 @@ class _Drawn:
         reach = float(np.sort(size)[-place]) * self.error
         return self.estimate - reach, self.estimate + reach
 
-    def _accepts(self, share: float) -> Callable[[float], bool]:
-        return lambda value: self.p_value(value) > share + 1e-12
+    def _room(self, share: float) -> Callable[[float], float]:
+        """Nothing is known of the values beside one that is rejected."""
+        return lambda value: 0.0 if self.p_value(value) > share + 1e-12 else np.finfo(float).tiny
 
 
 def _run(

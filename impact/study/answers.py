@@ -9,7 +9,8 @@ from typing import Any, TypeAlias, cast, get_args
 
 import numpy as np
 
-from impact.checks.pretrend import pretrend
+from impact.checks.event_study import leads
+from impact.checks.pretrend import Wald, joint, pretrend
 from impact.checks.protocol import Check
 from impact.errors import Refused
 from impact.estimators.protocol import Estimator
@@ -117,7 +118,10 @@ def answers(
     events = _result(spec, comparison, over_time, parallel)
     rows = tuple(row for row in _estimates(spec, events, over_time, ()) if row.term != "mean")
     p_values = np.array([np.nan if row.p_value is None else row.p_value for row in rows])
-    drift = pretrend(tuple(row.term for row in rows), p_values, spec.thresholds["pre-trend"], used=used)
+    together = _together(events, used)
+    drift = pretrend(
+        tuple(row.term for row in rows), p_values, spec.thresholds["pre-trend"], used=used, together=together
+    )
     if isinstance(result, Refused):
         return Answers(primary, None, weightings, rows, drift, declared)
     about = result.fit.cells.period[result.effects.weights[:, -1] != 0]
@@ -132,6 +136,15 @@ def _point(spec: Specification, comparison: Comparison) -> float | None:
     asked = target(spec, comparison, spec.target.every)
     found = evaluate(_estimator(spec, comparison), comparison.panel, asked)
     return None if isinstance(found, Refused) else float(found.effects.estimate[-1])
+
+
+def _together(events: Result | Refused, used: frozenset[str]) -> Wald | None:
+    """The joint test of the time before the start; None where there is none."""
+    if isinstance(events, Refused):
+        return None
+    found = leads(events.effects, events.uncertainty, events.fit, events.target, used)
+    together = found if isinstance(found, Refused) else joint(found)
+    return None if isinstance(together, Refused) else together
 
 
 def _used(comparison: Comparison, matched: tuple[str, ...]) -> frozenset[str]:

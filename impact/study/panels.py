@@ -156,7 +156,7 @@ def compare(
     outside = beyond(spec, loaded, panel, matcher, placed.out)
     panel, areas, alone = _without(placed, areas)
     covariates, levels = adjustment(spec, loaded.units, panel)
-    panel = replace(panel, covariates=covariates)
+    panel = replace(panel, covariates=covariates, place=_places(spec, loaded, panel))
     return Comparison(
         panel,
         areas,
@@ -346,3 +346,11 @@ def _further(
 def error_of(outcome: str) -> str:
     """Name of the series with the known errors of an outcome."""
     return f"{outcome} (error)"
+
+
+def _places(spec: Specification, loaded: Loaded, panel: Panel) -> Float2 | None:
+    """(N, 2) where the units lie, in metres, where the units table says so."""
+    file = spec.data.units
+    if file is None or file.columns.place is None or loaded.units is None:
+        return None
+    return np.column_stack([loaded.units.number(column, panel.units) for column in file.columns.place])

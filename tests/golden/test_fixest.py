@@ -4,9 +4,9 @@ Claimed here: ``fixest_twfe_mpdta``, ``fixest_twfe_mpdta_weighted``, ``fixest_tw
 ``fixest_sunab_mpdta``, ``fixest_sunab_basestagg`` (with a covariate), ``fixest_sunab_basestagg_nox``.
 
 Of ``fixest_twfe_mpdta`` the errors clustered by unit and by state are claimed, under the four small-sample conventions
-of the file, with residuals and fixed effects. Its iid, heteroskedastic, two-way, Driscoll-Kraay and Newey-West errors
-are not those of this package: its errors are clustered one way. Of the covariate of ``fixest_sunab_basestagg`` the
-coefficient is claimed, not its error: cells carry effects alone.
+of the file, with residuals and fixed effects; its Driscoll-Kraay and Newey-West errors in ``test_spatial.py``. Its iid,
+heteroskedastic and two-way errors are not those of this package: its errors are clustered one way. Of the covariate of
+``fixest_sunab_basestagg`` the coefficient is claimed, not its error: cells carry effects alone.
 """
 
 from __future__ import annotations

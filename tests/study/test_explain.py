@@ -627,6 +627,8 @@ OTHER: dict[str, Any] = {
     "conformal.order": "inf",
     "prediction-interval.order": 0,
     "error": "quantile",
+    "cutoff": 500,
+    "kernel": "uniform",
     "cointegrated": True,
     "misspecified": False,
     "weights": "webb",

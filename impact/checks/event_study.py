@@ -1,0 +1,295 @@
+"""Effects by event time as checks of parallel trends need them: in order, with a covariance that fits the intervals."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+import numpy as np
+
+from impact.arrays import Float1, Float2
+from impact.cells import Fit
+from impact.errors import Problem, Refused, UsageError
+from impact.inference.protocol import Uncertainty
+from impact.targets import Effects, Target
+
+__all__ = ["Combination", "EventStudy", "Leads", "event_study", "leads"]
+
+_FITTED = "its weights were chosen so that the estimates before the start are small"
+_AGAIN = "Estimate again with group-time and base='universal', or with sun-abraham."
+
+Combination: TypeAlias = Literal["mean"] | int | Sequence[float]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Leads:
+    """The estimates before the start that have an error.
+
+    Attributes
+    ----------
+    events : tuple of int
+        Event times, in order.
+    beta, error, df : (P,) float
+    covariance : (P, P) float
+    clusters : int
+        Fewest treated clusters with weight in one of them.
+    level : float
+        Of the declared interval.
+    left_out : tuple of int
+        Event times without an error, and those that were used for matching or weights.
+    """
+
+    events: tuple[int, ...]
+    beta: Float1
+    error: Float1
+    df: Float1
+    covariance: Float2
+    clusters: int
+    level: float
+    left_out: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class EventStudy:
+    """Estimates relative to one reference period, and a combination of those after the start.
+
+    Attributes
+    ----------
+    events : (K,) int
+        Event times, those before the reference first, without gaps but for the reference.
+    reference : int
+    before : int
+        Number of those before the reference.
+    beta : (K,) float
+    sigma : (K, K) float
+        Their covariance, enlarged so that 1.96 (the normal quantile of `level`) of its standard errors reach as far as
+        the declared intervals, which rest on t with few degrees of freedom.
+    sampling : (K, K) float
+        The same without that enlargement.
+    critical : (before,) float
+        Standard errors of `sampling` that the declared interval of an estimate before the start reaches.
+    combination : (Q,) float
+    level : float
+    left_out : tuple of int
+        Event times before the start that are not used, as they have no error.
+    """
+
+    events: tuple[int, ...]
+    reference: int
+    before: int
+    beta: Float1
+    sigma: Float2
+    sampling: Float2
+    critical: Float1
+    combination: Float1
+    level: float
+    left_out: tuple[int, ...]
+
+
+def leads(
+    effects: Effects, uncertainty: Uncertainty | Refused, fit: Fit, target: Target, used: Collection[str] = ()
+) -> Leads | Refused:
+    """What an event study says of the time before the start, whatever its base.
+
+    Parameters
+    ----------
+    effects, uncertainty, fit, target
+        Of an estimate with ``target="event"``.
+    used : collection of str
+        Event times of outcomes that served for matching or weights; of them nothing can be learned.
+
+    Raises
+    ------
+    UsageError
+        ``USAGE-008`` another target.
+    """
+    what = "a test of the time before the start"
+    _by_event(target)
+    known = _covariance(what, uncertainty)
+    if isinstance(known, Refused):
+        return known
+    given, covariance = known
+    if fit.compared:
+        return Refused(what, _FITTED, _AGAIN)
+    rows = [row for row, term in enumerate(effects.terms) if term != "mean" and int(term) < 0]
+    keep = [row for row in rows if given.refused[row] is None and effects.terms[row] not in used]
+    if not keep:
+        why = "there is no estimate before the start" if not rows else "no estimate before the start has an error"
+        if rows and all(effects.terms[row] in used for row in rows):
+            why = "all outcomes before the start served for matching or weights"
+        return Refused(what, why, "Add earlier periods, or look at another outcome.")
+    return Leads(
+        tuple(int(effects.terms[row]) for row in keep),
+        effects.estimate[keep],
+        given.std_error[keep],
+        given.df[keep],
+        covariance[np.ix_(keep, keep)],
+        int(given.treated_clusters[keep].min()),
+        given.level,
+        tuple(int(effects.terms[row]) for row in rows if row not in keep),
+    )
+
+
+def event_study(
+    effects: Effects,
+    uncertainty: Uncertainty | Refused,
+    fit: Fit,
+    target: Target,
+    combination: Combination = "mean",
+    used: Collection[str] = (),
+) -> EventStudy | Refused:
+    """An event study in which all estimates are changes since one reference period.
+
+    Parameters
+    ----------
+    effects, uncertainty, fit, target
+        Of an estimate with ``target="event"``.
+    combination : "mean", int or sequence of float
+        The mean over the event times from 0 on, one event time, or a weight for each of them.
+    used : collection of str
+        As in `leads`.
+
+    Returns
+    -------
+    EventStudy or Refused
+        Refused with a varying base: what is then 0 before the start is a change, and adds up to another course than
+        that after it (Roth 2024); where the estimates before the start were made small by fitting weights to them;
+        where one that is asked about has no error.
+
+    Raises
+    ------
+    UsageError
+        ``USAGE-008`` another target; ``USAGE-003`` a combination that is not of these event times.
+
+    References
+    ----------
+    Roth (2024), Interpreting event studies from recent difference-in-differences methods, arXiv 2401.12309.
+    """
+    what = "bounds under departures from parallel trends"
+    _by_event(target)
+    known = _covariance(what, uncertainty)
+    if isinstance(known, Refused):
+        return known
+    given, covariance = known
+    row_of = {int(term): row for row, term in enumerate(effects.terms) if term != "mean"}
+    after = [event for event in sorted(row_of) if event >= 0]
+    weights = _weights(after, combination)
+    if min(row_of) >= 0:
+        return Refused(what, "there is no estimate before the start", "Add earlier periods.")
+    reference = _reference(what, fit, sorted(row_of))
+    if isinstance(reference, Refused):
+        return reference
+    without = {event: given.refused[row] for event, row in row_of.items()}
+    last = max(event for event, weight in zip(after, weights, strict=True) if weight)
+    for event in range(reference + 1, last + 1):
+        reason = without[event]
+        if reason is not None:
+            return Refused(
+                what,
+                f"event time {event} has no interval: {reason.because}",
+                "Ask about earlier ones with combination=, or give the target a window.",
+            )
+    before: list[int] = []
+    for event in range(reference - 1, min(row_of) - 1, -1):
+        if without[event] is not None or str(event) in used:
+            break
+        before.insert(0, event)
+    if not before:
+        return Refused(
+            what, "the estimate next to the reference period has no error, or its outcome was matched on", "See tidy()."
+        )
+    events = [*before, *range(reference + 1, last + 1)]
+    rows = [row_of[event] for event in events]
+    asked = np.array([0.0] * (-1 - reference) + list(weights[: last + 1]))
+    reach = _reach(given)
+    sigma = covariance[np.ix_(rows, rows)] * np.outer(reach[rows], reach[rows])
+    declared = row_of[int(combination)] if isinstance(combination, int | np.integer) else None
+    if combination == "mean" and given.refused[-1] is None:
+        declared = len(effects.terms) - 1
+    if declared is not None:
+        # The declared interval of the combination itself has degrees of freedom of its own.
+        error = float(np.sqrt(asked @ sigma[len(before) :, len(before) :] @ asked))
+        sigma = sigma * max(1.0, float(reach[declared] * given.std_error[declared]) / error) ** 2
+    return EventStudy(
+        tuple(events),
+        reference,
+        len(before),
+        effects.estimate[rows],
+        sigma,
+        covariance[np.ix_(rows, rows)],
+        reach[rows[: len(before)]] * _normal(given.level),
+        asked,
+        given.level,
+        tuple(event for event in sorted(row_of) if event < reference and event not in before),
+    )
+
+
+def _by_event(target: Target) -> None:
+    if target.kind != "event":
+        raise UsageError(
+            Problem("USAGE-008", "this needs effects by periods since the start", "estimate again with target='event'")
+        )
+
+
+def _covariance(what: str, uncertainty: Uncertainty | Refused) -> tuple[Uncertainty, Float2] | Refused:
+    if isinstance(uncertainty, Refused):
+        return Refused(what, uncertainty.because, uncertainty.instead)
+    if uncertainty.covariance is None:
+        return Refused(
+            what, f"{uncertainty.name} gives no covariance of the event times", "Use inference='cluster-jackknife'."
+        )
+    return uncertainty, uncertainty.covariance
+
+
+def _weights(after: list[int], combination: Combination) -> list[float]:
+    """A weight for every event time from 0 on."""
+    if combination == "mean":
+        return [1 / len(after)] * len(after)
+    if isinstance(combination, int | np.integer):
+        if combination not in after:
+            raise UsageError(
+                Problem(
+                    "USAGE-003",
+                    f"combination={combination} is not an event time after the start",
+                    f"there are: {', '.join(map(str, after))}",
+                )
+            )
+        return [float(event == combination) for event in after]
+    weights = [] if isinstance(combination, str) else [float(weight) for weight in combination]
+    if len(weights) != len(after) or not np.isfinite(weights).all() or not any(weights):
+        raise UsageError(
+            Problem(
+                "USAGE-003",
+                f"combination has {len(weights)} weights, not all 0 and finite for {len(after)} event times",
+                f"the event times are {', '.join(map(str, after))}; or give 'mean', or one event time",
+            )
+        )
+    return weights
+
+
+def _reference(what: str, fit: Fit, events: list[int]) -> int | Refused:
+    """The event time that all others are changes from."""
+    if fit.base == "varying":
+        return Refused(
+            what, "before the start every estimate is a change since the period before it (a varying base)", _AGAIN
+        )
+    if fit.compared:
+        return Refused(what, _FITTED, _AGAIN)
+    missing = sorted(set(range(events[0], events[-1] + 1)) - set(events))
+    if fit.base == "several" or len(missing) != 1 or missing[0] >= 0:
+        return Refused(what, "the estimates before the start are not changes since one reference period", _AGAIN)
+    return missing[0]
+
+
+def _normal(level: float) -> float:
+    from scipy import stats
+
+    return float(stats.norm.ppf(0.5 + level / 2))
+
+
+def _reach(given: Uncertainty) -> Float1:
+    """(m,) how much farther the declared interval reaches than that of a normal estimate."""
+    from scipy import stats
+
+    return np.asarray(stats.t.ppf(0.5 + given.level / 2, given.df) / _normal(given.level))
