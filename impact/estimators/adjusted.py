@@ -8,7 +8,7 @@ from functools import partial
 import numpy as np
 
 from impact.arrays import Bool1, Float1, Float2, Int1
-from impact.cells import Cells, Fit, ScoreBlock, Scores
+from impact.cells import Cells, Fit
 from impact.errors import Refused
 from impact.estimators.drdid import TRIM, Arm, Cellwise, Comparison, Method, Products, Pull
 from impact.estimators.linear_scores import coupled
@@ -16,6 +16,7 @@ from impact.estimators.paths import Pooled
 from impact.estimators.plan import Plan
 from impact.numerics.moments import strata
 from impact.panel import Panel
+from impact.scores import ScoreBlock, Scores
 
 __all__ = ["fit_adjusted", "trimmed_note"]
 

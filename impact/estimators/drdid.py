@@ -17,9 +17,9 @@ from typing import Literal
 import numpy as np
 
 from impact.arrays import Float1, Float2, Int1
-from impact.cells import by_cluster
 from impact.errors import Refused
 from impact.numerics.propensity import Part, expit, logit, separating, tilting
+from impact.scores import by_cluster
 
 __all__ = [
     "TRIM",

@@ -14,7 +14,7 @@ from functools import partial
 import numpy as np
 
 from impact.arrays import Bool1, Float1, Float2, Float3, Int1
-from impact.cells import Cells, Projection, ScoreBlock, Scores, Weights
+from impact.cells import Cells, Weights
 from impact.errors import Refused
 from impact.estimators.linear_scores import (
     Solved,
@@ -35,6 +35,7 @@ from impact.estimators.pull import Part, Pull
 from impact.numerics.moments import Moments, Strata, mean_of, strata
 from impact.numerics.sums import Sums
 from impact.panel import Panel
+from impact.scores import Projection, ScoreBlock, Scores
 
 __all__ = ["cells_of", "fit_plan", "left_out", "own_weight"]
 

@@ -11,13 +11,13 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from impact.arrays import Bool1, Bool2, Float1, Float2, Float3, Int1
-from impact.cells import Projection, ScoreBlock
 from impact.errors import Refused
 from impact.estimators.paths import Dummies, Learned, Regressed
 from impact.estimators.plan import Plan, one_cluster
 from impact.numerics.moments import Moments, Strata, mean_of
 from impact.numerics.sums import project
 from impact.panel import Panel
+from impact.scores import Projection, ScoreBlock
 
 __all__ = [
     "Solved",

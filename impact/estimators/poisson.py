@@ -9,7 +9,7 @@ from typing import ClassVar, Final, Literal, get_args
 import numpy as np
 
 from impact.arrays import Bool2, Float1, Int1
-from impact.cells import Cells, Fit, ScoreBlock, Scores, Weights
+from impact.cells import Cells, Fit, Weights
 from impact.errors import Refused
 from impact.estimators.linear_scores import coupled
 from impact.estimators.plan import learnable
@@ -18,6 +18,7 @@ from impact.estimators.ratios import SHARED, Data, Key, Part, imputed, learned, 
 from impact.numerics.glm import Course
 from impact.numerics.moments import Moments, Strata, strata
 from impact.panel import Panel
+from impact.scores import ScoreBlock, Scores
 
 __all__ = ["LOG1P", "Poisson"]
 

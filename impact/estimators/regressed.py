@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from impact.arrays import Bool1, Bool2, Float1, Float2, Float3, Int1
-from impact.cells import Cells, ScoreBlock, Scores, by_cluster
+from impact.cells import Cells
 from impact.errors import Refused
 from impact.estimators.linear import own_weight
 from impact.estimators.linear_scores import coupled_together
@@ -20,6 +20,7 @@ from impact.estimators.paths import Regressed
 from impact.estimators.plan import Plan, one_cluster
 from impact.numerics.moments import strata
 from impact.panel import Panel
+from impact.scores import ScoreBlock, Scores, by_cluster
 
 __all__ = ["fit_regressed"]
 

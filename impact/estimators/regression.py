@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 from impact.arrays import Bool2, Float1, Float3, Int1
-from impact.cells import Regression, ScoreBlock
+from impact.cells import Regression
 from impact.errors import Refused
 from impact.panel import Panel
+from impact.scores import ScoreBlock
 
 __all__ = ["kinds", "open_periods", "rescaling", "seen_cells", "sizes", "unseen", "varying", "weights"]
 

@@ -8,7 +8,7 @@ from typing import Protocol, cast
 import numpy as np
 
 from impact.arrays import Bool1, Bool2, Float1, Float2, Int1
-from impact.cells import Cells, Fit, Scores
+from impact.cells import Cells, Fit
 from impact.errors import Refused
 from impact.estimators.adjusted import trimmed_note
 from impact.estimators.cross_section import Cut, Section, Surveys
@@ -19,6 +19,7 @@ from impact.estimators.protocol import Asks, guard
 from impact.numerics.moments import Strata
 from impact.panel import Panel
 from impact.sample import Sample
+from impact.scores import Scores
 
 __all__ = ["Planner", "fit_sampled", "strata_of"]
 

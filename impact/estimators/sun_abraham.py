@@ -13,7 +13,7 @@ from typing import ClassVar
 import numpy as np
 
 from impact.arrays import Bool1, Bool2, Float1, Float2, Float3, Int1
-from impact.cells import Cells, Fit, ScoreBlock, Scores, Weights
+from impact.cells import Cells, Fit, Weights
 from impact.errors import Refused
 from impact.estimators.linear_scores import coupled
 from impact.estimators.protocol import Asks, Gives, guard
@@ -21,6 +21,7 @@ from impact.estimators.pull import Part, Pull
 from impact.estimators.regression import kinds, open_periods, rescaling, seen_cells, sizes, unseen, varying, weights
 from impact.numerics.within import PeriodEffects, normal_inverse
 from impact.panel import Panel
+from impact.scores import ScoreBlock, Scores
 
 __all__ = ["SunAbraham"]
 

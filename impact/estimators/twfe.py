@@ -9,7 +9,7 @@ from typing import ClassVar, Literal, get_args
 import numpy as np
 
 from impact.arrays import Bool2, Float1, Float2, Float3, Int1, frozen
-from impact.cells import Base, Cells, Fit, ScoreBlock, Scores, Weights
+from impact.cells import Base, Cells, Fit, Weights
 from impact.errors import Refused
 from impact.estimators.linear_scores import coupled
 from impact.estimators.protocol import Asks, Gives, guard
@@ -17,6 +17,7 @@ from impact.estimators.pull import Part, Pull
 from impact.estimators.regression import kinds, open_periods, rescaling, seen_cells, sizes, unseen, varying, weights
 from impact.numerics.within import LeastSquares, least_squares
 from impact.panel import Panel
+from impact.scores import ScoreBlock, Scores
 
 __all__ = ["TWFE", "CellWeights", "Solution", "cell_weights"]
 

@@ -8,12 +8,13 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from impact.arrays import Float1, Float2, Float3, Int1
-from impact.cells import Cells, Fit, Projection
+from impact.cells import Cells, Fit
 from impact.errors import Refused
 from impact.estimators.drdid import Cellwise, Pull
 from impact.estimators.protocol import Estimator
 from impact.inference.protocol import Found, evaluate
 from impact.panel import Panel
+from impact.scores import Projection
 from impact.targets import Target
 
 __all__ = ["KnownError", "known_error"]

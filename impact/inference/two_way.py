@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from impact.arrays import Bool2, Float1, Float2, Int1
-from impact.cells import Cells, by_cluster
+from impact.cells import Cells
 from impact.errors import Refused
 from impact.estimators.protocol import Estimator
 from impact.estimators.regression import weights
@@ -20,6 +20,7 @@ from impact.inference.nullfit import anticipated
 from impact.inference.protocol import Found
 from impact.numerics.within import PeriodEffects
 from impact.panel import Panel
+from impact.scores import by_cluster
 
 __all__ = ["Term", "TwoWay", "not_linear"]
 

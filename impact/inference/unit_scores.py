@@ -7,13 +7,13 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from impact.arrays import Float2, Float3
-from impact.cells import Projection
 from impact.errors import Refused
 from impact.estimators.protocol import Estimator
 from impact.inference.cluster import no_scores
 from impact.inference.protocol import Found, evaluate
 from impact.panel import Panel
 from impact.sample import Sample
+from impact.scores import Projection
 from impact.targets import Target
 
 __all__ = ["ByPeriod", "by_period", "by_unit"]

@@ -16,7 +16,7 @@ from typing import Any, ClassVar, cast
 import numpy as np
 import pytest
 
-from impact.cells import Fit, by_cluster
+from impact.cells import Fit
 from impact.errors import Refused
 from impact.estimators.cross_section import Section, Surveys
 from impact.estimators.drdid import odds_of
@@ -24,6 +24,7 @@ from impact.estimators.group_time import GroupTime
 from impact.estimators.protocol import Asks
 from impact.numerics.propensity import expit
 from impact.sample import Sample
+from impact.scores import by_cluster
 from tests.golden.test_group_time import CONTROLS, EXACT, ITERATED, assert_all_as_in_r, counties, table
 from tests.shared import golden
 
