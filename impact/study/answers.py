@@ -50,6 +50,8 @@ class Answers:
         First and last period that the primary estimate is about.
     gaps : Gaps
         What it is not about although the window of the study is.
+    events : Result or None
+        Behind `event`; None when it was refused or is sealed.
     """
 
     primary: Estimate
@@ -59,6 +61,7 @@ class Answers:
     pretrend: Check
     span: tuple[str, str]
     gaps: Gaps = ()
+    events: Result | None = None
 
     @property
     def refusals(self) -> tuple[Refused, ...]:
@@ -124,10 +127,14 @@ def answers(spec: Specification, comparison: Comparison, parallel: Parallel, *, 
     p_values = np.array([np.nan if row.p_value is None else row.p_value for row in rows])
     drift = pretrend(tuple(row.term for row in rows), p_values, spec.thresholds["pre-trend"], used=used)
     if isinstance(result, Refused):
-        return Answers(primary, None, weightings, rows, drift, declared)
+        return Answers(primary, None, weightings, rows, drift, declared, events=_given(events))
     about = result.fit.cells.period[result.effects.weights[:, -1] != 0]
     span = (result.panel.periods[about.min()], result.panel.periods[about.max()])
-    return Answers(primary, result, weightings, rows, drift, span, _gaps(result))
+    return Answers(primary, result, weightings, rows, drift, span, _gaps(result), _given(events))
+
+
+def _given(result: Result | Refused) -> Result | None:
+    return None if isinstance(result, Refused) else result
 
 
 def _used(comparison: Comparison, matched: tuple[str, ...]) -> frozenset[str]:

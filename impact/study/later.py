@@ -19,8 +19,6 @@ LATER: dict[str, str] = {
     "comparison.match.same": _DESIGN,
     "comparison.match.exact": _DESIGN,
     "comparison.match.moments": _DESIGN,
-    "families": _INFERENCE,
-    "correction": _INFERENCE,
     "looks": _INFERENCE,
     "data.outcomes.share": _LIFE,
     "data.units.share": _LIFE,

@@ -9,6 +9,7 @@ import numpy as np
 from impact.arrays import Float1
 from impact.checks.protocol import Check
 from impact.design.donors import Pool
+from impact.evidence.family import Family, Listed
 from impact.evidence.flow import steps_of
 from impact.evidence.language import Texts, texts
 from impact.evidence.record import AreaRow, Change, Estimate, Evidence, Excluded, PathPoint, Variant
@@ -48,6 +49,8 @@ def evidence(
     alternatives: tuple[Variant, ...],
     bracket: tuple[Variant, ...],
     versions: dict[str, str],
+    families: tuple[Family, ...] = (),
+    programme: tuple[Listed, ...] = (),
 ) -> Evidence:
     """The record of one outcome, with its texts in Dutch."""
     spec, outcome, comparison, say = study.model, case.series.outcome, case.comparison, texts("nl")
@@ -104,6 +107,10 @@ def evidence(
             if other is not outcome
         ),
         versions=versions,
+        families=tuple(
+            family for family in families if outcome.indicator in {member.indicator for member in family.members}
+        ),
+        programme=programme,
     )
 
 

@@ -8,6 +8,7 @@ from difflib import get_close_matches
 from impact.register.areas import areas
 from impact.register.indicators import indicators
 from impact.study.adjust import faults_of_covariates
+from impact.study.correction import faults_of_families
 from impact.study.crosswalks import faults_of_crosswalk
 from impact.study.faults import Fault, near
 from impact.study.fields import SURVEY
@@ -36,6 +37,7 @@ def faults(spec: Specification) -> Iterator[Fault]:
     yield from _comparison(spec)
     yield from methods(spec)
     yield from faults_of_covariates(spec)
+    yield from faults_of_families(spec)
     known = CHECKS | SURVEY
     for name in spec.checks.keys() - known.keys():
         yield Fault(("checks", name), f"there is no check '{name}'", near(name, known), "SPEC-008")

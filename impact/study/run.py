@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from impact.evidence.record import Evidence
+from impact.evidence.record import Variant
 from impact.parallel import Parallel, Progress, silent
-from impact.study.answers import alternative, answers, gates
+from impact.study.answers import Answers, alternative, answers, gates
 from impact.study.areas import focus_areas
 from impact.study.bracket import bracket, ends
 from impact.study.bundle import Bundle, check_place, write_bundle
@@ -18,6 +18,7 @@ from impact.study.read import Study, locate
 from impact.study.record import Case, evidence, variant
 from impact.study.render import pages, versions
 from impact.study.roots import Roots
+from impact.study.together import together
 from impact.study.units import wanted
 
 __all__ = ["outline", "run"]
@@ -69,7 +70,7 @@ def run(
         for number in outcomes
     ]
     both = [ends(study.model, loaded, number, case.comparison) for number, case in enumerate(cases)]
-    found: list[Evidence] = []
+    given: list[tuple[Answers, tuple[Variant, ...], tuple[Variant, ...]]] = []
     for number, case in enumerate(cases):
         sealed = _sealed(case)
         answer = answers(study.model, case.comparison, parallel, sealed=sealed)
@@ -85,8 +86,10 @@ def run(
             if not sealed
         )
         either = () if sealed else bracket(answer, both[number], case.comparison, parallel)
-        found.append(evidence(study, case, answer, alternatives, either, versions()))
+        given.append((answer, alternatives, either))
         progress("outcomes", number + 1, len(cases))
+    every = together(study.model, cases, [answer for answer, _, _ in given])
+    found = [evidence(study, case, *answered, versions(), *every) for case, answered in zip(cases, given, strict=True)]
     html, figures = pages(found)
     return write_bundle(place, found, html, figures, versions())
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from impact.evidence.reading import supported
@@ -35,12 +36,27 @@ def tidy(outcomes: Sequence[Evidence]) -> pd.DataFrame:
         named += [("bracket", variant.name, variant.same_estimand, variant.estimate) for variant in evidence.bracket]
         named += [("event", "", True, estimate) for estimate in evidence.event]
         rows += [_row(evidence, *entry) for entry in named]
+        rows += _of_families(evidence)
     first = ["study", "outcome", "role", "name", "same_estimand", "exploratory"]
-    return pd.DataFrame(rows, columns=[*first, *COLUMNS, "inference", "areas_total", "areas_left_out"])
+    frame = pd.DataFrame(rows, columns=[*first, *COLUMNS, "inference", "areas_total", "areas_left_out", "p_adjusted"])
+    return frame.astype({"p_adjusted": float})
+
+
+def _of_families(evidence: Evidence) -> list[dict[str, Any]]:
+    """The outcome's own numbers once more, with what holds for its family: the band and the adjusted p-value."""
+    estimates = {estimate.term: estimate for estimate in (evidence.primary, *evidence.event)}
+    rows = []
+    for family in evidence.families:
+        for member in (*family.members, *family.horizons):
+            if member.indicator == evidence.indicator and member.adjusted is not None:
+                shown = replace(estimates[member.term], band_low=member.low, band_high=member.high)
+                rows.append({**_row(evidence, "family", family.name, True, shown), "p_adjusted": member.adjusted})
+    return rows
 
 
 def _row(evidence: Evidence, role: str, name: str, same: bool, estimate: Estimate) -> dict[str, Any]:
     known = status(estimate.method, estimate.inference, estimate.refused)
+    primary = evidence.primary.term
     statistic = None if estimate.value is None or not estimate.std_error else estimate.value / estimate.std_error
     return {
         "study": evidence.study,
@@ -49,7 +65,7 @@ def _row(evidence: Evidence, role: str, name: str, same: bool, estimate: Estimat
         "name": name,
         "same_estimand": same,
         "exploratory": evidence.status == "exploratory",
-        "target": "event" if role == "event" else "average",
+        "target": "event" if role == "event" or (role == "family" and estimate.term != primary) else "average",
         "term": estimate.term,
         "weighting": estimate.weighting,
         "estimate": estimate.value,
@@ -70,6 +86,7 @@ def _row(evidence: Evidence, role: str, name: str, same: bool, estimate: Estimat
         "inference": estimate.inference,
         "areas_total": evidence.areas_total,
         "areas_left_out": "; ".join(area.name for area in evidence.others),
+        "p_adjusted": None,
     }
 
 

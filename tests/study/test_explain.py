@@ -85,6 +85,7 @@ BAND = {
 }
 LISTED = {"comparison.leave_out": [{"rule": "listed", "regions": ["WK036301"], "why": "experiment"}]}
 ALTERNATIVE = {"name": "zonder", "why": "alles", "same_estimand": True, "change": {"comparison": {"match": "none"}}}
+FAMILY = {"families": {"school": ["voortijdig-schoolverlaten"]}, "correction": {"method": "romano-wolf"}}
 DIGEST = "0123456789abcdef" * 4
 
 
@@ -324,6 +325,10 @@ CASES: dict[str, tuple[dict[str, Any], Any, str]] = {
     "alternatives.why": ({}, [{**ALTERNATIVE, "why": "om te zien"}], "Reden: om te zien."),
     "alternatives.same_estimand": ({}, [{**ALTERNATIVE, "same_estimand": False}], "beantwoordt een andere vraag"),
     "alternatives.change": ({}, [{**ALTERNATIVE, "change": {"estimator": "did"}}], "van gemiddelden (did)"),
+    "families": ({"correction": {"method": "holm"}}, {"school": ["voortijdig-schoolverlaten"]}, "familie ‘school’"),
+    "correction.method": (FAMILY, "benjamini-yekutieli", "hoe de uitkomsten ook samenhangen (benjamini-yekutieli)"),
+    "correction.level": (FAMILY, 0.01, "op ook maar één onterechte bevinding in een familie is hoogstens 1%"),
+    "outcome.part_of": (FAMILY, "leefbaarometer", "Dit is een onderdeel van leefbaarometer"),
     "checks": ({}, {"balance": 0.1}, "meer dan 0,1 standaardafwijkingen"),
     "seed": ({}, 20251231, "het startgetal 20251231"),
 }
@@ -345,7 +350,7 @@ WRITTEN = {
     "inference.beside.name": "inference.beside",
 }
 # Keys without which the further changes hold together no longer: the example itself is what they are held against.
-FROM_THE_EXAMPLE = {"treatment.start.by_area", "treatment.start.column", "outcome.measure.rate", "periods.kind"}
+FROM_THE_EXAMPLE = {"families", "treatment.start.by_area", "treatment.start.column", "outcome.measure.rate", "periods.kind"}
 # Texts that stand in the other language only, and keys with one value.
 ENGLISH = {
     "title.en": "New title",
