@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from impact.evidence.comparison import columns, count
-from impact.evidence.document import Block, Cell, Paragraph, Table
+from impact.evidence.document import Block, Cell, Column, Paragraph, Table
 from impact.evidence.family import Family, Listed, Member
 from impact.evidence.language import Texts, decimals, number, p_value
 from impact.evidence.reading import in_language, with_unit
@@ -47,7 +47,9 @@ def _table(
     names = "outcome term value p_value adjusted" if folded else "outcome value p_value adjusted"
     right = "term value p_value adjusted"
     with_interval = any(member.low is not None for member in members)
-    heads = columns("family.column", f"{names} interval" if with_interval else names, right, say)
+    heads = columns("family.column", names, right, say)
+    if with_interval:
+        heads = (*heads, Column(say("family.column.interval", level=_percent(1 - family.level, say))))
     rows = []
     for member in members:
         cells: list[Cell] = [in_language(member.outcome, say.language)]

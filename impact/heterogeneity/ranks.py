@@ -10,7 +10,7 @@ import numpy as np
 from impact.arrays import Float1, Float2, Int1
 from impact.inference.multiplier import place
 
-__all__ = ["Ranks", "ranks"]
+__all__ = ["Better", "Ranks", "ranks"]
 
 Better = Literal["higher", "lower"]
 

@@ -350,7 +350,8 @@ WRITTEN = {
     "inference.beside.name": "inference.beside",
 }
 # Keys without which the further changes hold together no longer: the example itself is what they are held against.
-FROM_THE_EXAMPLE = {"families", "treatment.start.by_area", "treatment.start.column", "outcome.measure.rate", "periods.kind"}
+FROM_THE_EXAMPLE = {"treatment.start.by_area", "treatment.start.column", "outcome.measure.rate", "periods.kind"}
+FROM_THE_EXAMPLE |= {"families"}
 # Texts that stand in the other language only, and keys with one value.
 ENGLISH = {
     "title.en": "New title",

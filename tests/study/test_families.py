@@ -204,7 +204,7 @@ CORRECTION = "correction: {method: romano-wolf}\n"
     [
         (FAMILY, "SPEC-010", "families", "no `correction`"),
         (f"{CORRECTION}seed: 7", "SPEC-010", "correction", "no `families`"),
-        (f"{CORRECTION}{FAMILY.replace('[voor', '[vor')}", "SPEC-008", "families.school[0]", "no outcome of this study"),
+        (f"{CORRECTION}{FAMILY.replace('[voor', '[vor')}", "SPEC-008", "families.school[0]", "no outcome of this"),
         (
             f"{CORRECTION}families: {{a: [voortijdig-schoolverlaten], b: [voortijdig-schoolverlaten]}}\nseed: 7",
             "SPEC-010",
