@@ -59,6 +59,7 @@ def visible(evidence: Evidence) -> Evidence:
         change=None,
         path=(),
         areas=tuple(replace(area, effect=None) for area in evidence.areas),
+        families=tuple(family.without(evidence.indicator) for family in evidence.families),
         checks=tuple(
             replace(check, statistic=None, because="") if check.stage == "post" else check for check in evidence.checks
         ),

@@ -11,6 +11,7 @@ from typing import Literal
 
 from impact.checks.protocol import Check
 from impact.errors import Refused
+from impact.evidence.family import Family, Listed
 
 __all__ = [
     "AreaRow",
@@ -301,6 +302,10 @@ class Evidence:
         By periods since the start; `term` is the event time. Pre-period terms below 0.
     notes : tuple of str
         Sentences about the data and the fit that a reader must know, in the language of the study.
+    families : tuple of Family
+        What holds for the outcomes of a family together: the one that this outcome is in, if any.
+    programme : tuple of Listed
+        All indicators of the programme and what became of each, in a study with families.
     remarks : tuple of str
         What the estimator itself remarks, in English.
     level : str
@@ -364,6 +369,8 @@ class Evidence:
     units: tuple[PlacedUnit, ...] = ()
     map: tuple[MapPart, ...] = ()
     map_source: str = ""
+    families: tuple[Family, ...] = ()
+    programme: tuple[Listed, ...] = ()
     versions: dict[str, str] = field(default_factory=dict)
     schema: int = 1
 

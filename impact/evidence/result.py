@@ -21,12 +21,15 @@ from impact.inference.protocol import Uncertainty
 from impact.inference.support import status
 from impact.numerics.trend_bounds import Monotonicity, Restriction, Sign
 from impact.panel import Panel
+from impact.streams import Streams
 from impact.targets import Effects, Target
 
 if TYPE_CHECKING:
     import pandas as pd
+    from numpy.typing import ArrayLike
 
     from impact.evidence.charts import ResultPlots
+    from impact.heterogeneity.ranks import Better
 
 __all__ = ["COLUMNS", "Result"]
 
@@ -304,6 +307,52 @@ class Result:
         table = pd.DataFrame([{name: getattr(one, name) for name in names} for one in found], columns=names)
         table = table.astype({"rmspe_relative": float, "noise": float, "in_hull": "boolean"})
         return table.assign(warnings=[" ".join(caution.says for caution in one.cautions) for one in found])
+
+    def areas(
+        self,
+        std_error: ArrayLike | None = None,
+        covariates: ArrayLike | None = None,
+        *,
+        better: Better = "higher",
+        level: float = 0.95,
+    ) -> pd.DataFrame | Refused:
+        """The treated areas by themselves, each drawn towards what they have in common, with the ranks they may have.
+
+        See ``impact.heterogeneity.areas.table`` for the columns. Of a result with target "unit"; the standard errors
+        are those of its inference where that gives them for single areas, as placebo-space does.
+
+        Parameters
+        ----------
+        std_error : array of one number an area, optional
+            Standard errors from elsewhere.
+        covariates : array of one row an area, optional
+            Characteristics that explain part of the differences.
+        better : {"higher", "lower"}
+            Which effects come first.
+        level : float
+            Of the intervals and of the sets of ranks.
+
+        Returns
+        -------
+        DataFrame or Refused
+            Refused where single areas have no standard error, and below 5 areas.
+
+        Raises
+        ------
+        UsageError
+            ``USAGE-003`` the target is not "unit".
+        """
+        from impact.heterogeneity.areas import table
+
+        if self.target.kind != "unit":
+            message = f"areas() is about single areas, and the target of this result is {self.target.kind!r}"
+            raise UsageError(Problem("USAGE-003", message, "estimate with target='unit'"))
+        known = self.uncertainty if isinstance(self.uncertainty, Uncertainty) else None
+        own = np.full(len(self.effects.terms), np.nan) if known is None else known.std_error
+        error = own if std_error is None else np.asarray(std_error, dtype=np.float64)
+        generator = Streams(self.seed).at("areas").generator()
+        rows = None if covariates is None else np.asarray(covariates, dtype=np.float64)
+        return table(self.effects.terms, self.effects.estimate, error, rows, generator, better=better, level=level)
 
     def tuned(self) -> pd.DataFrame:
         """What the estimator chose from the data; empty where it chose nothing.

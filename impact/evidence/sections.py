@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from impact.evidence.chosen import chosen
 from impact.evidence.comparison import balance, columns, count, course, design, fact_table
 from impact.evidence.document import Block, Cell, Code, Foreign, Paragraph, Points, Section, Table
+from impact.evidence.family_tables import families
 from impact.evidence.front import check_title
 from impact.evidence.language import Texts, listed, number, p_value, significant
 from impact.evidence.reading import interval, opening, printed, reason, supported, value, with_unit
@@ -23,6 +24,7 @@ def account(evidence: Evidence, figures: Mapping[str, str], say: Texts) -> tuple
         _section("verloop", "course", course(evidence, figures, say), say),
         _section("schatting", "estimate", _estimate(evidence, say), say),
         _section("andere-berekeningen", "others", _others(evidence, say), say),
+        *_families(evidence, say),
         _section("geweigerd", "refused", _refused(evidence, say), say),
         _section("toetsen", "checked", _checks(evidence, say), say),
         _section("gegevens", "data", _data(evidence, say), say),
@@ -32,6 +34,12 @@ def account(evidence: Evidence, figures: Mapping[str, str], say: Texts) -> tuple
 
 def _section(name: str, part: str, blocks: list[Block], say: Texts) -> Section:
     return Section(name, say(f"{part}.title"), tuple(blocks) or (Paragraph((say(f"{part}.none"),)),))
+
+
+def _families(evidence: Evidence, say: Texts) -> tuple[Section, ...]:
+    """Only of a study whose outcomes are judged together."""
+    blocks = families(evidence.families, evidence.programme, say)
+    return (_section("familie", "family", blocks, say),) if blocks else ()
 
 
 def _missing(evidence: Evidence) -> str:

@@ -18,7 +18,7 @@ from impact.parallel import Parallel
 from impact.streams import Streams
 from impact.targets import Target
 
-__all__ = ["Critical", "Multiplier", "critical"]
+__all__ = ["Critical", "Multiplier", "critical", "place", "root"]
 
 _NOTHING = 1e-12
 _BLOCK = 2**16  # numbers drawn at a time: they stay in the cache
@@ -59,7 +59,7 @@ class Multiplier:
     def __post_init__(self) -> None:
         if not 0 < self.level < 1:
             raise ValueError(f"level={self.level} is not between 0 and 1")
-        if _place(self.draws, self.level) > self.draws:
+        if place(self.draws, self.level) > self.draws:
             raise ValueError(f"draws={self.draws} are too few to tell a level of {self.level:g}")
 
     def run(
@@ -133,30 +133,30 @@ def critical(covariance: Float2, df: float, level: float, draws: int, generator:
     single = float(stats.t.ppf(0.5 + level / 2, df))
     if len(covariance) == 1:
         return Critical(single, 0.0)
-    root = _root(covariance)
-    block = max(1, _BLOCK // len(root))
+    mixing = root(covariance)
+    block = max(1, _BLOCK // len(mixing))
     largest = np.concatenate(
         [
-            np.abs(generator.standard_normal((min(block, draws - done), len(root))) @ root).max(axis=1)
+            np.abs(generator.standard_normal((min(block, draws - done), len(mixing))) @ mixing).max(axis=1)
             for done in range(0, draws, block)
         ]
     )
     if np.isfinite(df):
         largest /= np.sqrt(generator.chisquare(df, draws) / df)
     largest.sort()
-    place, wide = _place(draws, level), ceil(np.sqrt(draws * level * (1 - level)))
-    low, high = max(place - wide, 1), min(place + wide, draws)
+    rank, wide = place(draws, level), ceil(np.sqrt(draws * level * (1 - level)))
+    low, high = max(rank - wide, 1), min(rank + wide, draws)
     # Several terms never need less than one, whatever the draws say.
-    return Critical(max(float(largest[place - 1]), single), float(largest[high - 1] - largest[low - 1]) / 2)
+    return Critical(max(float(largest[rank - 1]), single), float(largest[high - 1] - largest[low - 1]) / 2)
 
 
-def _place(draws: int, level: float) -> int:
+def place(draws: int, level: float) -> int:
     """Rank of the draw that has the level: with it, one more draw exceeds that value no more often than stated."""
     # A product such as 100 × 0.95 may come out above 95 by rounding.
     return ceil((draws + 1) * level - 1e-9)
 
 
-def _root(covariance: Float2) -> Float2:
+def root(covariance: Float2) -> Float2:
     """(m, m) the symmetric root of the correlations, which rounding moves little even where they are singular."""
     size = np.sqrt(np.diag(covariance))
     values, vectors = np.linalg.eigh(covariance / np.outer(size, size))

@@ -55,6 +55,8 @@ class Answers:
         What it is not about although the window of the study is.
     completed : tuple of float
         The estimate with every table in which missing characteristics were drawn.
+    events : Result or None
+        Behind `event`; None when it was refused or is sealed.
     """
 
     primary: Estimate
@@ -65,6 +67,7 @@ class Answers:
     span: tuple[str, str]
     gaps: Gaps = ()
     completed: tuple[float, ...] = ()
+    events: Result | None = None
 
     @property
     def refusals(self) -> tuple[Refused, ...]:
@@ -123,12 +126,12 @@ def answers(
         tuple(row.term for row in rows), p_values, spec.thresholds["pre-trend"], used=used, together=together
     )
     if isinstance(result, Refused):
-        return Answers(primary, None, weightings, rows, drift, declared)
+        return Answers(primary, None, weightings, rows, drift, declared, events=_given(events))
     about = result.fit.cells.period[result.effects.weights[:, -1] != 0]
     span = (result.panel.periods[about.min()], result.panel.periods[about.max()])
     values = [_point(spec, one) for one in completed]
     drawn = tuple(value for value in values if value is not None)
-    return Answers(primary, result, weightings, rows, drift, span, _gaps(result), drawn)
+    return Answers(primary, result, weightings, rows, drift, span, _gaps(result), drawn, _given(events))
 
 
 def _point(spec: Specification, comparison: Comparison) -> float | None:
@@ -145,6 +148,10 @@ def _together(events: Result | Refused, used: frozenset[str]) -> Wald | None:
     found = leads(events.effects, events.uncertainty, events.fit, events.target, used)
     together = found if isinstance(found, Refused) else joint(found)
     return None if isinstance(together, Refused) else together
+
+
+def _given(result: Result | Refused) -> Result | None:
+    return None if isinstance(result, Refused) else result
 
 
 def _used(comparison: Comparison, matched: tuple[str, ...]) -> frozenset[str]:

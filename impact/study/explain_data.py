@@ -32,6 +32,8 @@ def outcome(tell: Teller, found: Outcome, number: int) -> Iterator[Said]:
     yield from _measure(tell, found, topic)
     yield tell("outcome.unit", topic, unit=tell.of_unit(found))
     yield tell(f"outcome.better.{found.better}", topic)
+    if found.part_of is not None:
+        yield tell("outcome.part-of", topic, whole=found.part_of)
     smallest = found.smallest_difference_that_matters
     if smallest is None:
         yield tell("outcome.no-smallest", topic)

@@ -65,7 +65,17 @@ def inference(tell: Teller) -> Iterator[Said]:
         yield from _how(tell, method, "beside")
     if spec.comparison.match is not None:
         yield tell("sure.given-matching", FOLLOWS)
+    yield from _together(tell)
     yield tell("sure.seed", seed=str(spec.seed))
+
+
+def _together(tell: Teller) -> Iterator[Said]:
+    """Which outcomes are judged together, and how."""
+    for name, slugs in tell.spec.families.items():
+        yield tell("sure.family", f"sure.family.{name}", name=name, list=tell.listed(slugs))
+    found = tell.spec.correction
+    if found is not None:
+        yield tell(f"sure.correction.{found.method}", "sure.correction", level=tell.percent(found.level))
 
 
 def cluster(spec: Specification) -> str:

@@ -15,8 +15,6 @@ _REPORT = "the part on statements, collections and reports"
 LATER: dict[str, str] = {
     "breaks.check": _INFERENCE,
     "data.outcomes.columns.base": _REPORT,
-    "families": _INFERENCE,
-    "correction": _INFERENCE,
     "looks": _INFERENCE,
     "data.outcomes.share": _LIFE,
     "data.units.share": _LIFE,

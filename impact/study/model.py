@@ -13,6 +13,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from impact.register.indicators import Indicator, indicators
 from impact.study.comparing import Comparison, Match
+from impact.study.correction import Correction
 from impact.study.fields import (
     Code,
     Covariate,
@@ -161,13 +162,14 @@ class Outcome(Part):
     """One indicator: a slug of the register, or an own slug with a `name`.
 
     `where` filters further than the `rows` of the table. `kind`: counted, asked of a sample, or predicted by a model;
-    as the register says when left out.
+    as the register says when left out. `part_of`: the sum that it is a part of; in a family such parts count once.
     """
 
     indicator: Slug = Field(description="the slug of one of the 15 indicators, or an own slug with a `name`")
     name: Texts | None = None
     kind: Literal["register", "survey", "modelled"] | None = None
     where: dict[str, Spellings] = Field(default_factory=dict)
+    part_of: Slug | None = None
     measure: Measure = Field(description="how the columns become the outcome, and its unit")
     better: Literal["lower", "higher", "neither"] = Field(
         description="which way is favourable: lower, higher or neither"
@@ -277,6 +279,8 @@ class Specification(Part):
         description="how sure the answer is: {name: …, cluster: …}"
     )
     alternatives: tuple[Alternative, ...] = ()
+    families: dict[Slug, Annotated[tuple[Slug, ...], Field(min_length=1)]] = Field(default_factory=dict)
+    correction: Correction | None = None
     checks: Annotated[Checks, BeforeValidator(as_standard)] = Field(default_factory=dict)
     seed: Annotated[int, Field(ge=0, lt=2**53)] = Field(
         description="a whole number from which every random draw follows"

@@ -8,6 +8,7 @@ import numpy as np
 
 from impact.arrays import Float1
 from impact.checks.protocol import Check
+from impact.evidence.family import Family, Listed
 from impact.evidence.flow import steps_of
 from impact.evidence.language import Texts, number, texts
 from impact.evidence.record import AreaRow, Change, Estimate, Evidence, Excluded, MadeOf, PathPoint, Shared, Variant
@@ -52,6 +53,8 @@ def evidence(
     alternatives: tuple[Variant, ...],
     bracket: tuple[Variant, ...],
     versions: dict[str, str],
+    families: tuple[Family, ...] = (),
+    programme: tuple[Listed, ...] = (),
 ) -> Evidence:
     """The record of one outcome, with its texts in Dutch."""
     spec, outcome, comparison = study.model, case.series.outcome, case.comparison
@@ -119,6 +122,10 @@ def evidence(
         level=level_of(spec),
         population=population(spec, case.loaded, comparison.areas),
         made_of=_made_of(comparison),
+        families=tuple(
+            family for family in families if outcome.indicator in {member.indicator for member in family.members}
+        ),
+        programme=programme,
     )
 
 

@@ -9,6 +9,7 @@ from impact.register.areas import areas
 from impact.register.indicators import indicators
 from impact.study.adjust import faults_of_covariates
 from impact.study.borders import faults_of_borders
+from impact.study.correction import faults_of_families
 from impact.study.crosswalks import faults_of_crosswalk
 from impact.study.faults import Fault, near
 from impact.study.identity import faults_of_identity
@@ -51,6 +52,7 @@ def faults(spec: Specification) -> Iterator[Fault]:
     yield from _comparison(spec)
     yield from methods(spec)
     yield from faults_of_covariates(spec)
+    yield from faults_of_families(spec)
     yield from faults_of_checks(spec.checks)
     if "respondents" in spec.checks and spec.data.outcomes.columns.n is None:
         hint = "Name it in `data.outcomes.columns.n`."

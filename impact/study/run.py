@@ -7,9 +7,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from impact.checks.protocol import Check
-from impact.evidence.record import Evidence, Selection
+from impact.evidence.record import Selection, Variant
 from impact.parallel import Parallel, Progress, silent
-from impact.study.answers import alternative, answers
+from impact.study.answers import Answers, alternative, answers
 from impact.study.areas import focus_areas
 from impact.study.bracket import End, bracket, ends
 from impact.study.bundle import Bundle, check_place, write_bundle
@@ -25,6 +25,7 @@ from impact.study.render import pages, versions
 from impact.study.roots import Roots
 from impact.study.selection import selection
 from impact.study.thresholds import foreseen
+from impact.study.together import together
 from impact.study.units import wanted
 
 __all__ = ["outline", "run"]
@@ -78,7 +79,7 @@ def run(
     ]
     both = [ends(study.model, loaded, number, case.comparison) for number, case in enumerate(cases)]
     cases = [_bracketed(study.model, case, made) for case, made in zip(cases, both, strict=True)]
-    found: list[Evidence] = []
+    given: list[tuple[Answers, tuple[Variant, ...], tuple[Variant, ...]]] = []
     for number, case in enumerate(cases):
         sealed = _sealed(case)
         drawn = () if sealed else _completed(study.model, loaded, number)
@@ -97,8 +98,10 @@ def run(
             if not sealed
         )
         either = () if sealed else bracket(answer, both[number], case.comparison, parallel)
-        found.append(evidence(study, case, answer, alternatives, either, versions()))
+        given.append((answer, alternatives, either))
         progress("outcomes", number + 1, len(cases))
+    every = together(study.model, cases, [answer for answer, _, _ in given])
+    found = [evidence(study, case, *answered, versions(), *every) for case, answered in zip(cases, given, strict=True)]
     html, figures = pages(found)
     return write_bundle(place, found, html, figures, versions())
 

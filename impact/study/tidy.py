@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from impact.evidence.reading import supported
@@ -39,13 +40,28 @@ def tidy(outcomes: Sequence[Evidence]) -> pd.DataFrame:
         named += [("bracket", variant.name, variant.same_estimand, variant.estimate) for variant in evidence.bracket]
         named += [("event", "", True, estimate) for estimate in evidence.event]
         rows += [_row(evidence, *entry) for entry in named]
+        rows += _of_families(evidence)
     first = ["study", "outcome", "role", "name", "same_estimand", "exploratory"]
-    last = ["inference", "areas_total", "areas_left_out", *_ABOUT]
-    return pd.DataFrame(rows, columns=[*first, *COLUMNS, *last])
+    last = ["inference", "areas_total", "areas_left_out", *_ABOUT, "p_adjusted"]
+    frame = pd.DataFrame(rows, columns=[*first, *COLUMNS, *last])
+    return frame.astype({"p_adjusted": float})
+
+
+def _of_families(evidence: Evidence) -> list[dict[str, Any]]:
+    """The outcome's own numbers once more, with what holds for its family: the band and the adjusted p-value."""
+    estimates = {estimate.term: estimate for estimate in (evidence.primary, *evidence.event)}
+    rows = []
+    for family in evidence.families:
+        for member in (*family.members, *family.horizons):
+            if member.indicator == evidence.indicator and member.adjusted is not None:
+                shown = replace(estimates[member.term], band_low=member.low, band_high=member.high)
+                rows.append({**_row(evidence, "family", family.name, True, shown), "p_adjusted": member.adjusted})
+    return rows
 
 
 def _row(evidence: Evidence, role: str, name: str, same: bool, estimate: Estimate) -> dict[str, Any]:
     known = status(estimate.method, estimate.inference, estimate.refused)
+    primary = evidence.primary.term
     statistic = None if estimate.value is None or not estimate.std_error else estimate.value / estimate.std_error
     others = {variant.name: variant for variant in evidence.alternatives} if role == "alternative" else {}
     about = others.get(name, evidence)
@@ -56,7 +72,7 @@ def _row(evidence: Evidence, role: str, name: str, same: bool, estimate: Estimat
         "name": name,
         "same_estimand": same,
         "exploratory": evidence.status == "exploratory",
-        "target": "event" if role == "event" else "average",
+        "target": "event" if role == "event" or (role == "family" and estimate.term != primary) else "average",
         "term": estimate.term,
         "weighting": estimate.weighting,
         "estimate": estimate.value,
@@ -79,6 +95,7 @@ def _row(evidence: Evidence, role: str, name: str, same: bool, estimate: Estimat
         "areas_left_out": "; ".join(area.name for area in evidence.others),
         "level": about.level,
         "population": about.population,
+        "p_adjusted": None,
     }
 
 

@@ -102,6 +102,7 @@ BESIDE = {"rule": "adjacent", "why": "waterbed"}
 POOLED = {"rule": "co-treated", "event": "regiodeals", "pool": "deal", "why": "ander geld"}
 LISTED = {"comparison.leave_out": [{"rule": "listed", "regions": ["WK036301"], "why": "experiment"}]}
 ALTERNATIVE = {"name": "zonder", "why": "alles", "same_estimand": True, "change": {"comparison": {"match": "none"}}}
+FAMILY = {"families": {"school": ["voortijdig-schoolverlaten"]}, "correction": {"method": "romano-wolf"}}
 DIGEST = "0123456789abcdef" * 4
 
 
@@ -448,6 +449,10 @@ CASES: dict[str, tuple[dict[str, Any], Any, str]] = {
         {"balance": {"at_most": 0.3, "if_failed": "report", "why": "niet anders te krijgen"}},
         "Reden: niet anders te krijgen.",
     ),
+    "families": ({"correction": {"method": "holm"}}, {"school": ["voortijdig-schoolverlaten"]}, "familie ‘school’"),
+    "correction.method": (FAMILY, "benjamini-yekutieli", "hoe de uitkomsten ook samenhangen (benjamini-yekutieli)"),
+    "correction.level": (FAMILY, 0.01, "op ook maar één onterechte bevinding in een familie is hoogstens 1%"),
+    "outcome.part_of": (FAMILY, "leefbaarometer", "Dit is een onderdeel van leefbaarometer"),
     "seed": ({}, 20251231, "het startgetal 20251231"),
 }
 # Keys that the YAML writes in a shorter way, or inside the mappings of a list.
@@ -481,6 +486,7 @@ FROM_THE_EXAMPLE = {
     "outcome.measure.rate",
     "periods.kind",
 }
+FROM_THE_EXAMPLE |= {"families"}
 # Texts that stand in the other language only, and keys with one value.
 ENGLISH = {
     "title.en": "New title",

@@ -292,9 +292,16 @@ def test_text_that_is_no_yaml_gets_the_repair_that_helps(tmp_path: Path, old: st
         ),
         (
             "change: {comparison: {match: none}}",
-            "change: {families: []}",
-            "SPEC-005",
+            "change: {families: {a: [voortijdig-schoolverlaten]}}",
+            "SPEC-011",
             "alternatives[0].change.families",
+            "cannot change",
+        ),
+        (
+            "change: {comparison: {match: none}}",
+            "change: {looks: []}",
+            "SPEC-005",
+            "alternatives[0].change.looks",
             "later",
         ),
         (

@@ -1,0 +1,107 @@
+"""What was found for a whole family of outcomes at once, as values that a record holds."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Literal
+
+__all__ = ["Family", "Listed", "Member"]
+
+Outcome = Literal["estimated", "no-p-value", "sealed", "not-measurable", "not-studied"]
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """One number of a family: an outcome, over all its periods or in one of them.
+
+    Attributes
+    ----------
+    indicator : str
+    outcome : dict
+        Its name by language.
+    whole : str
+        The sum that it is a part of, or itself: parts of one sum are one finding.
+    term : str
+        "average", or the periods since the start.
+    state : str
+        Whether it was tested, and if not, why.
+    value, std_error, p_value : float or None
+        As declared: not changed by the family.
+    adjusted : float or None
+        The p-value that holds for the family.
+    low, high : float or None
+        Interval that holds for all members at once; None where the correction gives none.
+    """
+
+    indicator: str
+    outcome: dict[str, str]
+    whole: str
+    term: str
+    unit: str
+    state: Outcome
+    value: float | None = None
+    std_error: float | None = None
+    p_value: float | None = None
+    adjusted: float | None = None
+    low: float | None = None
+    high: float | None = None
+
+    def blank(self) -> Member:
+        """The same without any number."""
+        return Member(self.indicator, self.outcome, self.whole, self.term, self.unit, "sealed")
+
+
+@dataclass(frozen=True, slots=True)
+class Family:
+    """Outcomes that are judged together.
+
+    Attributes
+    ----------
+    name : str
+    method : str
+        Of the correction.
+    level : float
+        Probability of any wrong finding; by Benjamini-Hochberg and -Yekutieli the expected share of wrong ones.
+    members : tuple of Member
+        Every outcome once, over all its periods.
+    horizons : tuple of Member
+        Every outcome in every period since the start: a family of its own.
+    draws : int
+        Joint draws; 0 where the correction needs none.
+    mc_error : float
+        Largest Monte-Carlo standard error of an adjusted p-value.
+    found : int
+        Members with an adjusted p-value of at most `level`.
+    separate : int
+        The same, with the parts of one sum counted once.
+    """
+
+    name: str
+    method: str
+    level: float
+    members: tuple[Member, ...]
+    horizons: tuple[Member, ...]
+    draws: int
+    mc_error: float
+    found: int
+    separate: int
+
+    def without(self, indicator: str) -> Family:
+        """The same without any number of one outcome."""
+        kept = (
+            tuple(member.blank() if member.indicator == indicator else member for member in part)
+            for part in (self.members, self.horizons)
+        )
+        members, horizons = kept
+        return replace(self, members=members, horizons=horizons)
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """One of the programme's indicators, or of the study's own (`number` None), and what became of it."""
+
+    number: int | None
+    indicator: str
+    outcome: dict[str, str]
+    state: Outcome
+    why: str = ""

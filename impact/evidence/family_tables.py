@@ -1,0 +1,98 @@
+"""Families of outcomes in a report: p-values and intervals that hold together, and all indicators of the programme."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from impact.evidence.comparison import columns, count
+from impact.evidence.document import Block, Cell, Column, Paragraph, Table
+from impact.evidence.family import Family, Listed, Member
+from impact.evidence.language import Texts, decimals, number, p_value
+from impact.evidence.reading import in_language, with_unit
+
+__all__ = ["families"]
+
+
+def families(found: Sequence[Family], listed: Sequence[Listed], say: Texts) -> list[Block]:
+    """A table for every family, one of its periods, and the list of all indicators."""
+    blocks: list[Block] = []
+    for family in found:
+        level = _percent(family.level, say)
+        method = say(f"family.methods.{family.method}")
+        caption = say("family.caption", name=family.name)
+        blocks.append(_table(family, family.members, caption, say(f"family.note.{_kind(family)}", level=level), say))
+        blocks.append(Paragraph((say("family.method", method=method), *_drawn(family, say), *_counted(family, say))))
+        if family.horizons:
+            caption = say("family.horizons", name=family.name)
+            blocks.append(_table(family, family.horizons, caption, say("family.apart"), say, folded=True))
+    if listed:
+        rows = tuple(_listed(row, say) for row in listed)
+        heads = columns("family.listed", "number name state why", "number", say)
+        blocks.append(Table(say("family.listed.caption"), heads, rows, say("family.listed.note")))
+    return blocks
+
+
+def _kind(family: Family) -> str:
+    return "share" if family.method.startswith("benjamini") else "any"
+
+
+def _percent(share: float, say: Texts) -> str:
+    digits = 0 if round(100 * share, 9) == round(100 * share) else 1
+    return say("format.percent", number=number(100 * share, say.language, digits))
+
+
+def _table(
+    family: Family, members: Sequence[Member], caption: str, note: str, say: Texts, *, folded: bool = False
+) -> Table:
+    names = "outcome term value p_value adjusted" if folded else "outcome value p_value adjusted"
+    right = "term value p_value adjusted"
+    with_interval = any(member.low is not None for member in members)
+    heads = columns("family.column", names, right, say)
+    if with_interval:
+        heads = (*heads, Column(say("family.column.interval", level=_percent(1 - family.level, say))))
+    rows = []
+    for member in members:
+        cells: list[Cell] = [in_language(member.outcome, say.language)]
+        if folded:
+            cells.append(member.term)
+        cells += _numbers(member, family, say)
+        rows.append(tuple([*cells, *([_interval(member, say)] if with_interval else [])]))
+    return Table(caption, heads, tuple(rows), note, folded=folded)
+
+
+def _numbers(member: Member, family: Family, say: Texts) -> list[Cell]:
+    state = say(f"family.state.{member.state}")
+    if member.value is None:
+        return [state, "", ""]
+    digits = decimals(member.std_error, member.value)
+    shown = with_unit(number(member.value, say.language, digits, sign=True), member.unit)
+    if member.p_value is None or member.adjusted is None:
+        return [shown, state, ""]
+    draws = family.draws if family.draws and member.adjusted != member.p_value else None
+    return [shown, p_value(member.p_value, say.language), p_value(member.adjusted, say.language, draws)]
+
+
+def _interval(member: Member, say: Texts) -> str:
+    if member.low is None or member.high is None:
+        return ""
+    digits = decimals(member.std_error, member.value)
+    low, high = (number(x, say.language, digits, sign=True) for x in (member.low, member.high))
+    return say("format.interval", low=low, high=high)
+
+
+def _drawn(family: Family, say: Texts) -> list[str]:
+    return [say("family.drawn", count=count(family.draws, say))] if family.draws else []
+
+
+def _counted(family: Family, say: Texts) -> list[str]:
+    tested = sum(member.adjusted is not None for member in family.members)
+    counts = {"found": count(family.found, say), "tested": count(tested, say), "level": _percent(family.level, say)}
+    said = [say("family.found", **counts)]
+    if family.separate < family.found:
+        said.append(say("family.separate", count=count(family.separate, say)))
+    return said
+
+
+def _listed(row: Listed, say: Texts) -> tuple[Cell, ...]:
+    place = "" if row.number is None else count(row.number, say)
+    return (place, in_language(row.outcome, say.language), say(f"family.listed.is.{row.state}"), row.why)

@@ -1,0 +1,209 @@
+"""Outcomes that are judged together: p-values and intervals of a whole family, from one set of draws."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from impact.arrays import Float1
+from impact.evidence.family import Family, Listed, Member, Outcome
+from impact.evidence.language import listed, texts
+from impact.evidence.result import Result
+from impact.inference.families import (
+    adjust,
+    confirmations,
+    correlated,
+    joined,
+    normal_draws,
+    simultaneous,
+)
+from impact.inference.protocol import Uncertainty
+from impact.register.indicators import indicators
+from impact.streams import Streams
+from impact.study.answers import Answers
+from impact.study.correction import Correction
+from impact.study.model import Outcome as Asked
+from impact.study.model import Specification
+from impact.study.record import Case
+from impact.study.remarks import name_of, unmeasurable
+
+__all__ = ["DRAWS", "families", "programme", "together"]
+
+DRAWS = 9999
+_NOTHING = 1e-12
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Tested:
+    """A member with what its p-value comes from."""
+
+    member: Member
+    result: Result
+    column: int
+    df: float
+    scores: Float1 | None
+
+
+def together(
+    spec: Specification, cases: Sequence[Case], found: Sequence[Answers]
+) -> tuple[tuple[Family, ...], tuple[Listed, ...]]:
+    """The families of a study and the list of all indicators; nothing where it names no family."""
+    if spec.correction is None:
+        return (), ()
+    say = texts("nl")
+    states: list[Outcome] = []
+    whys = []
+    for case, answers in zip(cases, found, strict=True):
+        reasons = unmeasurable(spec, case.series, case.checks, say)
+        sealed = any(check.gates and check.verdict != "pass" for check in case.checks)
+        tested = answers.primary.p_value is not None
+        states.append("not-measurable" if reasons else "sealed" if sealed else "estimated" if tested else "no-p-value")
+        whys.append(listed(reasons, "nl"))
+    return families(spec, found, states), programme(spec, states, whys)
+
+
+def families(spec: Specification, found: Sequence[Answers], states: Sequence[Outcome]) -> tuple[Family, ...]:
+    """Every family of the study, corrected; none where the study names none.
+
+    The averages of the outcomes are one family, and the outcomes in every period since the start are another: each
+    holds its level by itself. Numbers of members that are sealed or have no p-value are not among them.
+
+    Parameters
+    ----------
+    spec : Specification
+        Of the study.
+    found : sequence of Answers
+        Of every outcome, in the order of the study.
+    states : sequence of str
+        What became of each: ``estimated``, ``sealed`` or ``not-measurable``.
+    """
+    if spec.correction is None:
+        return ()
+    number = {outcome.indicator: place for place, outcome in enumerate(spec.all_outcomes)}
+    streams = Streams(spec.seed).at("families")
+    out = []
+    for name, slugs in spec.families.items():
+        places = [number[slug] for slug in slugs]
+        asked = [(spec.all_outcomes[place], found[place], states[place]) for place in places]
+        averages = [entry for one in asked for entry in _average(*one)]
+        periods = [entry for one in asked for entry in _periods(*one)]
+        members, error = _corrected(averages, spec.correction, streams.at(name, "average"))
+        horizons, other = _corrected(periods, spec.correction, streams.at(name, "horizons"))
+        hit = np.array([one.adjusted is not None and one.adjusted <= spec.correction.level for one in members])
+        out.append(
+            Family(
+                name,
+                spec.correction.method,
+                spec.correction.level,
+                members,
+                horizons,
+                DRAWS if spec.correction.method == "romano-wolf" else 0,
+                max(error, other),
+                int(hit.sum()),
+                confirmations(hit, [one.whole for one in members]),
+            )
+        )
+    return tuple(out)
+
+
+def programme(spec: Specification, states: Sequence[Outcome], whys: Sequence[str]) -> tuple[Listed, ...]:
+    """All indicators of the programme, then those of the study's own, with what became of each."""
+    studied = {outcome.indicator: place for place, outcome in enumerate(spec.all_outcomes)}
+    rows = []
+    for known in indicators():
+        name = {"nl": known.nl, "en": known.en}
+        if known.slug in studied:
+            place = studied[known.slug]
+            rows.append(Listed(known.number, known.slug, name, states[place], whys[place]))
+        elif known.not_measurable:
+            rows.append(Listed(known.number, known.slug, name, "not-measurable", known.not_measurable))
+        else:
+            rows.append(Listed(known.number, known.slug, name, "not-studied"))
+    for place, outcome in enumerate(spec.all_outcomes):
+        if outcome.registered is None:
+            rows.append(Listed(None, outcome.indicator, name_of(outcome), states[place], whys[place]))
+    return tuple(rows)
+
+
+def _average(asked: Asked, answers: Answers, state: Outcome) -> Iterable[_Tested | Member]:
+    """The number of an outcome over all its periods."""
+    if answers.result is None:
+        yield replace(_blank(asked, "average"), state=state if state != "estimated" else "no-p-value")
+    else:
+        yield _tested(asked, answers.result, len(answers.result.effects.terms) - 1, "average")
+
+
+def _periods(asked: Asked, answers: Answers, state: Outcome) -> Iterable[_Tested | Member]:
+    """Its numbers in every period since the start."""
+    if answers.events is None:
+        return
+    for column, term in enumerate(answers.events.effects.terms):
+        if term != "mean" and int(term) >= 0:
+            yield _tested(asked, answers.events, column, term)
+
+
+def _blank(asked: Asked, term: str) -> Member:
+    whole = asked.part_of or asked.indicator
+    return Member(asked.indicator, name_of(asked), whole, term, asked.measure.unit, "no-p-value")
+
+
+def _tested(asked: Asked, result: Result, column: int, term: str) -> _Tested | Member:
+    known, value = result.uncertainty, float(result.effects.estimate[column])
+    blank = replace(_blank(asked, term), value=value)
+    if not isinstance(known, Uncertainty) or not np.isfinite(known.p_value[column]):
+        return blank
+    error = float(known.std_error[column])
+    member = replace(
+        blank,
+        state="estimated",
+        std_error=error if np.isfinite(error) else None,
+        p_value=float(known.p_value[column]),
+    )
+    scores = result.effects.scores
+    own = None if scores is None else scores[:, column]
+    df = float(known.df[column])
+    return _Tested(member, result, column, df if np.isfinite(df) else np.inf, own)
+
+
+def _corrected(
+    entries: Sequence[_Tested | Member], correction: Correction, streams: Streams
+) -> tuple[tuple[Member, ...], float]:
+    """The members with what holds for them together, in their order, and the largest Monte-Carlo error."""
+    drawing = correction.method == "romano-wolf"
+    tested = [entry for entry in entries if isinstance(entry, _Tested) and (not drawing or _moves(entry))]
+    if not tested:
+        return tuple(_plain(entry) for entry in entries), 0.0
+    drawn = None
+    if drawing:
+        scores = joined(
+            [np.asarray(one.scores)[:, None] for one in tested], [one.result.panel.clusters for one in tested]
+        )
+        drawn = normal_draws(correlated(scores), DRAWS, streams.generator())
+    found = adjust(np.array([one.member.p_value for one in tested]), correction.method, correction.level, drawn)
+    errors = np.array([np.nan if one.member.std_error is None else one.member.std_error for one in tested])
+    wide = None
+    if correction.method in ("romano-wolf", "holm"):
+        values = np.array([one.member.value for one in tested])
+        wide = simultaneous(values, errors, np.array([one.df for one in tested]), 1 - correction.level, drawn)
+    of = {id(one): place for place, one in enumerate(tested)}
+    members = []
+    for entry in entries:
+        place = of.get(id(entry))
+        if place is None:
+            members.append(_plain(entry))
+            continue
+        shown = wide is not None and np.isfinite(errors[place]) and errors[place] > 0
+        low, high = (float(wide.low[place]), float(wide.high[place])) if wide is not None and shown else (None, None)
+        members.append(replace(_plain(entry), adjusted=float(found.p_value[place]), low=low, high=high))
+    return tuple(members), float(found.mc_error.max())
+
+
+def _moves(entry: _Tested) -> bool:
+    """Whether there are scores to draw from."""
+    return entry.scores is not None and bool(np.isfinite(entry.scores).all() and np.abs(entry.scores).max() > _NOTHING)
+
+
+def _plain(entry: _Tested | Member) -> Member:
+    return entry if isinstance(entry, Member) else entry.member
