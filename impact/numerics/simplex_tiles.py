@@ -188,7 +188,7 @@ def _middle(values: Float1, count: int) -> float:
         return low
     after = np.inf
     for value in values:
-        if low < value < after:
+        if (low < value) == (value < after):  # as ``low < value < after``, in one branch: see `_ranked`
             after = value
     return 0.5 * (low + after)
 
@@ -198,7 +198,8 @@ def _ranked(values: Float1, low: float, high: float, rank: int) -> float:
     """Of the few numbers in (low, high] the one of that rank, from 1."""
     few, held = np.empty(_FEW), 0
     for value in values:
-        if low < value <= high:
+        # As ``low < value <= high``, in one branch that is seldom taken; the first of two would go either way.
+        if (low < value) == (value <= high):
             place = held
             while place > 0 and few[place - 1] > value:
                 few[place] = few[place - 1]
