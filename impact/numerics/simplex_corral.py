@@ -1,7 +1,7 @@
 """The corral for many programs on the same donors: a primal active set on a Cholesky factor (Wolfe 1976), compiled.
 
 The plain form is in `impact.numerics.simplex_methods`. What is added here is time: the factor grows by a row and is
-mended from where a donor left, and all donors are priced only when the cheapest of some groups have been tried.
+mended from where a donor left, and all donors are priced only when the cheapest of every group of them have been tried.
 """
 
 from __future__ import annotations
@@ -18,8 +18,7 @@ __all__ = ["corral"]
 
 _REORDER: Final = {"reassoc", "contract"}  # lets a sum be vectorised; nan and inf keep their meaning
 _FUSED: Final = {"contract"}
-_CANDIDATES: Final = 48  # groups of donors, the cheapest of each of which is tried before all are priced again
-_ENOUGH: Final = 0.05  # share of the gap that may be left among those
+_ENOUGH: Final = 0.05  # share of the gap, or of ‖u‖² at the start, that may be left among the donors that are tried
 _ROUNDING: Final = methods.ROUNDING
 _TIE: Final = methods.TIE
 _CANCELLED: Final = 4 * float(np.finfo(np.float64).eps)
@@ -65,7 +64,7 @@ def corral(
         Where it makes more than T0 + 1 donors share the weight, the dual is the method.
     first : (S, J), (1, J) or (0, 0)
         Weights to begin from; with more than T0 + 1 of them the beginning is `nearest`.
-    scale, nearest : (S, 2), (S,)
+    scale, nearest : (S, 2), (S, groups)
         From ``measure``.
     donor, weight : (S, K)
         Donors with weight, -1 and 0 behind them. K is min(J, T0 + 1) + 2.
@@ -80,7 +79,7 @@ def corral(
     x, u, held_price = np.empty((room, periods)), np.empty((1, periods)), np.empty(room)
     gram, factor = np.empty((room, room)), np.empty((room, room + 1))
     held = (member, x, held_price, gram, factor, w, u, np.empty(room), np.empty((2, room)))
-    groups = min(donors, _CANDIDATES)
+    groups = nearest.shape[1]
     tried, trial, toll = np.empty(groups, dtype=np.intp), np.empty((groups, periods)), np.empty(groups)
     prices, lowest_price = np.empty(donors), np.empty(groups)
     for s in range(len(targets)):
@@ -92,7 +91,7 @@ def corral(
         for t in range(periods):
             away += (b[t] - centre[t]) ** 2
         away = np.sqrt(away) / unit
-        size = _begin(member, w, first[s if len(first) > 1 else 0 :], without[s], nearest[s])
+        size = _begin(member, w, first[s if len(first) > 1 else 0 :], without[s], nearest[s, 0])
         _place(rows, b, lines, cheapest, unit, member[:size], x, held_price)
         for row in range(size):
             for column in range(row + 1):
@@ -100,7 +99,15 @@ def corral(
         least = _factor(gram, factor, bend, 0, size)
         _residual(x, w, u, size)
         lowest = narrowest = np.inf
-        solved = stale = 0
+        solved = stale = tries = 0
+        if size == 1:
+            for who in nearest[s, 1:]:
+                if who >= 0:
+                    tried[tries] = who
+                    tries += 1
+            _place(rows, b, lines, cheapest, unit, tried[:tries], trial, toll)
+            size, solved = _try(held, bend, size, tried[:tries], trial, toll, _ENOUGH * _dot(u, 0, u, 0))
+            least = _factor(gram, factor, bend, 0, size)
         while True:
             for _ in range(4):  # once is enough but for rounding
                 size, more = _descend(held, bend, size, _ROUNDING)

@@ -18,7 +18,7 @@ from impact.numerics import simplex_methods as methods
 from impact.numerics.simplex_corral import corral
 from impact.numerics.simplex_dual import certify, newton
 from impact.numerics.simplex_methods import GAP, TIE
-from impact.numerics.simplex_tiles import Donors, measure
+from impact.numerics.simplex_tiles import GROUPS, Donors, measure
 
 __all__ = ["Answers", "Batch", "run"]
 
@@ -182,7 +182,7 @@ def run(donors: Donors, batch: Batch) -> Answers:
     """Solve the programs of `batch`."""
     number, (count, periods) = len(batch.targets), donors.rows.shape
     answers = Answers.empty(number, min(count, periods + 1) + 2)
-    scale, nearest = np.empty((number, 2)), np.empty(number, dtype=np.intp)
+    scale, nearest = np.empty((number, 2)), np.empty((number, min(count, GROUPS)), dtype=np.intp)
     shared = donors.rows, donors.centre, donors.tiles
     measure(*shared, batch.targets, batch.without, batch.linear, batch.ridge, scale=scale, nearest=nearest)
     if not np.isfinite(scale).all():

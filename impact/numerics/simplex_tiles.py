@@ -11,8 +11,9 @@ from impact.arrays import Float1, Float2, Float3, Int1
 from impact.numerics.kernel import kernel
 from impact.numerics.simplex_methods import BLUR
 
-__all__ = ["Donors", "measure", "measure_plain", "tile", "tile_plain"]
+__all__ = ["GROUPS", "Donors", "measure", "measure_plain", "tile", "tile_plain"]
 
+GROUPS: Final = 96  # of donors, every 96th in one; the cheapest of each is tried before all donors are priced (again)
 _LANES: Final = 64
 _FEW: Final = 16
 _BLUR: Final = BLUR
@@ -85,7 +86,13 @@ def measure_plain(
         if size < np.inf and size <= len(target) * (_BLUR * float(np.abs(target).max())) ** 2:
             size = float(squares.max() + free.max()) or 1.0
         scale[s] = size, price.min()
-        nearest[s] = there[np.argmin(squares + 2 * price)]
+        value = np.full(len(rows), np.inf)
+        value[there] = squares + 2 * price
+        groups = [np.arange(group, len(rows), nearest.shape[1]) for group in range(nearest.shape[1])]
+        nearest[s] = [who[np.argmin(value[who])] for who in groups]
+        best = int(np.argmin(value[nearest[s]]))
+        nearest[s, [0, best]] = nearest[s, [best, 0]]
+        nearest[s, np.isinf(value[nearest[s]])] = -1
 
 
 @kernel(oracle=measure_plain)
@@ -100,14 +107,16 @@ def measure(
     scale: Float2,
     nearest: Int1,
 ) -> None:
-    """Of every program its scale and lowest price (into `scale`) and the donor that serves best alone.
+    """Of every program its scale and lowest price (into `scale`) and the donors that serve best alone (`nearest`).
+
+    These are one of every group, or -1 where none of it may serve; the best of all comes first.
 
     The scale is the median over donors of ‖a_j − b‖², plus the ridge and the median price above the lowest; where that
     is 0 to rounding, the largest of these; where that is 0 too, 1. Arrays as in
     ``impact.numerics.simplex_corral.corral``.
     """
-    donors, priced = len(rows), linear.size > 0
-    distance, price = np.empty(donors), np.zeros(donors)
+    donors, groups, priced = len(rows), nearest.shape[1], linear.size > 0
+    distance, price, least = np.empty(donors), np.zeros(donors), np.empty(groups)
     for s in range(len(targets)):
         _distances(tiles, targets[s] - centre, distance)
         allowed, cheapest = donors, 0.0
@@ -123,11 +132,17 @@ def measure(
                 cheapest = min(cheapest, price[j])
             price -= cheapest
             size += _middle(price, allowed)
-        best = np.inf
-        for j in range(donors):
-            value = distance[j] + 2.0 * price[j]
-            if value < best:
-                best, nearest[s] = value, j
+        least[:], nearest[s] = np.inf, -1
+        for first in range(0, donors, groups):
+            for group in range(min(groups, donors - first)):
+                value = distance[first + group] + 2.0 * price[first + group]
+                if value < least[group]:
+                    least[group], nearest[s, group] = value, first + group
+        best = 0
+        for group in range(1, groups):
+            if least[group] < least[best]:
+                best = group
+        nearest[s, 0], nearest[s, best] = nearest[s, best], nearest[s, 0]
         level = 0.0
         for value in targets[s]:
             level = max(level, abs(value))

@@ -60,7 +60,7 @@ def test_measure(shape: str) -> None:
             linear_of(these),
             these.ridge,
             scale=(number, 2),
-            nearest=(number,),
+            nearest=(number, min(len(these.donors), simplex_tiles.GROUPS)),
         )
         np.testing.assert_allclose(*scale, rtol=1e-9, atol=1e-13)
         if shape in ("factors", "noise", "far", "level", "penalised"):  # elsewhere there may be two that are nearest
@@ -92,7 +92,7 @@ def test_corral(shape: str) -> None:
         number, (count, periods) = len(these.targets), these.donors.shape
         room = min(count, periods + 1) + 2
         arrays: Any = *shared(these), these.targets, these.without, linear_of(these), these.ridge
-        scale, nearest = (ours for ours, _ in both(measure, *arrays, scale=(number, 2), nearest=(number,)))
+        scale, nearest = (ours for ours, _ in both(measure, *arrays, scale=(number, 2), nearest=(number, min(count, 5))))
         donor, weight, found, counted = both(
             corral,
             *arrays,
