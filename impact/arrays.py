@@ -46,9 +46,7 @@ def frozen(values: ArrayLike, dtype: Any = np.float64) -> NDArray[Any]:
 
 def require(name: str, array: NDArray[Any], shape: tuple[int | None, ...]) -> None:
     """Raise ``ValueError`` unless `array` has `shape`; None stands for any length."""
-    if array.ndim != len(shape) or any(
-        want is not None and want != got for want, got in zip(shape, array.shape, strict=True)
-    ):
+    if array.ndim != len(shape) or not all([want in (None, got) for want, got in zip(shape, array.shape, strict=True)]):
         wanted = tuple("any" if want is None else want for want in shape)
         raise ValueError(f"{name} has shape {array.shape}, expected {wanted}")
 

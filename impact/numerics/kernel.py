@@ -16,7 +16,7 @@ from typing import Any, Generic, ParamSpec, TypeVar, cast, overload
 
 import numpy as np
 
-__all__ = ["Kernel", "kernel"]
+__all__ = ["Kernel", "as_passed", "kernel"]
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -53,7 +53,7 @@ class Kernel(Generic[P, R]):
         self._compiled: Callable[P, R] | None = None
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
-        return self.compiled(*map(_as_passed, args), **kwargs)
+        return (self._compiled or self.compiled)(*map(as_passed, args), **kwargs)
 
     @property
     def compiled(self) -> Callable[P, R]:
@@ -92,8 +92,9 @@ def _with_compiled_names(function: FunctionType) -> FunctionType:
     return FunctionType(function.__code__, seen, function.__name__, function.__defaults__)
 
 
-def _as_passed(value: Any) -> Any:
-    if not isinstance(value, np.ndarray):
+def as_passed(value: Any) -> Any:
+    """An array as kernels take it by position, C-contiguous and read-only; as it is where it already is that."""
+    if not isinstance(value, np.ndarray) or ((flags := value.flags).c_contiguous and not flags.writeable):
         return value
     array = np.ascontiguousarray(value).view()
     array.setflags(write=False)

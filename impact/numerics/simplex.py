@@ -18,6 +18,7 @@ the ridge vanishes. So duplicate donors share their weight equally, and the orde
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -30,6 +31,9 @@ from impact.numerics.simplex_run import Batch, run
 from impact.numerics.simplex_tiles import Donors
 
 __all__ = ["GAP", "Simplex", "Simplexes", "solve", "solve_fw", "solve_many"]
+
+_NONE: Final = frozen(np.empty((0, 0)))
+_NO_ONE: Final = frozen(np.empty((1, 0)), np.intp)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -101,12 +105,11 @@ def solve(
     """
     a, b, price, first = _checked(a, b, linear, ridge, start)
     donors = Donors.of(np.ascontiguousarray(a.T), b)
-    none = np.zeros((0, 0))
     batch = Batch(
-        b[None, :],
-        np.empty((1, 0), dtype=np.intp),
-        none if price is None else price[None, :],
-        none if first is None else first[None, :],
+        donors.centre[None, :],
+        _NO_ONE,
+        _NONE if price is None else price[None, :],
+        _NONE if first is None else first[None, :],
         np.array([ridge], dtype=np.float64),
     )
     found = run(donors, batch)
@@ -159,6 +162,8 @@ def solve_fw(
         As `solve`.
     """
     a, b, _, first = _checked(a, b, None, ridge, start)
+    if not (np.isfinite(a).all() and np.isfinite(b).all()):
+        raise ValueError("a and b must be finite")
     donors = a.shape[1]
     w, before = _frank_wolfe(
         a, b, ridge, min_decrease, max_iter_first, np.full(donors, 1.0 / donors) if first is None else first
@@ -206,10 +211,10 @@ def _checked(
         raise ValueError("a has no column, so there is no donor to weight")
     if left.shape[0] == 0:
         raise ValueError("a has no row, so there is nothing to fit")
-    if not ridge >= 0 or not np.isfinite(ridge):
+    if not 0 <= ridge < np.inf:
         raise ValueError(f"ridge is {ridge}, expected a finite number of at least 0")
-    if not (np.isfinite(left).all() and np.isfinite(right).all() and (price is None or np.isfinite(price).all())):
-        raise ValueError("a, b and linear must be finite")
+    if price is not None and not np.isfinite(price).all():
+        raise ValueError("linear must be finite")
     if first is not None:
         require("start", first, (donors,))
         if not (np.isfinite(first).all() and first.min() >= 0 and first.sum() > 0):

@@ -1,7 +1,7 @@
 """The corral for many programs on the same donors: a primal active set on a Cholesky factor (Wolfe 1976), compiled.
 
 The plain form is in `impact.numerics.simplex_methods`. What is added here is time: the factor grows by a row and is
-mended from where a donor left, and all donors are priced only when the best of every block of them have been tried.
+mended from where a donor left, and all donors are priced only when the cheapest of every group of them have been tried.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from impact.numerics.kernel import kernel
 __all__ = ["corral"]
 
 _REORDER: Final = {"reassoc", "contract"}  # lets a sum be vectorised; nan and inf keep their meaning
-_CANDIDATES: Final = 48  # blocks of donors, the best of each of which is tried before all are priced again
-_ENOUGH: Final = 0.05  # share of the gap that may be left among those
+_FUSED: Final = {"contract"}
+_ENOUGH: Final = 0.05  # share of the gap, or of ‖u‖² at the start, that may be left among the donors that are tried
 _ROUNDING: Final = methods.ROUNDING
 _TIE: Final = methods.TIE
 _CANCELLED: Final = 4 * float(np.finfo(np.float64).eps)
@@ -27,8 +27,9 @@ _DOUBT: Final = 1e-9  # a pivot this small may be rounding alone, and the corral
 
 # The donors with weight, in units of the scale; there is room for K of them, and the first `size` count:
 # member (K,) which donors they are; x (K, T0) these less the target; price (K,) of the linear term; gram (K, K) x x',
-# lower triangle; factor (K, K) of x x' + ridge + 1 1' by Cholesky; w (K,) weights; u (1, T0) w'x; pull (K,) half the
-# gradient less its mean; step (2, K).
+# lower triangle; factor (K, K + 1) of x x' + ridge + 1 1' by Cholesky, on its diagonal the inverse of the pivots and in
+# its last column what it makes 1 of; w (K,) weights; u (1, T0) w'x; pull (K,) half the gradient less its mean;
+# step (2, K).
 _Corral: TypeAlias = tuple[Int1, Float2, Float1, Float2, Float2, Float1, Float2, Float1, Float2]
 
 
@@ -63,7 +64,7 @@ def corral(
         Where it makes more than T0 + 1 donors share the weight, the dual is the method.
     first : (S, J), (1, J) or (0, 0)
         Weights to begin from; with more than T0 + 1 of them the beginning is `nearest`.
-    scale, nearest : (S, 2), (S,)
+    scale, nearest : (S, 2), (S, groups)
         From ``measure``.
     donor, weight : (S, K)
         Donors with weight, -1 and 0 behind them. K is min(J, T0 + 1) + 2.
@@ -76,12 +77,11 @@ def corral(
     (donors, periods), room = rows.shape, donor.shape[1]
     member, w = np.empty(room, dtype=np.intp), np.empty(room)
     x, u, held_price = np.empty((room, periods)), np.empty((1, periods)), np.empty(room)
-    gram, factor = np.empty((room, room)), np.empty((room, room))
+    gram, factor = np.empty((room, room)), np.empty((room, room + 1))
     held = (member, x, held_price, gram, factor, w, u, np.empty(room), np.empty((2, room)))
-    width = (donors + _CANDIDATES - 1) // _CANDIDATES
-    blocks = (donors + width - 1) // width
-    tried, trial, toll = np.empty(blocks, dtype=np.intp), np.empty((blocks, periods)), np.empty(blocks)
-    prices = np.empty(donors)
+    groups = nearest.shape[1]
+    tried, trial, toll = np.empty(groups, dtype=np.intp), np.empty((groups, periods)), np.empty(groups)
+    prices, lowest_price = np.empty(donors), np.empty(groups)
     for s in range(len(targets)):
         b, lines = targets[s], linear[s if linear.size > 0 else 0 :]
         unit = 2.0 ** np.round(0.5 * np.log2(scale[s, 0]))  # a power of two: to divide by it costs no digits
@@ -91,7 +91,7 @@ def corral(
         for t in range(periods):
             away += (b[t] - centre[t]) ** 2
         away = np.sqrt(away) / unit
-        size = _begin(member, w, first[s if len(first) > 1 else 0 :], without[s], nearest[s])
+        size = _begin(member, w, first[s if len(first) > 1 else 0 :], without[s], nearest[s, 0])
         _place(rows, b, lines, cheapest, unit, member[:size], x, held_price)
         for row in range(size):
             for column in range(row + 1):
@@ -99,7 +99,15 @@ def corral(
         least = _factor(gram, factor, bend, 0, size)
         _residual(x, w, u, size)
         lowest = narrowest = np.inf
-        solved = stale = 0
+        solved = stale = tries = 0
+        if size == 1:
+            for who in nearest[s, 1:]:
+                if who >= 0:
+                    tried[tries] = who
+                    tries += 1
+            _place(rows, b, lines, cheapest, unit, tried[:tries], trial, toll)
+            size, solved = _try(held, bend, size, tried[:tries], trial, toll, _ENOUGH * _dot(u, 0, u, 0))
+            least = _factor(gram, factor, bend, 0, size)
         while True:
             for _ in range(4):  # once is enough but for rounding
                 size, more = _descend(held, bend, size, _ROUNDING)
@@ -120,7 +128,7 @@ def corral(
                 prices[member[row]] += bend * w[row]
                 level += w[row] * prices[member[row]]
                 value += w[row] * (bend * w[row] + 2.0 * held_price[row])
-            entering = _best_of_blocks(prices, width, level, tried)
+            entering = tried[_cheapest(prices, tried, lowest_price)]
             gap = level - prices[entering]
             # The objective resolves a gap only to its square root, so close to the optimum the gap has to judge.
             stale = 0 if value < lowest or gap < narrowest else stale + 1
@@ -143,9 +151,9 @@ def corral(
             if gap <= noise or stale == 5 or solved > 20 * room + 2 * donors:
                 break
             tries = 0
-            for block in range(blocks):
-                if tried[block] >= 0:
-                    tried[tries] = tried[block]
+            for group in range(groups):
+                if lowest_price[group] < level:
+                    tried[tries] = tried[group]
                     tries += 1
             _place(rows, b, lines, cheapest, unit, tried[:tries], trial, toll)
             size, more = _try(held, bend, size, tried[:tries], trial, toll, max(noise, _ENOUGH * gap))
@@ -214,7 +222,8 @@ def _try(
         if chosen < 0 or size == len(w):
             break
         member[size], w[size], price[size] = tried[chosen], 0.0, toll[chosen]
-        x[size] = trial[chosen]
+        for t in range(x.shape[1]):
+            x[size, t] = trial[chosen, t]
         for column in range(size + 1):
             gram[size, column] = _dot(x, size, x, column)
         _factor(gram, factor, ridge, size, size + 1)
@@ -237,12 +246,13 @@ def _descend(held: _Corral, ridge: float, size: int, enough: float) -> tuple[int
         for row in range(size):
             pull[row] = _dot(x, row, u, 0) + price[row] + ridge * w[row]
             level += w[row] * pull[row]
-            spread += w[row] * np.sqrt(gram[row, row])
+            step[1, row] = np.sqrt(gram[row, row])
+            spread += w[row] * step[1, row]
         unit = enough * np.sqrt(_dot(u, 0, u, 0)) + _CANCELLED * spread
         still = solved == 0
         for row in range(size):
             pull[row] -= level
-            still &= abs(pull[row]) <= unit * np.sqrt(gram[row, row]) + enough * abs(level)
+            still &= abs(pull[row]) <= unit * step[1, row] + enough * abs(level)
         if size == 1 or still:
             return size, solved
         _step(factor, pull, step, size)
@@ -260,7 +270,8 @@ def _descend(held: _Corral, ridge: float, size: int, enough: float) -> tuple[int
             total += w[row]
             if kept < row:
                 w[kept], price[kept], member[kept] = w[row], price[row], member[row]
-                x[kept] = x[row]
+                for t in range(x.shape[1]):
+                    x[kept, t] = x[row, t]
             step[1, kept] = row  # where it stood
             kept += 1
         for row in range(first, kept):
@@ -275,50 +286,52 @@ def _descend(held: _Corral, ridge: float, size: int, enough: float) -> tuple[int
             return size, solved
 
 
-@kernel
+@kernel(fastmath=_FUSED, forceinline=True)
 def _step(factor: Float2, pull: Float1, step: Float2, size: int) -> None:
     """The step d (into `step[0]`), Σ d = 0, that minimises ½ d'(x x' + ridge) d + pull'd."""
-    d, ones = step[0], step[1]
-    across, along = 0.0, 0.0
+    d, last = step[0], factor.shape[1] - 1
+    across = along = 0.0
     for row in range(size):
-        one, value = 1.0, pull[row]
+        value = pull[row]
         for k in range(row):
-            one -= factor[row, k] * ones[k]
             value -= factor[row, k] * d[k]
-        ones[row], d[row] = one / factor[row, row], value / factor[row, row]
-        across += ones[row] * d[row]
-        along += ones[row] * ones[row]
+        d[row] = value * factor[row, row]
+        across += factor[row, last] * d[row]
+        along += factor[row, last] * factor[row, last]
+    for row in range(size):
+        d[row] = across / along * factor[row, last] - d[row]
     for row in range(size - 1, -1, -1):
-        value = across / along * ones[row] - d[row]
-        for k in range(row + 1, size):
-            value -= factor[k, row] * d[k]
-        d[row] = value / factor[row, row]
+        d[row] *= factor[row, row]
+        for k in range(row):
+            d[k] -= factor[row, k] * d[row]
 
 
-@kernel
+@kernel(fastmath=_FUSED, forceinline=True)
 def _factor(gram: Float2, factor: Float2, ridge: float, first: int, size: int) -> float:
     """Mend the factor from row `first` on; the least pivot, relative, among its rows.
 
     A ridge of rounding size keeps it from being singular. It bends the steps, not where they end; and along a direction
     without curvature (a linear term only) it makes them long enough to reach the boundary.
     """
-    least = np.inf
+    least, last = np.inf, factor.shape[1] - 1
     for row in range(first, size):
         for column in range(row):
             value = gram[row, column] + 1.0
             for k in range(column):
                 value -= factor[row, k] * factor[column, k]
-            factor[row, column] = value / factor[column, column]
+            factor[row, column] = value * factor[column, column]
         own = gram[row, row] + ridge
-        pivot = own * (1.0 + 1e-13) + 1e-15 + 1.0
+        pivot, one = own * (1.0 + 1e-13) + 1e-15 + 1.0, 1.0
         for k in range(row):
             pivot -= factor[row, k] * factor[row, k]
+            one -= factor[row, k] * factor[k, last]
         least = min(least, pivot / (1.0 + own))
-        factor[row, row] = np.sqrt(max(pivot, 1e-15 * (1.0 + own)))
+        factor[row, row] = 1.0 / np.sqrt(max(pivot, 1e-15 * (1.0 + own)))
+        factor[row, last] = one * factor[row, row]
     return least
 
 
-@kernel(fastmath=_REORDER)
+@kernel(fastmath=_REORDER, forceinline=True)
 def _residual(x: Float2, w: Float1, u: Float2, size: int) -> None:
     u[0] = 0.0
     for row in range(size):
@@ -344,21 +357,27 @@ def _price_all(tiles: Float3, u: Float1, factor: float, out: Float1) -> None:
 
 
 @kernel
-def _best_of_blocks(prices: Float1, width: int, level: float, tried: Int1) -> int:
-    """The cheapest donor of every block of `width`, -1 where it costs no less than `level`; and of all."""
-    entering = 0
-    for block in range(len(tried)):
-        best = block * width
-        for j in range(best + 1, min(len(prices), (block + 1) * width)):
-            if prices[j] < prices[best]:
-                best = j
-        tried[block] = best if prices[best] < level else -1
-        if prices[best] < prices[entering]:
-            entering = best
-    return entering
+def _cheapest(prices: Float1, who: Int1, lowest: Float1) -> int:
+    """The cheapest donor of every group, and its price; the group of the cheapest of all.
+
+    Of n groups one has every n-th donor, so that the groups are compared side by side.
+    """
+    groups = len(who)
+    lowest[:] = np.inf
+    who[:] = 0
+    for first in range(0, len(prices), groups):
+        some = prices[first : first + groups]
+        for group in range(len(some)):
+            if some[group] < lowest[group]:
+                lowest[group], who[group] = some[group], first + group
+    best = 0
+    for group in range(1, groups):
+        if lowest[group] < lowest[best]:
+            best = group
+    return best
 
 
-@kernel(fastmath=_REORDER)
+@kernel(fastmath=_REORDER, forceinline=True)
 def _dot(x: Float2, row: int, y: Float2, other: int) -> float:
     total = 0.0
     for t in range(x.shape[1]):

@@ -157,12 +157,21 @@ def _answers(donors: Donors, batch: Batch) -> list[Answers]:
 
 
 def _packed(parts: list[Answers]) -> Simplexes:
-    supports = [part.support(row) for part in parts for row in range(len(part.donor))]
-    size = max((len(donor) for donor, _ in supports), default=0)
-    donor, weight = np.full((len(supports), size), -1, dtype=np.intp), np.zeros((len(supports), size))
-    for row, (who, share) in enumerate(supports):
-        order = np.argsort(who)
-        donor[row, : len(who)], weight[row, : len(who)] = who[order], share[order]
+    number = sum(len(part.donor) for part in parts)
+    size = max((part.most for part in parts), default=0)
+    donor: Int1 = np.full((number, size), -1, dtype=np.intp)
+    weight: Float2 = np.zeros((number, size))
+    first = 0
+    for part in parts:
+        rows, room = slice(first, first + len(part.donor)), part.donor.shape[1]
+        donor[rows, :room], weight[rows, :room] = part.donor, part.weight
+        for row, (who, share) in part.many.items():
+            donor[first + row], weight[first + row] = -1, 0.0
+            donor[first + row, : len(who)], weight[first + row, : len(who)] = who, share
+        first = rows.stop
+    order = np.argsort(donor.view(np.uintp), axis=1)  # in which -1 comes last
+    order = order[:, : np.count_nonzero(donor >= 0, axis=1).max(initial=0)]
+    donor, weight = np.take_along_axis(donor, order, axis=1), np.take_along_axis(weight, order, axis=1)
     found = np.concatenate([part.found for part in parts]) if parts else np.empty((0, 2))
     count = np.concatenate([part.count[:, 0] for part in parts]) if parts else np.empty(0, dtype=np.intp)
     arrays = donor, weight, found[:, 0].copy(), found[:, 1].copy(), count, found[:, 1] <= GAP

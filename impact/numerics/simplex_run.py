@@ -18,7 +18,7 @@ from impact.numerics import simplex_methods as methods
 from impact.numerics.simplex_corral import corral
 from impact.numerics.simplex_dual import certify, newton
 from impact.numerics.simplex_methods import GAP, TIE
-from impact.numerics.simplex_tiles import Donors, measure
+from impact.numerics.simplex_tiles import GROUPS, Donors, measure
 
 __all__ = ["Answers", "Batch", "run"]
 
@@ -66,11 +66,16 @@ class Answers:
             np.zeros((programs, 2), dtype=np.intp),
         )
 
+    @property
+    def most(self) -> int:
+        """Donors that share the weight of one program, at most."""
+        return max(int(self.donor.shape[1]), max((len(donor) for donor, _ in self.many.values()), default=0))
+
     def support(self, row: int) -> tuple[Int1, Float1]:
         if row in self.many:
             return self.many[row]
-        there = self.donor[row] >= 0
-        return self.donor[row, there], self.weight[row, there]
+        held = np.count_nonzero(self.donor[row] >= 0)
+        return self.donor[row, :held], self.weight[row, :held]
 
     def weights(self, rows: Int1, donors: int) -> Float2:
         out = np.zeros((len(rows), donors))
@@ -182,22 +187,21 @@ def run(donors: Donors, batch: Batch) -> Answers:
     """Solve the programs of `batch`."""
     number, (count, periods) = len(batch.targets), donors.rows.shape
     answers = Answers.empty(number, min(count, periods + 1) + 2)
-    scale, nearest = np.empty((number, 2)), np.empty(number, dtype=np.intp)
+    scale, nearest = np.empty((number, 2)), np.empty((number, min(count, GROUPS)), dtype=np.intp)
     shared = donors.rows, donors.centre, donors.tiles
-    measure(*shared, batch.targets, batch.without, batch.linear, batch.ridge, scale=scale, nearest=nearest)
-    if not np.isfinite(scale).all():
-        raise ValueError("the numbers are too large to be squared")
+    if not measure(*shared, batch.targets, batch.without, batch.linear, batch.ridge, scale=scale, nearest=nearest):
+        raise ValueError("the numbers are not all finite, or too large to be squared")
     work = _Work(donors, batch, scale, nearest, answers)
-    ridged = bool(batch.ridge.any())
+    ridged = np.count_nonzero(batch.ridge) > 0
     if ridged:
         large = batch.ridge > _NEGLIGIBLE * scale[:, 0]
         _dense(work, np.flatnonzero(large))
         rows = np.flatnonzero(~large)
         _corral(work, rows, np.zeros(len(rows)), batch.take(rows).first)
+        several = rows[answers.count[rows, 1] != 0]
     else:
         _fill(donors, batch, batch.ridge, batch.first, scale, nearest, answers)
-        rows = np.arange(number)
-    several = rows[answers.count[rows, 1] != 0]
+        several = answers.count[:, 1].nonzero()[0]
     if len(several):
         for part in work.parts(several):
             _least_norm(work, part)

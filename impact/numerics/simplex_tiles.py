@@ -8,11 +8,12 @@ from typing import Final
 import numpy as np
 
 from impact.arrays import Float1, Float2, Float3, Int1
-from impact.numerics.kernel import kernel
+from impact.numerics.kernel import as_passed, kernel
 from impact.numerics.simplex_methods import BLUR
 
-__all__ = ["Donors", "measure", "measure_plain", "tile", "tile_plain"]
+__all__ = ["GROUPS", "Donors", "measure", "measure_plain", "tile", "tile_plain"]
 
+GROUPS: Final = 96  # of donors, every 96th in one; the cheapest of each is tried before all donors are priced (again)
 _LANES: Final = 64
 _FEW: Final = 16
 _BLUR: Final = BLUR
@@ -39,7 +40,8 @@ class Donors:
 
     @classmethod
     def of(cls, rows: Float2, centre: Float1) -> Donors:
-        return cls(rows, centre, tile(rows, centre, min(_LANES, len(rows))))
+        rows, centre = as_passed(rows), as_passed(centre)
+        return cls(rows, centre, as_passed(tile(rows, centre, min(_LANES, len(rows)))))
 
 
 def tile_plain(rows: Float2, centre: Float1, lanes: int) -> Float3:
@@ -74,18 +76,27 @@ def measure_plain(
     ridge: Float1,
     scale: Float2,
     nearest: Int1,
-) -> None:
+) -> bool:
     """As `measure`."""
     for s, target in enumerate(targets):
+        if not ((rows - target) ** 2).sum() < np.inf:
+            return False
         there = np.setdiff1d(np.arange(len(rows)), without[s])
         squares = ((rows[there] - target) ** 2).sum(axis=1)
         price = linear[s, there] if linear.size else np.zeros(len(there))
         free = price - price.min()
         size = float(np.median(squares) + ridge[s] + np.median(free))
-        if size < np.inf and size <= len(target) * (_BLUR * float(np.abs(target).max())) ** 2:
+        if size <= len(target) * (_BLUR * float(np.abs(target).max())) ** 2:
             size = float(squares.max() + free.max()) or 1.0
         scale[s] = size, price.min()
-        nearest[s] = there[np.argmin(squares + 2 * price)]
+        value = np.full(len(rows), np.inf)
+        value[there] = squares + 2 * price
+        groups = [np.arange(group, len(rows), nearest.shape[1]) for group in range(nearest.shape[1])]
+        nearest[s] = [who[np.argmin(value[who])] for who in groups]
+        best = int(np.argmin(value[nearest[s]]))
+        nearest[s, [0, best]] = nearest[s, [best, 0]]
+        nearest[s, np.isinf(value[nearest[s]])] = -1
+    return bool(np.isfinite(scale).all())
 
 
 @kernel(oracle=measure_plain)
@@ -99,44 +110,60 @@ def measure(
     ridge: Float1,
     scale: Float2,
     nearest: Int1,
-) -> None:
-    """Of every program its scale and lowest price (into `scale`) and the donor that serves best alone.
+) -> bool:
+    """Of every program its scale and lowest price (into `scale`) and the donors that serve best alone (`nearest`).
+
+    These are one of every group, or -1 where none of it may serve; the best of all comes first.
 
     The scale is the median over donors of ‖a_j − b‖², plus the ridge and the median price above the lowest; where that
     is 0 to rounding, the largest of these; where that is 0 too, 1. Arrays as in
-    ``impact.numerics.simplex_corral.corral``.
+    ``impact.numerics.simplex_corral.corral``. False where a number is not finite, or too large to be squared.
     """
-    donors, priced = len(rows), linear.size > 0
-    distance, price = np.empty(donors), np.zeros(donors)
+    donors, groups, priced = len(rows), nearest.shape[1], linear.size > 0
+    distance, price, least = np.empty(donors), np.zeros(donors), np.empty(groups)
     for s in range(len(targets)):
         _distances(tiles, targets[s] - centre, distance)
+        total = _sum(distance)
+        if not total < np.inf:
+            return False
         allowed, cheapest = donors, 0.0
         for j in without[s]:
             if j >= 0 and distance[j] < np.inf:
                 distance[j] = np.inf
                 allowed -= 1
-        size = _middle(distance, allowed) + ridge[s]
+        size = _middle(distance, allowed, total / donors) + ridge[s]
         if priced:
-            cheapest = np.inf
+            cheapest, total = np.inf, 0.0
             for j in range(donors):
                 price[j] = linear[s, j] if distance[j] < np.inf else np.inf
                 cheapest = min(cheapest, price[j])
             price -= cheapest
-            size += _middle(price, allowed)
-        best = np.inf
-        for j in range(donors):
-            value = distance[j] + 2.0 * price[j]
-            if value < best:
-                best, nearest[s] = value, j
+            for value in price:
+                total += value if value < np.inf else 0.0
+            size += _middle(price, allowed, total / allowed)
+        least[:], nearest[s] = np.inf, -1
+        for first in range(0, donors, groups):
+            for group in range(min(groups, donors - first)):
+                value = distance[first + group] + 2.0 * price[first + group]
+                if value < least[group]:
+                    least[group], nearest[s, group] = value, first + group
+        best = 0
+        for group in range(1, groups):
+            if least[group] < least[best]:
+                best = group
+        nearest[s, 0], nearest[s, best] = nearest[s, best], nearest[s, 0]
         level = 0.0
         for value in targets[s]:
             level = max(level, abs(value))
-        if size < np.inf and size <= len(targets[s]) * (_BLUR * level) ** 2:
+        if size <= len(targets[s]) * (_BLUR * level) ** 2:
             size = 0.0
             for j in range(donors):
                 if distance[j] < np.inf:
                     size = max(size, distance[j] + price[j])
+        if not size < np.inf:
+            return False
         scale[s, 0], scale[s, 1] = size if size > 0.0 else 1.0, cheapest
+    return True
 
 
 @kernel(fastmath=_REORDER)
@@ -157,15 +184,15 @@ def _distances(tiles: Float3, point: Float1, out: Float1) -> None:
 
 
 @kernel
-def _middle(values: Float1, count: int) -> float:
+def _middle(values: Float1, count: int, guess: float) -> float:
     """The median of the `count` numbers that are finite, none of them negative; the others are inf.
 
-    By narrowing what it lies between, a fast count at a time, until few are left.
+    From a guess, by narrowing what it lies between, a fast count at a time, until few are left.
     """
     rank = (count + 1) // 2  # sought: the smallest number with so many at or below it
     low, under = 0.0, _at_most(values, 0.0)
     if under < rank:
-        high = max(1e-300, _total(values) / count)
+        high = max(1e-300, guess)
         above = _at_most(values, high)
         while above < rank and high < np.inf:
             low, under = high, above
@@ -188,7 +215,7 @@ def _middle(values: Float1, count: int) -> float:
         return low
     after = np.inf
     for value in values:
-        if low < value < after:
+        if (low < value) == (value < after):  # as ``low < value < after``, in one branch: see `_ranked`
             after = value
     return 0.5 * (low + after)
 
@@ -198,7 +225,8 @@ def _ranked(values: Float1, low: float, high: float, rank: int) -> float:
     """Of the few numbers in (low, high] the one of that rank, from 1."""
     few, held = np.empty(_FEW), 0
     for value in values:
-        if low < value <= high:
+        # As ``low < value <= high``, in one branch that is seldom taken; the first of two would go either way.
+        if (low < value) == (value <= high):
             place = held
             while place > 0 and few[place - 1] > value:
                 few[place] = few[place - 1]
@@ -218,8 +246,8 @@ def _at_most(values: Float1, bound: float) -> int:
 
 
 @kernel(fastmath=_REORDER)
-def _total(values: Float1) -> float:
+def _sum(values: Float1) -> float:
     total = 0.0
     for value in values:
-        total += value if value < np.inf else 0.0
+        total += value
     return total

@@ -60,7 +60,7 @@ def test_measure(shape: str) -> None:
             linear_of(these),
             these.ridge,
             scale=(number, 2),
-            nearest=(number,),
+            nearest=(number, min(len(these.donors), simplex_tiles.GROUPS)),
         )
         np.testing.assert_allclose(*scale, rtol=1e-9, atol=1e-13)
         if shape in ("factors", "noise", "far", "level", "penalised"):  # elsewhere there may be two that are nearest
@@ -80,8 +80,9 @@ def test_the_median(count: int, kind: str) -> None:
         "tiny": 1e-305 * rng.random(count),
     }[kind]
     missing = np.full(3, np.inf)
-    found = simplex_tiles._middle(np.concatenate([values, missing]), count)
-    assert found == pytest.approx(float(np.median(values)), rel=1e-15, abs=0.0)
+    for guess in (float(values.mean()), float(values.max()), 1e-3):
+        found = simplex_tiles._middle(np.concatenate([values, missing]), count, guess)
+        assert found == pytest.approx(float(np.median(values)), rel=1e-15, abs=0.0)
 
 
 @pytest.mark.parametrize("shape", ["factors", "noise", "far", "two periods", "penalised", "tiny ridge"])
@@ -92,7 +93,9 @@ def test_corral(shape: str) -> None:
         number, (count, periods) = len(these.targets), these.donors.shape
         room = min(count, periods + 1) + 2
         arrays: Any = *shared(these), these.targets, these.without, linear_of(these), these.ridge
-        scale, nearest = (ours for ours, _ in both(measure, *arrays, scale=(number, 2), nearest=(number,)))
+        scale, nearest = (
+            ours for ours, _ in both(measure, *arrays, scale=(number, 2), nearest=(number, min(count, 5)))
+        )
         donor, weight, found, counted = both(
             corral,
             *arrays,

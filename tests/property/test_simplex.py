@@ -270,6 +270,10 @@ def test_frank_wolfe_comes_near_and_says_how_near() -> None:
         ({"ridge": -1.0}, "ridge is"),
         ({"ridge": np.nan}, "ridge is"),
         ({"a": [[1.0, np.nan], [0.0, 1.0]]}, "finite"),
+        ({"a": np.r_["1", np.eye(2), np.full((2, 300), 3.0), [[np.inf], [0.0]]]}, "finite"),
+        ({"b": [np.nan, 1.0]}, "finite"),
+        ({"b": [1e200, 1.0]}, "too large to be squared"),
+        ({"linear": [np.inf, 1.0]}, "finite"),
         ({"start": [-1.0, 2.0]}, "start must be"),
         ({"start": [1.0]}, "start has shape"),
     ],
@@ -278,6 +282,11 @@ def test_bad_input_is_named(change: dict[str, object], says: str) -> None:
     given_ = {"a": np.eye(2), "b": np.ones(2), **change}
     with pytest.raises(ValueError, match=says):
         solve(**given_)  # type: ignore[arg-type]
+
+
+def test_frank_wolfe_refuses_what_is_not_finite() -> None:
+    with pytest.raises(ValueError, match="finite"):
+        solve_fw([[1.0, np.nan], [0.0, 1.0]], [1.0, 1.0], ridge=1.0, min_decrease=1e-3)
 
 
 def test_inputs_are_left_as_they_were() -> None:
