@@ -115,6 +115,57 @@ def test_a_known_trend_is_where_it_should_be() -> None:
         assert table["breakdown"].iloc[0] == pytest.approx(middle / distance / largest, rel=1e-3)
 
 
+@pytest.mark.parametrize("weighting", ["unit", "area"])
+def test_an_average_with_its_leads(weighting: str) -> None:
+    """Every cohort counts before the start as it does in the average; with no departure it is the declared interval."""
+    plain = impact.estimate(panel(), "group-time", base="universal", target=impact.Target("average", weighting))  # type: ignore[arg-type]
+    result = estimated(target=impact.Target("average", weighting, leads=True))  # type: ignore[arg-type]
+    assert isinstance(plain, impact.Result)
+    table = result.tidy().set_index("term")
+    pd.testing.assert_frame_equal(table.loc[["average"]], plain.tidy().set_index("term"))
+    # 12 wijken start in 2018 and 12 in 2020: 6 and 4 periods after the start.
+    share = (6, 4) if weighting == "unit" else (1, 1)
+    cells = result.fit.cells
+    for event in range(-6, -1):
+        one = [float(cells.effect[(cells.event == event) & (cells.group == group)][0]) for group in (0, 1)]
+        assert table.loc[str(event), "estimate"] == pytest.approx(np.average(one, weights=share), rel=1e-12)
+    found = result.honest(grid=[0.0, 1.0])
+    assert isinstance(found, pd.DataFrame)
+    low, high = table.loc["average", ["ci_low", "ci_high"]]
+    assert found[["lower", "upper"]].iloc[0].tolist() == pytest.approx([low, high], abs=1e-9)
+    # Periods 1 to 6 and 1 to 4 after the reference.
+    one = study(result)
+    distance = (sum(range(1, 7)) + sum(range(1, 5))) / 10 if weighting == "unit" else (3.5 + 2.5) / 2
+    assert one.combination.tolist() == pytest.approx([distance])
+    assert (one.beta[-1] * distance, one.sampling[-1, -1] * distance**2) == pytest.approx(
+        (table.loc["average", "estimate"], table.loc["average", "std_error"] ** 2)
+    )
+    assert isinstance(result.honest("smoothness"), Refused)
+    assert isinstance(result.pretrend(), pd.DataFrame)
+    # A window that starts later moves the average away from the reference, and no period with it.
+    later = estimated(target=impact.Target("average", weighting, ("2021", "2023"), leads=True))  # type: ignore[arg-type]
+    ahead = np.mean([4, 5, 6, 2, 3, 4])
+    assert study(later).combination.tolist() == pytest.approx([ahead])
+    with pytest.raises(ValueError, match="leads"):
+        impact.Target("event", leads=True)
+
+
+def test_bounds_of_an_average_are_those_of_its_periods() -> None:
+    """One start: the average is the mean over event times, and its identified set is that of the mean."""
+    data = panel((2018,), noise=1e-5)
+    averaged = impact.estimate(data, "group-time", base="universal", target=impact.Target("average", leads=True))
+    by_event = impact.estimate(data, "group-time", base="universal", target="event")
+    assert isinstance(averaged, impact.Result)
+    assert isinstance(by_event, impact.Result)
+    one, other = averaged.honest(grid=[0.5, 1, 2]), by_event.honest(grid=[0.5, 1, 2])
+    assert isinstance(one, pd.DataFrame)
+    assert isinstance(other, pd.DataFrame)
+    # The two normalise their inequalities differently, so the sets are alike and not the same: within 5 % of the width.
+    width = (other["upper"] - other["lower"]).to_numpy()
+    assert (np.abs(one["lower"] - other["lower"]) < 0.05 * width).all()
+    assert (np.abs(one["upper"] - other["upper"]) < 0.05 * width).all()
+
+
 def test_what_is_refused_says_why() -> None:
     data = panel()
     cases = {
