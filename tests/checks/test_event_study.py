@@ -9,7 +9,7 @@ from scipy import stats
 
 import impact
 from impact.checks.event_study import EventStudy, Leads, event_study, leads
-from impact.checks.pretrend import Wald, equivalence, joint, power
+from impact.checks.pretrend import Wald, equivalence, joint, power, pretrend
 from impact.errors import Refused, UsageError
 from impact.inference.protocol import Uncertainty
 from impact.numerics.pretest import passing, slope_for_power
@@ -269,6 +269,16 @@ def test_the_joint_test_wants_degrees_of_freedom_and_a_covariance() -> None:
     same = joint(lead([0.1] * 2, np.ones((2, 2))))
     assert isinstance(same, Refused)
     assert "follows from" in same.because
+
+
+def test_the_check_takes_the_joint_test_where_there_is_one() -> None:
+    terms, p_values = ("-3", "-2", "0"), np.array([0.04, 0.2, 1e-6])
+    alone = pretrend(terms, p_values, 0.05)
+    assert (alone.verdict, alone.statistic) == ("pass", pytest.approx(0.08))
+    together = pretrend(terms, p_values, 0.05, together=Wald(4.0, 2, 17, 0.03))
+    assert (together.verdict, together.statistic, together.gates) == ("fail", 0.03, False)
+    nothing = pretrend(("0",), np.array([0.1]), 0.05, together=Wald(4.0, 2, 17, 0.03))
+    assert nothing.verdict == "not_evaluated"
 
 
 def test_equivalence_is_two_one_sided_tests_in_every_period() -> None:
