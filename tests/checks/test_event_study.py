@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -17,6 +19,7 @@ from impact.numerics.pretest import passing, slope_for_power
 PERIODS = range(2012, 2024)
 
 
+@cache
 def panel(starts: tuple[int, ...] = (2018, 2020), seed: int = 1, noise: float = 1.0) -> impact.Panel:
     """40 gemeenten of 2 wijken, 12 of them treated, with an effect of 2."""
     generator = np.random.default_rng(seed)
