@@ -67,17 +67,23 @@ class Target:
         fixed baseline counts once per period. ``unit``: every treated unit counts once per period.
     window : pair of str, optional
         First and last period (labels) that count; for ``event`` first and last event time.
+    leads : bool
+        For ``average``: also the estimates by event time before the start, in which every group counts as much as it
+        does in the average. Bounds under departures from parallel trends (``Result.honest``) need them.
     """
 
     kind: Kind = "average"
     weighting: Weighting = "unit"
     window: tuple[str, str] | None = None
+    leads: bool = False
 
     def __post_init__(self) -> None:
         if self.kind not in get_args(Kind):
             raise ValueError(f"target {self.kind!r} is not one of {', '.join(get_args(Kind))}")
         if self.weighting not in get_args(Weighting):
             raise ValueError(f"weighting {self.weighting!r} is not one of {', '.join(get_args(Weighting))}")
+        if self.leads and self.kind != "average":
+            raise ValueError(f"leads go with target 'average'; {self.kind!r} has its own, or none")
 
     def prepare(self, panel: Panel) -> Panel:
         """The panel with the treated weights, and the groups, that this target needs; give this to the estimator.
@@ -147,7 +153,8 @@ class Target:
                 "Choose a window that overlaps the treated periods of the panel.",
             )
         if self.kind == "average":
-            return [("average", [_own_periods(cells, post) if self.weighting == "area" else post.astype(float)])]
+            pattern = _own_periods(cells, post) if self.weighting == "area" else post.astype(float)
+            return [*(_leads(cells, pattern) if self.leads else ()), ("average", [pattern])]
         if self.kind == "event":
             events = np.unique(cells.event[inside])
             rows = [(str(event), [(inside & (cells.event == event)).astype(float)]) for event in events]
@@ -194,6 +201,16 @@ class Target:
                 )
             )
         return np.asarray((cells.period >= panel.periods.index(low)) & (cells.period <= panel.periods.index(high)))
+
+
+def _leads(cells: Cells, pattern: Float1) -> list[tuple[str, list[Float1]]]:
+    """Event times before the start of the groups in an average, each with its weight in it."""
+    count = np.bincount(cells.group, weights=pattern)[cells.group]
+    before = ~cells.post & (count > 0)
+    return [
+        (str(event), [np.where(before & (cells.event == event), count, 0.0)])
+        for event in np.unique(cells.event[before])
+    ]
 
 
 def _own_periods(cells: Cells, post: Bool1) -> Float1:

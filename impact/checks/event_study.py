@@ -57,7 +57,10 @@ class EventStudy:
     Attributes
     ----------
     events : (K,) int
-        Event times, those before the reference first, without gaps but for the reference.
+        Event times, those before the reference first, without gaps but for the reference; of an average only those
+        before it.
+    times : (K,) float
+        Periods from the reference.
     reference : int
     before : int
         Number of those before the reference.
@@ -73,9 +76,14 @@ class EventStudy:
     level : float
     left_out : tuple of int
         Event times before the start that are not used, as they have no error.
+    averaged : bool
+        Whether an average is asked about, whose effects lie on average `d` periods from the reference: it stands here
+        as one period after it, with the estimate divided by `d` and `combination` (d,). A trend that changes by at most
+        so much from one period to the next adds at most `d` times that to it.
     """
 
     events: tuple[int, ...]
+    times: Float1
     reference: int
     before: int
     beta: Float1
@@ -85,6 +93,7 @@ class EventStudy:
     combination: Float1
     level: float
     left_out: tuple[int, ...]
+    averaged: bool = False
 
 
 def leads(
@@ -95,7 +104,7 @@ def leads(
     Parameters
     ----------
     effects, uncertainty, fit, target
-        Of an estimate with ``target="event"``.
+        Of an estimate with ``target="event"``, or of an average with its leads.
     used : collection of str
         Event times of outcomes that served for matching or weights; of them nothing can be learned.
 
@@ -112,7 +121,7 @@ def leads(
     given, covariance = known
     if fit.compared:
         return Refused(what, _FITTED, _AGAIN)
-    rows = [row for row, term in enumerate(effects.terms) if term != "mean" and int(term) < 0]
+    rows = [row for event, row in _events(effects).items() if event < 0]
     keep = [row for row in rows if given.refused[row] is None and effects.terms[row] not in used]
     if not keep:
         why = "there is no estimate before the start" if not rows else "no estimate before the start has an error"
@@ -144,9 +153,9 @@ def event_study(
     Parameters
     ----------
     effects, uncertainty, fit, target
-        Of an estimate with ``target="event"``.
+        Of an estimate with ``target="event"``, or of an average with its leads.
     combination : "mean", int or sequence of float
-        The mean over the event times from 0 on, one event time, or a weight for each of them.
+        The mean over the event times from 0 on, one event time, or a weight for each of them; an average is itself.
     used : collection of str
         As in `leads`.
 
@@ -172,16 +181,16 @@ def event_study(
     if isinstance(known, Refused):
         return known
     given, covariance = known
-    row_of = {int(term): row for row, term in enumerate(effects.terms) if term != "mean"}
+    row_of = _events(effects)
     after = [event for event in sorted(row_of) if event >= 0]
-    weights = _weights(after, combination)
-    if min(row_of) >= 0:
+    weights = _weights(after, combination) if target.kind == "event" else []
+    if min(row_of, default=0) >= 0:
         return Refused(what, "there is no estimate before the start", "Add earlier periods.")
-    reference = _reference(what, fit, sorted(row_of))
+    reference = _reference(what, fit, np.unique(fit.cells.event).tolist())
     if isinstance(reference, Refused):
         return reference
     without = {event: given.refused[row] for event, row in row_of.items()}
-    last = max(event for event, weight in zip(after, weights, strict=True) if weight)
+    last = max((event for event, weight in zip(after, weights, strict=True) if weight), default=reference)
     for event in range(reference + 1, last + 1):
         reason = without[event]
         if reason is not None:
@@ -199,6 +208,8 @@ def event_study(
         return Refused(
             what, "the estimate next to the reference period has no error, or its outcome was matched on", "See tidy()."
         )
+    if target.kind == "average":
+        return _averaged(what, effects, fit, (given, covariance), reference, before)
     events = [*before, *range(reference + 1, last + 1)]
     rows = [row_of[event] for event in events]
     asked = np.array([0.0] * (-1 - reference) + list(weights[: last + 1]))
@@ -213,6 +224,7 @@ def event_study(
         sigma = sigma * max(1.0, float(reach[declared] * given.std_error[declared]) / error) ** 2
     return EventStudy(
         tuple(events),
+        np.array(events, dtype=np.float64) - reference,
         reference,
         len(before),
         effects.estimate[rows],
@@ -225,10 +237,54 @@ def event_study(
     )
 
 
+def _averaged(
+    what: str,
+    effects: Effects,
+    fit: Fit,
+    known: tuple[Uncertainty, Float2],
+    reference: int,
+    before: list[int],
+) -> EventStudy | Refused:
+    """The event study of an average: its leads, and itself as one period."""
+    given, covariance = known
+    last = len(effects.terms) - 1
+    if given.refused[last] is not None:
+        return Refused(what, "the average has no interval", "See tidy().")
+    distance = float(effects.weights[:, last] @ (fit.cells.event - reference))
+    row_of = _events(effects)
+    rows = [*(row_of[event] for event in before), last]
+    scale = np.r_[np.ones(len(before)), 1 / distance]
+    reach = _reach(given)[rows]
+    sampling = covariance[np.ix_(rows, rows)] * np.outer(scale, scale)
+    return EventStudy(
+        tuple(before),
+        np.r_[np.array(before, dtype=np.float64) - reference, 1.0],
+        reference,
+        len(before),
+        effects.estimate[rows] * scale,
+        sampling * np.outer(reach, reach),
+        sampling,
+        reach[:-1] * _normal(given.level),
+        np.array([distance]),
+        given.level,
+        tuple(event for event in sorted(row_of) if event < reference and event not in before),
+        averaged=True,
+    )
+
+
+def _events(effects: Effects) -> dict[int, int]:
+    """Rows of the terms by event time."""
+    return {int(term): row for row, term in enumerate(effects.terms) if term not in ("mean", "average")}
+
+
 def _by_event(target: Target) -> None:
-    if target.kind != "event":
+    if target.kind != "event" and not target.leads:
         raise UsageError(
-            Problem("USAGE-008", "this needs effects by periods since the start", "estimate again with target='event'")
+            Problem(
+                "USAGE-008",
+                "this needs effects by periods since the start",
+                "estimate again with target='event', or with impact.Target('average', leads=True)",
+            )
         )
 
 

@@ -161,6 +161,12 @@ def bounds(
         With a column `left_out`: event times before the start that are not used, as they have no error.
     """
     fewest = 2 if restriction == "smoothness-relative-magnitudes" else 1
+    if found.averaged and (restriction != "relative-magnitudes" or monotonicity is not None):
+        return Refused(
+            f"bounds by {restriction} for an average",
+            "how a trend bends within the time that is averaged over takes effects by event time",
+            "Use relative-magnitudes, or target='event'.",
+        )
     what = "bounds under departures from parallel trends"
     if found.before < fewest:
         return Refused(what, f"{restriction} needs {fewest} estimates before the start", "Use relative-magnitudes.")

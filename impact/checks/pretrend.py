@@ -208,7 +208,7 @@ def power(found: EventStudy) -> Power:
     Roth (2022), American Economic Review: Insights 4(3).
     """
     before = found.before
-    times = np.array(found.events, dtype=np.float64) - found.reference
+    times = found.times
     sigma, critical = found.sampling, found.critical
     inner = sigma[:before, :before]
     asked = np.r_[np.zeros(before), found.combination]

@@ -194,8 +194,9 @@ class Result:
     ) -> pd.DataFrame | Refused:
         """Intervals that hold although treated and controls may drift apart, by how far they may; see `impact.honest`.
 
-        For an estimate with ``target="event"`` whose estimates before the start are changes since one reference period
-        (group-time with ``base="universal"``, sun-abraham, twfe, stacked). The covariance is that of the inference,
+        For an estimate with ``target="event"``, or an average with its leads (``Target("average", leads=True)``), whose
+        estimates before the start are changes since one reference period (group-time with ``base="universal"``,
+        sun-abraham, twfe, stacked). The covariance is that of the inference,
         enlarged by (t / 1.96)²: with no departure the interval is never shorter than the declared one.
 
         Parameters

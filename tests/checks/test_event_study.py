@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -9,7 +11,7 @@ from scipy import stats
 
 import impact
 from impact.checks.event_study import EventStudy, Leads, event_study, leads
-from impact.checks.pretrend import Wald, equivalence, joint, power
+from impact.checks.pretrend import Wald, equivalence, joint, power, pretrend
 from impact.errors import Refused, UsageError
 from impact.inference.protocol import Uncertainty
 from impact.numerics.pretest import passing, slope_for_power
@@ -17,6 +19,7 @@ from impact.numerics.pretest import passing, slope_for_power
 PERIODS = range(2012, 2024)
 
 
+@cache
 def panel(starts: tuple[int, ...] = (2018, 2020), seed: int = 1, noise: float = 1.0) -> impact.Panel:
     """40 gemeenten of 2 wijken, 12 of them treated, with an effect of 2."""
     generator = np.random.default_rng(seed)
@@ -113,6 +116,57 @@ def test_a_known_trend_is_where_it_should_be() -> None:
             assert row.upper == pytest.approx(middle + bound * distance * largest, abs=1e-4)
         # 0 is inside as soon as the trend may add up to the whole estimate.
         assert table["breakdown"].iloc[0] == pytest.approx(middle / distance / largest, rel=1e-3)
+
+
+@pytest.mark.parametrize("weighting", ["unit", "area"])
+def test_an_average_with_its_leads(weighting: str) -> None:
+    """Every cohort counts before the start as it does in the average; with no departure it is the declared interval."""
+    plain = impact.estimate(panel(), "group-time", base="universal", target=impact.Target("average", weighting))  # type: ignore[arg-type]
+    result = estimated(target=impact.Target("average", weighting, leads=True))  # type: ignore[arg-type]
+    assert isinstance(plain, impact.Result)
+    table = result.tidy().set_index("term")
+    pd.testing.assert_frame_equal(table.loc[["average"]], plain.tidy().set_index("term"))
+    # 12 wijken start in 2018 and 12 in 2020: 6 and 4 periods after the start.
+    share = (6, 4) if weighting == "unit" else (1, 1)
+    cells = result.fit.cells
+    for event in range(-6, -1):
+        one = [float(cells.effect[(cells.event == event) & (cells.group == group)][0]) for group in (0, 1)]
+        assert table.loc[str(event), "estimate"] == pytest.approx(np.average(one, weights=share), rel=1e-12)
+    found = result.honest(grid=[0.0, 1.0])
+    assert isinstance(found, pd.DataFrame)
+    low, high = table.loc["average", ["ci_low", "ci_high"]]
+    assert found[["lower", "upper"]].iloc[0].tolist() == pytest.approx([low, high], abs=1e-9)
+    # Periods 1 to 6 and 1 to 4 after the reference.
+    one = study(result)
+    distance = (sum(range(1, 7)) + sum(range(1, 5))) / 10 if weighting == "unit" else (3.5 + 2.5) / 2
+    assert one.combination.tolist() == pytest.approx([distance])
+    assert (one.beta[-1] * distance, one.sampling[-1, -1] * distance**2) == pytest.approx(
+        (table.loc["average", "estimate"], table.loc["average", "std_error"] ** 2)
+    )
+    assert isinstance(result.honest("smoothness"), Refused)
+    assert isinstance(result.pretrend(), pd.DataFrame)
+    # A window that starts later moves the average away from the reference, and no period with it.
+    later = estimated(target=impact.Target("average", weighting, ("2021", "2023"), leads=True))  # type: ignore[arg-type]
+    ahead = np.mean([4, 5, 6, 2, 3, 4])
+    assert study(later).combination.tolist() == pytest.approx([ahead])
+    with pytest.raises(ValueError, match="leads"):
+        impact.Target("event", leads=True)
+
+
+def test_bounds_of_an_average_are_those_of_its_periods() -> None:
+    """One start: the average is the mean over event times, and its identified set is that of the mean."""
+    data = panel((2018,), noise=1e-5)
+    averaged = impact.estimate(data, "group-time", base="universal", target=impact.Target("average", leads=True))
+    by_event = impact.estimate(data, "group-time", base="universal", target="event")
+    assert isinstance(averaged, impact.Result)
+    assert isinstance(by_event, impact.Result)
+    one, other = averaged.honest(grid=[0.5, 1, 2]), by_event.honest(grid=[0.5, 1, 2])
+    assert isinstance(one, pd.DataFrame)
+    assert isinstance(other, pd.DataFrame)
+    # The two normalise their inequalities differently, so the sets are alike and not the same: within 5 % of the width.
+    width = (other["upper"] - other["lower"]).to_numpy()
+    assert (np.abs(one["lower"] - other["lower"]) < 0.05 * width).all()
+    assert (np.abs(one["upper"] - other["upper"]) < 0.05 * width).all()
 
 
 def test_what_is_refused_says_why() -> None:
@@ -218,6 +272,16 @@ def test_the_joint_test_wants_degrees_of_freedom_and_a_covariance() -> None:
     same = joint(lead([0.1] * 2, np.ones((2, 2))))
     assert isinstance(same, Refused)
     assert "follows from" in same.because
+
+
+def test_the_check_takes_the_joint_test_where_there_is_one() -> None:
+    terms, p_values = ("-3", "-2", "0"), np.array([0.04, 0.2, 1e-6])
+    alone = pretrend(terms, p_values, 0.05)
+    assert (alone.verdict, alone.statistic) == ("pass", pytest.approx(0.08))
+    together = pretrend(terms, p_values, 0.05, together=Wald(4.0, 2, 17, 0.03))
+    assert (together.verdict, together.statistic, together.gates) == ("fail", 0.03, False)
+    nothing = pretrend(("0",), np.array([0.1]), 0.05, together=Wald(4.0, 2, 17, 0.03))
+    assert nothing.verdict == "not_evaluated"
 
 
 def test_equivalence_is_two_one_sided_tests_in_every_period() -> None:

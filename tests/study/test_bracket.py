@@ -170,7 +170,8 @@ def test_in_a_study_the_other_periods_serve(project: Project) -> None:
     starts = {int(area["first_treated"]) for area in found["areas"] if not area["left_out"]}
     matched = {year - start for year in (2014, 2016) for start in starts}
     p_values = [row["p_value"] for row in found["event"] if int(row["term"]) < 0 and int(row["term"]) not in matched]
-    assert check["statistic"] == pytest.approx(min(1, min(p_values) * len(p_values))) and len(p_values) > 3
+    # Of the other periods together (`tests/checks/test_event_study.py`), and so not the adjusted smallest of them.
+    assert len(p_values) > 3 and min(p_values) < check["statistic"] < min(1, min(p_values) * len(p_values))
     assert check["because"].startswith("Op uitkomsten van een deel van de perioden is gekoppeld")
     ends = {row["name"]: row["estimate"]["value"] for row in found["bracket"]}
     assert found["primary"]["value"] not in ends.values(), "structure alone is another comparison here"
