@@ -80,7 +80,7 @@ def notes(
         sd = number(rounding_sd(base, "random"), say.language, 1)
         found.append(say("run.note.rounded", base=number(base, say.language, 0), sd=sd))
     if loaded.borders is not None:
-        found += borders_said(loaded.borders, loaded.regions, say)
+        found += borders_said(loaded.borders, (loaded.base or loaded).regions, say)
     found += _crosswalked(loaded, series, comparison, say)
     found += _known(series, answers.result, say)
     found += [say(f"run.note.{status}", count=str(count)) for status, count in series.without.items()]
@@ -158,6 +158,9 @@ def _level(spec: Specification, loaded: Loaded, comparison: Comparison, say: Tex
     for area in comparison.areas:
         if area.absent and not area.left_out:
             yield say("run.note.built-absent", area=area.name, list=listed(area.absent, say.language))
+        unknown = sorted(set(area.partial) - set(dict(area.parts)))
+        if unknown and spec.unit.level == "focus-area" and not area.left_out:
+            yield say("run.note.built-unknown", area=area.name, list=listed(unknown, say.language))
 
 
 def said_gaps(gaps: Gaps, say: Texts) -> Iterator[str]:
