@@ -90,7 +90,8 @@ def map_table(evidence: Evidence, folded: bool, say: Texts) -> Table:
         if units:
             counts = (len(units), len(units) - drawn.get(role, 0))
             rows.append((say(f"map.role.{role}"), *(_count(x, say) for x in counts), *_distances(role, units, say)))
-    return Table(say("map.caption"), columns, tuple(rows), say("map.note"), folded)
+    note = f"{say('map.source', source=evidence.map_source).rstrip('.')}. {say('map.note')}"
+    return Table(say("map.caption"), columns, tuple(rows), note, folded)
 
 
 def _distances(role: str, units: list[PlacedUnit], say: Texts) -> tuple[str, str, str]:

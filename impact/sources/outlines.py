@@ -43,12 +43,13 @@ def outlines(polygons: Polygons, groups: Mapping[str, Sequence[str]], most: int 
         return {}
     west, south, east, north = shapely.total_bounds(np.concatenate(list(named.values())))
     side = float(max(east - west, north - south))
-    whole = {name: np.array([shapely.union_all(shapes)], dtype=object) for name, shapes in named.items()}
     found: dict[str, str] = {}
-    for parts in (named, whole):
-        for step in _STEPS:
-            found = _drawn(parts, step * side)
-            if sum(text.count(" ") + 1 for text in found.values()) <= 2 * most:
+    for whole in (False, True):
+        parts = {name: _union(shapes) for name, shapes in named.items()} if whole else dict(named)
+        for step in _STEPS:  # each from the one before, which has fewer points to look at
+            parts = _simplified(parts, step * side)
+            found = {name: _text(shapes, step * side) for name, shapes in parts.items()}
+            if sum(text.count(" ") + text.count("|") + 1 for text in found.values()) <= 2 * most:
                 return found
     return found
 
@@ -58,16 +59,22 @@ def read_rings(text: str) -> list[NDArray[np.int64]]:
     return [np.array(ring.split(), dtype=np.int64).reshape(-1, 2) for ring in text.split("|")]
 
 
-def _drawn(parts: Mapping[str, NDArray[Any]], step: float) -> dict[str, str]:
-    """Every group as text, its borders simplified beside those of the others."""
-    shapely = needs_shapely()
-    simple = shapely.orient_polygons(shapely.coverage_simplify(np.concatenate(list(parts.values())), step))
+def _union(shapes: NDArray[Any]) -> NDArray[Any]:
+    return np.array([needs_shapely().union_all(shapes)], dtype=object)
+
+
+def _simplified(parts: Mapping[str, NDArray[Any]], step: float) -> dict[str, NDArray[Any]]:
+    """Every group with its borders simplified beside those of the others."""
+    shapely, drawn = needs_shapely(), np.concatenate(list(parts.values()))
+    simple = shapely.coverage_simplify(drawn, step)
+    simple = np.where(shapely.is_empty(simple), drawn, simple)  # where borders overlap, GEOS promises nothing
     ends = np.cumsum([len(shapes) for shapes in parts.values()])[:-1]
+    return dict(zip(parts, np.split(simple, ends), strict=True))
+
+
+def _text(shapes: NDArray[Any], step: float) -> str:
     grain = max(round(step / 4), 1)
-    return {
-        name: "|".join(ring for shape in shapes for ring in _rings(shape, grain))
-        for name, shapes in zip(parts, np.split(simple, ends), strict=True)
-    }
+    return "|".join(ring for shape in needs_shapely().orient_polygons(shapes) for ring in _rings(shape, grain))
 
 
 def _rings(shape: Any, grain: int) -> list[str]:

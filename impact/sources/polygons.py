@@ -22,7 +22,7 @@ from impact.sources import rd
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["LONLAT", "METRES", "Polygons", "Repair", "needs_shapely", "polygons", "read_polygons"]
+__all__ = ["LONLAT", "METRES", "Polygons", "Repair", "needs_shapely", "polygons", "read_numbers", "read_polygons"]
 
 LONLAT, METRES = "EPSG:4326", "EPSG:28992"
 """Longitude and latitude in degrees; the Dutch grid in metres."""
@@ -227,6 +227,48 @@ def read_polygons(path: Path | str, region: str, crs: str | None = None) -> Poly
     if known == METRES and np.abs(reach).max() <= 360:
         raise DataError(Problem("MAP-002", f"these coordinates are degrees, not metres as {METRES} has.", "", name))
     return polygons(parts, known, name)
+
+
+def read_numbers(path: Path | str, region: str, column: str) -> dict[str, float]:
+    """A property of every region of a GeoJSON file that `read_polygons` has read, such as its residents.
+
+    Parameters
+    ----------
+    path : path
+        As `read_polygons` was given it.
+    region : str
+        The property that holds the code of the region.
+    column : str
+        The property that holds a number of 0 or more. What is absent, or below 0 as CBS marks it, is nan.
+
+    Raises
+    ------
+    DataError
+        ``MAP-004`` a property that no feature has, that holds something else, or that differs within one region.
+    """
+    name = Path(path).name
+    found: dict[str, float] = {}
+    odd: list[str] = []
+    features = json.loads(Path(path).read_text(encoding="utf-8"))["features"]
+    if not any(column in (feature.get("properties") or {}) for feature in features):
+        raise DataError(Problem("MAP-004", f"no feature has {column!r}.", "Name the property with numbers.", name))
+    for feature in features:
+        given = feature["properties"]
+        code, value = str(given[region]).strip(), given.get(column)
+        if value is None or (isinstance(value, int | float) and value < 0):
+            found.setdefault(code, np.nan)
+        elif (
+            isinstance(value, bool)
+            or not isinstance(value, int | float)
+            or found.get(code, value) not in (value, np.nan)
+        ):
+            odd.append(f"{code} ({value!r})")
+        else:
+            found[code] = float(value)
+    if odd:
+        message = f"{column!r} is one number for every region; it is not for {', '.join(odd[:8])}."
+        raise DataError(Problem("MAP-004", message, "Give numbers, without quotes.", name))
+    return found
 
 
 def polygons(parts: Mapping[str, Any] | Sequence[tuple[str, Any]], crs: str = METRES, file: str = "") -> Polygons:

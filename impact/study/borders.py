@@ -158,7 +158,8 @@ def borders_said(borders: Borders, regions: Sequence[str], say: Texts) -> Iterat
         yield say("run.note.borders-overlap", count=number(int(twofold.sum()), language, 0), area=area)
     absent = sorted(set(regions) - set(drawn.regions))
     if absent:
-        named = listed(absent[:20], language)
+        more = [say("run.remark-more", count=number(len(absent) - 20, language, 0))] if len(absent) > 20 else []
+        named = listed([*absent[:20], *more], language)
         yield say("run.note.borders-absent", count=number(len(absent), language, 0), list=named)
 
 

@@ -65,7 +65,7 @@ class Bundle:
         return (page.status, *(plain(piece) for pieces in said for piece in pieces))
 
     def figure(self, name: str, outcome: int = 0) -> str:
-        """The SVG of a figure of an outcome as its report shows it: ``flow``, ``gap``, ``event-study`` or ``balance``.
+        """The SVG of a figure of an outcome as its report shows it: such as ``flow``, ``map`` or ``gap``.
 
         Raises
         ------

@@ -7,7 +7,7 @@ from itertools import chain
 
 from impact.evidence.reading import with_unit
 from impact.study.model import Outcome
-from impact.study.tables import CrosswalkTable, File, OutcomeTable, PolygonFile, UnitTable
+from impact.study.tables import CrosswalkTable, File, Identity, OutcomeTable, PolygonFile, UnitTable
 from impact.study.wording import FOLLOWS, Said, Teller, ended
 
 __all__ = ["data", "outcome", "periods"]
@@ -66,7 +66,7 @@ def _measure(tell: Teller, found: Outcome, topic: str) -> Iterator[Said]:
 def data(tell: Teller) -> tuple[Iterator[Said], Iterator[Said]]:
     """What stands in the table of outcomes, and what in that of characteristics."""
     given = tell.spec.data
-    outcomes = chain(_outcomes(tell, given.outcomes), _crosswalk(tell, given.crosswalk))
+    outcomes = chain(_outcomes(tell, given.outcomes), _unchanged(tell), _crosswalk(tell, given.crosswalk))
     return outcomes, chain(_units(tell, given.units), _polygons(tell, given.polygons))
 
 
@@ -75,7 +75,16 @@ def _polygons(tell: Teller, given: PolygonFile | None) -> Iterator[Said]:
         return
     file, column = tell.word("quoted", text=given.file), tell.column(given.column)
     yield tell("data.polygons", file=file, column=column, tolerance=tell.exact(given.tolerance))
+    if given.crs is not None:
+        yield tell("data.crs", crs=given.crs, file=tell.word("table.polygons"))
     yield from _origin(tell, given, "polygons")
+    if given.parts is not None:
+        yield tell(
+            "data.parts",
+            file=tell.word("quoted", text=given.parts.file),
+            column=tell.column(given.parts.column),
+            residents=tell.column(given.parts.residents),
+        )
 
 
 def _crosswalk(tell: Teller, table: CrosswalkTable | None) -> Iterator[Said]:
@@ -100,6 +109,7 @@ def _outcomes(tell: Teller, table: OutcomeTable) -> Iterator[Said]:
         period=tell.column(columns.period),
     )
     yield from _file(tell, table, "outcomes")
+    yield from _identity(tell, columns.identity, "outcomes")
     if columns.n is not None:
         yield tell("data.n", column=tell.column(columns.n))
         if columns.se is None and columns.margin is None:
@@ -123,6 +133,7 @@ def _units(tell: Teller, table: UnitTable | None) -> Iterator[Said]:
     columns = table.columns
     yield tell("data.units", file=tell.word("quoted", text=table.file), region=tell.column(columns.region))
     yield from _file(tell, table, "units")
+    yield from _identity(tell, columns.identity, "units")
     if columns.period is not None:
         yield tell("data.averaged", periods=tell.listed(table.periods), column=tell.column(columns.period))
     if columns.gemeente is None:
@@ -134,6 +145,22 @@ def _units(tell: Teller, table: UnitTable | None) -> Iterator[Said]:
     for name, group in columns.groups.items():
         if group:
             yield tell(f"data.{name}", columns=tell.listed(group))
+
+
+def _identity(tell: Teller, given: Identity | None, role: str) -> Iterator[Said]:
+    """What shows whether a code still names its region."""
+    if given is None:
+        return
+    columns = [tell.column(name) for name in (given.name, given.residents, given.surface) if name is not None]
+    file = tell.word(f"table.{role}")
+    yield tell("data.identity", f"data.{role}.identity", columns=tell.listed(columns), file=file)
+
+
+def _unchanged(tell: Teller) -> Iterator[Said]:
+    """The codes that the study vouches for."""
+    for code, why in tell.spec.data.unchanged.items():
+        said = tell("data.unchanged", f"data.unchanged.{code}", code=code)
+        yield Said(said.topic, f"{said.text}{tell.reason(why)}")
 
 
 def _file(tell: Teller, table: File, role: str) -> Iterator[Said]:

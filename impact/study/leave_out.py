@@ -78,7 +78,8 @@ class LeaveOut(Part):
     @property
     def about(self) -> str:
         """What two rules of one kind may not share."""
-        return f"{self.rule} {self.event or ''} {self.column if self.rule == 'band' else ''}"
+        named = self.column if self.rule == "band" else self.rule == "adjacent" and self.named
+        return f"{self.rule} {self.event or ''} {named}"
 
 
 def faults_of_comparison(spec: Specification) -> Iterator[Fault]:

@@ -20,9 +20,11 @@ from impact.sources.values import CBS
 from impact.study.borders import Borders, read_borders
 from impact.study.built import at_level
 from impact.study.crosswalks import Walks, in_division, read_walks
+from impact.study.identity import read_reused
 from impact.study.members import read_members
 from impact.study.model import Outcome, Specification
 from impact.study.named import coded, read_names
+from impact.study.parts import Parts, read_parts
 from impact.study.pools import read_pools
 from impact.study.redrawn import redrawn
 from impact.study.series import Series, provisional, read_series, unfit_figures
@@ -62,6 +64,10 @@ class Loaded:
         What those units are made of, where they are added up.
     borders : Borders or None
         Of the regions, when the study gives polygons.
+    parts : Parts or None
+        Of the regions, with their residents, when the study gives them.
+    reused : mapping of region to text
+        Regions whose code seems to name other ground in another period, with what shows it.
     """
 
     regions: tuple[str, ...]
@@ -80,6 +86,8 @@ class Loaded:
     base: Loaded | None = None
     unions: Unions | None = None
     borders: Borders | None = None
+    parts: Parts | None = None
+    reused: Mapping[str, str] = field(default_factory=dict)
 
 
 def load(spec: Specification, paths: Mapping[str, Path]) -> Loaded:
@@ -92,8 +100,8 @@ def load(spec: Specification, paths: Mapping[str, Path]) -> Loaded:
         ``DATA-115`` counts that are not rounded as stated; ``DATA-117`` a file of members that cannot be; ``DATA-118``
         margins or respondents that cannot be; ``DATA-125`` a file of pools that cannot be; ``DATA-127`` a basis that
         the crosswalk does not have, ``DATA-128`` a year from which it does not lead to the division of the study;
-        ``DATA-134`` too few periods left once provisional ones are out; ``MAP-002`` and ``MAP-003`` polygons that
-        cannot be; those of `built`.
+        ``DATA-134`` too few periods left once provisional ones are out; ``MAP-002``, ``MAP-003`` and ``MAP-004``
+        polygons that cannot be; those of `built`.
     UsageError
         ``MAP-001`` where polygons are given and the optional ``spatial`` is not installed.
     """
@@ -120,7 +128,10 @@ def load(spec: Specification, paths: Mapping[str, Path]) -> Loaded:
     changed: tuple[dict[str, str], tuple[Note, ...]] = ({}, ())
     if (figures := tables.get("outcomes")) is not None:
         changed = redrawn(spec, figures, [long for long in longs if long is not None], problems)
+    suspect = read_reused(spec, tables, problems)
     borders = None if spec.data.polygons is None else read_borders(paths["polygons"], spec, problems)
+    drawn = spec.data.polygons
+    parts = None if drawn is None or drawn.parts is None else read_parts(paths["parts"], spec, problems)
     raise_all(dict.fromkeys(problems), DataError)
     read = [long for long in longs if long is not None]
     moved: dict[str, tuple[Converted, ...]] = {}
@@ -145,18 +156,26 @@ def load(spec: Specification, paths: Mapping[str, Path]) -> Loaded:
     told = [*(note for long in read for note in long.notes), *changed[1]]
     notes = tuple(dict.fromkeys(_note(note.kind, note.column, note.count, note.text) for note in told))
     loaded = Loaded(regions, periods, gemeente, known, series, tuple(files), notes, provisional=left, moved=moved)
-    loaded = replace(loaded, longs=tuple(read), redrawn=changed[0])
+    loaded = replace(loaded, longs=tuple(read), redrawn=_but(changed[0], spec))
     if walks is not None:
         loaded = replace(loaded, files=(*loaded.files, walks.file))
     if named is not None:
         loaded = replace(loaded, files=(*loaded.files, named.file))
+    loaded = replace(loaded, reused=suspect)
     if borders is not None:
         loaded = replace(loaded, borders=borders, files=(*loaded.files, borders.file))
+    if parts is not None:
+        loaded = replace(loaded, parts=parts, files=(*loaded.files, parts.file))
     if members is not None:
         loaded = replace(loaded, members=members.areas, files=(*loaded.files, members.file))
     if pools is not None:
         loaded = replace(loaded, pools=pools.named, files=(*loaded.files, pools.file))
     return at_level(spec, loaded)
+
+
+def _but(redrawn: Mapping[str, str], spec: Specification) -> dict[str, str]:
+    """Without the regions of which the study says why they are the same all along."""
+    return {region: why for region, why in redrawn.items() if region not in spec.data.unchanged}
 
 
 def _moved(

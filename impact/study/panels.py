@@ -95,8 +95,8 @@ def compare(spec: Specification, loaded: Loaded, series: Series, areas: tuple[Fo
         ``DATA-123`` no treated unit is left, ``DATA-126`` and ``DATA-135`` those of `candidates`,
         ``DATA-130`` no donor is left, ``DATA-131`` the matching is refused,
         ``DATA-132`` a cluster is unknown, ``DATA-133`` residents of a treated unit that must weigh are unknown,
-        ``DATA-134`` no measured period to estimate over is left, ``DATA-152`` a treated region may be other ground in
-        another year, those of `similar`, ``TERM-`` covariates that cannot be.
+        ``DATA-134`` no measured period to estimate over is left, ``DATA-136`` and ``DATA-152`` a unit that may be other
+        ground in another period, those of `similar`, ``TERM-`` covariates that cannot be.
     """
     regions = loaded.regions
     _one_ground(spec, loaded, areas)
@@ -121,6 +121,7 @@ def compare(spec: Specification, loaded: Loaded, series: Series, areas: tuple[Fo
     pool = donor_pool(regions, treated, [*rules, aside, *extra, *lost_rules], pool_name(spec))
     if isinstance(pool, Refused):
         raise DataError(Problem("DATA-130", f"{pool.because}.", pool.instead, spec.data.outcomes.file))
+    _same_ground(spec, loaded, np.asarray(regions)[treated | pool.keep].tolist())
     absent = np.zeros(len(regions), dtype=bool) if series.there is None else ~series.there
     cells = series.raw[treated | pool.keep | (unfit & ~anywhere & ~absent)]
     fewest = None if series.respondents is None else float(series.respondents[treated].min())
@@ -179,6 +180,20 @@ def _one_ground(spec: Specification, loaded: Loaded, areas: tuple[FocusArea, ...
             "`data.outcomes.vintage`, or compare gemeenten (`unit: {level: gemeente}`)."
         )
         raise DataError(Problem("DATA-152", f"{message}.", hint, spec.data.outcomes.file, path="treatment.areas"))
+
+
+def _same_ground(spec: Specification, loaded: Loaded, units: Sequence[str]) -> None:
+    """Every unit that is compared must be one region all along, as far as the tables show."""
+    odd = [unit for unit in units if unit in loaded.reused and unit not in spec.data.unchanged]
+    if odd:
+        named = listed((f"{unit} ({loaded.reused[unit]})" for unit in odd), 20)
+        count = "1 code seems" if len(odd) == 1 else f"{len(odd)} codes seem"
+        message = f"{count} to name other ground in another period: {named}."
+        hint = (
+            "Bring the outcomes to one division (`data.crosswalk`), compare gemeenten, leave the regions out (`rule: "
+            "listed`), or say why it is one region all along: `data: {unchanged: {WK…: reason}}`."
+        )
+        raise DataError(Problem("DATA-136", message, hint, spec.data.outcomes.file))
 
 
 def _data_rules(spec: Specification, loaded: Loaded, series: Series, first: str) -> list[Rule]:

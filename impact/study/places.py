@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from dataclasses import replace
 
 from impact.design.exposure import Exposure
 from impact.evidence.record import Excluded, MapPart, PlacedUnit
@@ -12,6 +13,7 @@ from impact.study.borders import exposed
 from impact.study.load import Loaded
 from impact.study.model import Specification
 from impact.study.panels import Comparison
+from impact.study.parts import beside_share
 
 __all__ = ["ROLES", "map_parts", "placed_units"]
 
@@ -33,17 +35,24 @@ def placed_units(
     if loaded.borders is None:
         return ()
     sources = declared_regions(spec, loaded)
-    found = exposed(loaded.borders, sources)
-    whole = spec.unit is not None and spec.unit.level == "gemeente"
-    made = {} if comparison.unions is None or whole else comparison.unions.members()
+    whole_gemeenten = spec.unit is not None and spec.unit.level == "gemeente"
+    made = {} if comparison.unions is None or whole_gemeenten else comparison.unions.members()
 
-    def drawn(units: Collection[str]) -> set[str]:
+    def apart(units: Collection[str]) -> set[str]:
         """The regions that units are made of: those have borders."""
         return {part for unit in units for part in made.get(unit, (unit,))}
 
+    everywhere = apart(loaded.regions)
+    drawn = set(loaded.borders.polygons.regions)
+    # Of a focus area without a border nobody knows who lies near it.
+    whole = all(region in drawn for region in sources if region in everywhere)
+    found = exposed(loaded.borders, sources) if whole else None
     panel, why = comparison.panel, {row.unit: row.reason for row in excluded}
-    treated = drawn([unit for unit, one in zip(panel.units, panel.treated.tolist(), strict=True) if one])
-    donors, used = drawn(comparison.pool.donors), drawn(used)
+    treated = apart([unit for unit, one in zip(panel.units, panel.treated.tolist(), strict=True) if one])
+    donors, used = apart(comparison.pool.donors), apart(used)
+    shares = {}
+    if loaded.parts is not None:
+        shares = beside_share(loaded.parts, loaded.borders.polygons, sources, loaded.borders.touching.tolerance)
     at = {} if found is None else {unit: row for row, unit in enumerate(found.units)}
 
     def role(unit: str) -> str:
@@ -53,8 +62,11 @@ def placed_units(
             return "aside"
         return "compared" if unit in used else "pool" if unit in donors else "excluded"
 
-    everyone = sorted({*drawn(loaded.regions), *(region for region in sources if region in at)})
-    return tuple(_placed(unit, role(unit), why.get(unit, ""), found, at.get(unit)) for unit in everyone)
+    everyone = sorted({*everywhere, *(region for region in sources if region in at)})
+    return tuple(
+        replace(_placed(unit, role(unit), why.get(unit, ""), found, at.get(unit)), residents=shares.get(unit))
+        for unit in everyone
+    )
 
 
 def _placed(unit: str, role: str, reason: str, found: Exposure | None, row: int | None) -> PlacedUnit:

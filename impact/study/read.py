@@ -115,7 +115,7 @@ def expand(study: Study) -> tuple[Variation, ...]:
 
 def locate(study: Study, roots: Roots, model: Specification | None = None) -> Mapping[str, Path]:
     """Where the files are: ``outcomes``, and those that are named of ``units``, ``crosswalk``, ``names``, ``polygons``,
-    ``members`` and ``pools``; of the study itself, or of the `model` of an alternative.
+    ``parts``, ``members`` and ``pools``; of the study itself, or of the `model` of an alternative.
 
     Raises
     ------
@@ -133,6 +133,8 @@ def locate(study: Study, roots: Roots, model: Specification | None = None) -> Ma
     drawn = data.polygons
     named += [("names", ("data", "names", "file"), data.names.file)] if data.names is not None else []
     named += [("polygons", ("data", "polygons", "file"), drawn.file)] if drawn is not None else []
+    parts = None if drawn is None else drawn.parts
+    named += [("parts", ("data", "polygons", "parts", "file"), parts.file)] if parts is not None else []
     named += [("members", ("treatment", "members"), members)] if members is not None else []
     pools = model.comparison.pools
     named += [("pools", ("comparison", "pools"), pools)] if pools is not None else []

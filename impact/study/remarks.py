@@ -22,7 +22,7 @@ from impact.study.methods import family
 from impact.study.model import Outcome, Specification
 from impact.study.panels import Comparison
 from impact.study.series import Series
-from impact.study.wording import Teller
+from impact.study.wording import Teller, ended
 
 __all__ = ["name_of", "notes", "periods_left_out", "said_gaps", "said_population", "unmeasurable"]
 
@@ -81,6 +81,9 @@ def notes(
         found.append(say("run.note.rounded", base=number(base, say.language, 0), sd=sd))
     if loaded.borders is not None:
         found += borders_said(loaded.borders, (loaded.base or loaded).regions, say)
+    for unit, signs in loaded.reused.items():
+        if unit in spec.data.unchanged and unit in comparison.panel.units:
+            found.append(say("run.note.unchanged", unit=unit, signs=signs, why=ended(spec.data.unchanged[unit])))
     found += _crosswalked(loaded, series, comparison, say)
     found += _known(series, answers.result, say)
     found += [say(f"run.note.{status}", count=str(count)) for status, count in series.without.items()]

@@ -12,10 +12,12 @@ from impact.study.borders import faults_of_borders
 from impact.study.crosswalks import faults_of_crosswalk
 from impact.study.faults import Fault, near
 from impact.study.fields import SURVEY
+from impact.study.identity import faults_of_identity
 from impact.study.leave_out import faults_of_comparison
 from impact.study.methods import methods
 from impact.study.model import CHECKS, Match, Outcome, Specification
 from impact.study.named import faults_of_names
+from impact.study.parts import faults_of_parts
 from impact.study.redrawn import faults_of_change
 from impact.study.similar import faults_of_similar
 from impact.study.source import Loc
@@ -34,6 +36,8 @@ def faults(spec: Specification) -> Iterator[Fault]:
     yield from faults_of_change(spec)
     yield from faults_of_names(spec)
     yield from faults_of_borders(spec)
+    yield from faults_of_parts(spec)
+    yield from faults_of_identity(spec)
     timing = [*times(spec)]
     yield from timing
     yield from _treated(spec)

@@ -6,17 +6,19 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from impact.study.fields import Part, Period, Spellings, Word
+from impact.study.fields import Code, Part, Period, Spellings, Word
 
 __all__ = [
     "CrosswalkTable",
     "Data",
     "File",
+    "Identity",
     "Margin",
     "MarkTexts",
     "NameList",
     "OutcomeColumns",
     "OutcomeTable",
+    "PartFile",
     "PolygonFile",
     "Rows",
     "UnitColumns",
@@ -80,6 +82,18 @@ class Margin(Part):
     level: Annotated[float, Field(gt=0.5, lt=1)] = 0.95
 
 
+class Identity(Part):
+    """Columns that show whether a code still names the same region: its `name`, its `residents`, its `surface`.
+
+    A region whose name changes from one period to the next, or that becomes more than 1.5 times as large or as small,
+    stops the run before anything is estimated, unless ``data.unchanged`` says why it is the same.
+    """
+
+    name: Word | None = None
+    residents: Word | None = None
+    surface: Word | None = None
+
+
 class OutcomeColumns(Part):
     """Column names: `value`, or `numerator` and `denominator`.
 
@@ -99,6 +113,7 @@ class OutcomeColumns(Part):
     margin: Margin | None = None
     change: Word | None = None
     gemeente: Word | None = None
+    identity: Identity | None = None
 
     @property
     def figures(self) -> tuple[str, ...]:
@@ -140,6 +155,7 @@ class UnitColumns(Part):
     structure: tuple[Word, ...] = ()
     size: tuple[Word, ...] = ()
     selection: tuple[Word, ...] = ()
+    identity: Identity | None = None
 
     @property
     def groups(self) -> dict[str, tuple[str, ...]]:
@@ -169,6 +185,17 @@ class CrosswalkTable(Part):
     value: Literal["count"] | None = None
 
 
+class PartFile(Part):
+    """A GeoJSON file with the border of every smaller region, such as the buurten of wijken, and its `residents`.
+
+    Then the share of the residents of every unit that live beside a treated area is known, not only of its border.
+    """
+
+    file: Word = Field(description="the file's path, as that of a table")
+    column: Word = Field(description="the property of the features that holds the code of the wijk or buurt")
+    residents: Word = Field(description="the property that holds the number of residents")
+
+
 class PolygonFile(Part):
     """A GeoJSON file with the border of every region, for rules on place and for the map.
 
@@ -180,6 +207,7 @@ class PolygonFile(Part):
     column: Word = Field(description="the property of the features that holds the code of the wijk, buurt or gemeente")
     crs: Literal["EPSG:4326", "EPSG:28992"] | None = None
     tolerance: Annotated[float, Field(gt=0, le=1000)] = 1.0
+    parts: PartFile | None = None
     sha256: Annotated[str, Field(pattern="^[0-9a-f]{64}$")] | None = None
     source: str = ""
     vintage: Annotated[int, Field(ge=1995, le=2100)] | None = None
@@ -192,13 +220,17 @@ class NameList(Part):
 
 
 class Data(Part):
-    """Where the figures come from."""
+    """Where the figures come from.
+
+    `unchanged`: codes that name the same region all along although its name or size jumps, each with the reason.
+    """
 
     outcomes: OutcomeTable = Field(description="the table of outcomes: file, columns, source")
     units: UnitTable | None = None
     crosswalk: CrosswalkTable | None = None
     polygons: PolygonFile | None = None
     names: NameList | None = None
+    unchanged: dict[Code, Word] = Field(default_factory=dict)
 
     @property
     def vintage(self) -> int | None:

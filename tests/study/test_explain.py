@@ -89,6 +89,17 @@ EVENT = {"rule": "co-treated", "event": "regiodeals", "regions": ["GM0363"], "wh
 BAND = {
     "comparison.leave_out": [{"rule": "band", "column": "inwoners", "at_least": 500, "at_most": 2e4, "why": "omvang"}]
 }
+POLYGONS = {"data.polygons": {"file": "grenzen.geojson", "column": "code"}}
+PARTS = {
+    "data.outcomes.level": "wijk",
+    "data.polygons": {
+        "file": "grenzen.geojson",
+        "column": "code",
+        "parts": {"file": "buurten.geojson", "column": "buurt", "residents": "mensen"},
+    },
+}
+BESIDE = {"rule": "adjacent", "why": "waterbed"}
+POOLED = {"rule": "co-treated", "event": "regiodeals", "pool": "deal", "why": "ander geld"}
 LISTED = {"comparison.leave_out": [{"rule": "listed", "regions": ["WK036301"], "why": "experiment"}]}
 ALTERNATIVE = {"name": "zonder", "why": "alles", "same_estimand": True, "change": {"comparison": {"match": "none"}}}
 DIGEST = "0123456789abcdef" * 4
@@ -187,6 +198,27 @@ CASES: dict[str, tuple[dict[str, Any], Any, str]] = {
         {"data.outcomes.vintage": 2021},
         CROSSWALK["data.crosswalk"],
         "is een aantal, en kan daarom over gebieden worden verdeeld",
+    ),
+    "data.polygons.file": (POLYGONS, "kaart.geojson", "De grenzen van elke wijk of buurt staan in ‘kaart.geojson’"),
+    "data.polygons.column": (POLYGONS, "WK_CODE", "kolom ‘WK_CODE’ noemt de code"),
+    "data.polygons.crs": (POLYGONS, "EPSG:4326", "De coördinaten in het bestand met grenzen zijn die van EPSG:4326"),
+    "data.polygons.tolerance": (POLYGONS, 25, "als er hoogstens 25 meter tussen ligt"),
+    "data.polygons.sha256": (POLYGONS, "b" * 64, "begint met bbbbbbbbbbbb"),
+    "data.polygons.source": (POLYGONS, "CBS kaart", "Bron van het bestand met grenzen: CBS kaart."),
+    "data.polygons.vintage": (POLYGONS, 2024, "De codes in het bestand met grenzen horen bij de indeling van 2024"),
+    "data.polygons.parts.file": (PARTS, "buurt.geojson", "de kleinere gebieden in ‘buurt.geojson’"),
+    "data.polygons.parts.column": (PARTS, "BU_CODE", "kolom ‘BU_CODE’ noemt de code"),
+    "data.polygons.parts.residents": (PARTS, "AANT_INW", "kolom ‘AANT_INW’ het aantal bewoners"),
+    "data.outcomes.columns.identity.name": ({}, "naam", "Aan kolom ‘naam’ in het bestand met uitkomsten"),
+    "data.outcomes.columns.identity.residents": ({}, "inw", "Aan kolom ‘inw’ in het bestand met uitkomsten"),
+    "data.outcomes.columns.identity.surface": ({}, "ha", "Aan kolom ‘ha’ in het bestand met uitkomsten"),
+    "data.units.columns.identity.name": (AVERAGED, "naam", "Aan kolom ‘naam’ in het bestand met kenmerken"),
+    "data.units.columns.identity.residents": (AVERAGED, "inw", "Aan kolom ‘inw’ in het bestand met kenmerken"),
+    "data.units.columns.identity.surface": (AVERAGED, "ha", "Aan kolom ‘ha’ in het bestand met kenmerken"),
+    "data.unchanged": (
+        {"data.outcomes.columns.identity.name": "naam"},
+        {"WK050324": "alleen de naam is nieuw"},
+        "WK050324 geldt als één gebied, wat die kolommen ook laten zien. Reden: alleen de naam is nieuw.",
     ),
     "data.units.rows.add_up_to": (AVERAGED, ["region", "period"], "De rijen van het bestand met kenmerken worden"),
     "data.units.columns.period": (AVERAGED, "tijdvak", "(kolom ‘tijdvak’)"),
@@ -299,6 +331,21 @@ CASES: dict[str, tuple[dict[str, Any], Any, str]] = {
         {"comparison.leave_out": [EVENT]},
         [{**EVENT, "event": "preventie-met-gezag"}],
         "onder Preventie met Gezag, geprioriteerde gemeenten viel, dient niet als vergelijking (GM0363)",
+    ),
+    "comparison.leave_out.pool": (
+        {"comparison.leave_out": [POOLED], "comparison.pools": "groepen.csv"},
+        [{**POOLED, "pool": "regio"}],
+        "(groep ‘regio’)",
+    ),
+    "comparison.leave_out.sharing": (
+        {**POLYGONS, "comparison.leave_out": [BESIDE]},
+        [{**BESIDE, "sharing": "border"}],
+        "een stuk grens van ten minste 10 meter",
+    ),
+    "comparison.leave_out.rings": (
+        {**POLYGONS, "comparison.leave_out": [BESIDE]},
+        [{**BESIDE, "rings": 3}],
+        "tot en met 3 stappen",
     ),
     "comparison.leave_out.at_least": (BAND, within(BAND, at_least=1000), "niet tussen 1.000 en 20.000 ligt"),
     "comparison.leave_out.at_most": (BAND, within(BAND, at_most=30000), "niet tussen 500 en 30.000 ligt"),

@@ -329,6 +329,7 @@ def test_every_pool_can_be_an_alternative_on_real_figures(tmp_path: Path) -> Non
     )
     text = f"{text[:start]}alternatives:\n{changes}{text[end:]}"
     text = text.replace("comparison:\n", "comparison:\n  pools: groepen.csv\n", 1)
+    text = "".join(line for line in text.splitlines(keepends=True) if "rule: adjacent" not in line)
     (tmp_path / "study.yaml").write_text(text, encoding="utf-8")
     listed = [f"{wijk};2018;{name};verzonnen" for name, members in pools.items() for wijk in [*members, "WK029901"]]
     written(tmp_path / "groepen.csv", *listed)

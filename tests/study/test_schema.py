@@ -64,7 +64,8 @@ def test_unknown_keys_are_refused_except_the_parameters_of_a_method() -> None:
     methods = [found for found in open_ones if "enum" in found.get("properties", {}).get("name", {})]
     named = [str(found.get("title")) for found in open_ones if found not in methods]
     assert len(methods) == 3  # estimator, inference, beside
-    assert sorted(named) == ["Change", "Where", "Where"]  # keys of the study itself, and columns of the user
+    # Keys of the study itself, codes of regions, and columns of the user.
+    assert sorted(named) == ["Change", "Unchanged", "Where", "Where"]
 
 
 def test_what_a_key_means_is_there_for_the_editor() -> None:
