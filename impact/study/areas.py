@@ -93,8 +93,7 @@ def focus_areas(spec: Specification, loaded: Loaded) -> tuple[FocusArea, ...]:
         if area.left_out or not present or aside:
             found.append(replace(area, units=present, left_out=area.left_out or aside or "no-data|"))
             continue
-        members = tuple(code for code, _ in area.parts if code in base.regions) or present
-        starts = _starts(spec, base, area.slug, present if level is None else members)
+        starts = _starts(spec, base, area.slug, present if level is None else _whole_parts(area, base) or present)
         start = starts[0]
         if len(starts) > 1 or read_period(start)[1] or ("/" in start) != ("/" in loaded.periods[0]):
             said = listed(repr(text) for text in starts) if any(starts) else "none"
@@ -208,9 +207,10 @@ def _whole(area: FocusArea, base: Loaded) -> FocusArea:
 def _lifted(area: FocusArea, members: Mapping[str, Mapping[str, float]]) -> FocusArea:
     """The area in wijken that are added up from buurten: those that lie in it as a whole, and those that do in part."""
     own = dict(area.parts)
-    whole = [unit for unit, parts in members.items() if all(own.get(part) == 1 for part in parts)]
-    cut = [unit for unit, parts in members.items() if unit not in whole and any(part in own for part in parts)]
-    named = {part for parts in members.values() for part in parts}
+    touched = {unit: parts for unit, parts in members.items() if not own.keys().isdisjoint(parts)}
+    whole = [unit for unit, parts in touched.items() if all(own.get(part) == 1 for part in parts)]
+    cut = [unit for unit in touched if unit not in whole]
+    named = {part for parts in touched.values() for part in parts}
     units = tuple(dict.fromkeys([*(code for code in area.units if code not in named), *whole]))
     return replace(area, units=units, partial=(*area.partial, *cut))
 
@@ -242,11 +242,18 @@ def _once(spec: Specification, loaded: Loaded, found: Sequence[FocusArea]) -> li
 
 def declared_regions(spec: Specification, loaded: Loaded) -> dict[str, str]:
     """Slug of the area of every region that the study calls treated, in part or without data too."""
+    added_up = spec.unit is not None and spec.unit.level == "focus-area"
     return {
         region: area.slug
         for area, _ in _declared(spec, loaded)
-        for region in (*area.partial, *dict(area.parts), *area.units)
+        for region in (*area.partial, *dict(area.parts), *(() if added_up else area.units))
     }
+
+
+def _whole_parts(area: FocusArea, base: Loaded) -> tuple[str, ...]:
+    """The members by which an area starts: those that lie in it as a whole; of one without any, all of them."""
+    there = [(code, share) for code, share in area.parts if code in base.regions]
+    return tuple(code for code, share in there if share == 1) or tuple(code for code, _ in there)
 
 
 def _starts(spec: Specification, loaded: Loaded, slug: str, units: tuple[str, ...]) -> tuple[str, ...]:

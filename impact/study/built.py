@@ -87,7 +87,14 @@ def together(spec: Specification, loaded: Loaded, unions: Unions) -> Loaded:
     for unit, parts in unions.members().items():
         if said := [f"{part}: {odd[part]}" for part in parts if part in odd]:
             redrawn[unit] = "; ".join(said)
-    loaded = replace(loaded, regions=regions, gemeente=gemeente, units=units, series=series)
+    # Within a gemeente it makes no difference which of its wijken has which code.
+    shown = {} if spec.unit is not None and spec.unit.level == "gemeente" else loaded.reused
+    reused = dict(loaded.reused)
+    for unit, parts in unions.members().items():
+        own = [part for part in parts if part in shown and part not in spec.data.unchanged]
+        if own:
+            reused[unit] = "; ".join(f"{part}: {shown[part]}" for part in own)
+    loaded = replace(loaded, regions=regions, gemeente=gemeente, units=units, series=series, reused=reused)
     earlier = {} if loaded.unions is None else loaded.unions.members()
     return replace(loaded, longs=longs, unions=Unions.of({**earlier, **unions.members()}), redrawn=redrawn)
 

@@ -89,7 +89,7 @@ class Comparison(Part):
     pools: Word | None = None
     pool: Annotated[tuple[Slug, ...], BeforeValidator(as_texts)] = ()
     leave_out: tuple[LeaveOut, ...] = ()
-    units: BuiltUnits | None = None
+    units: Annotated[BuiltUnits | None, BeforeValidator(as_no_match)] = None
     match: Annotated[Match | None, BeforeValidator(as_no_match)] = Field(
         description="{method: nearest, ratio: …, on: […]}, or none"
     )

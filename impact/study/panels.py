@@ -115,6 +115,7 @@ def compare(
     lost_rules = _data_rules(spec, loaded, series, first)
     unfit = np.logical_or.reduce([rule.applies for rule in lost_rules])
     areas, lost = _treated(spec, areas, regions, lost_rules, unfit)
+    areas = tuple(_incomplete(loaded, series, area) for area in areas)
     inside = {unit: area for area in areas if not area.left_out for unit in area.units}
     treated = np.array([region in inside for region in regions], dtype=bool)
     declared = {unit for area in areas for unit in area.units}
@@ -276,6 +277,17 @@ def _treated(
         why = "; ".join(f"{exclusion.unit}: {exclusion.code} {exclusion.detail}".strip() for exclusion in lost[:5])
         raise DataError(Problem("DATA-123", f"no treated unit can be used ({why}).", "", spec.data.outcomes.file))
     return tuple(kept), tuple(lost)
+
+
+def _incomplete(loaded: Loaded, series: Series, area: FocusArea) -> FocusArea:
+    """The area, left out because of its parts without a figure where its figures are added up from theirs."""
+    if area.left_out != "no-usable-unit|" or loaded.unions is None or loaded.base is None:
+        return area
+    members, base = loaded.unions.members(), loaded.base
+    (own,) = (other for other in base.series if other.outcome == series.outcome)
+    gaps = dict(zip(base.regions, np.asarray(np.isnan(own.raw).any(axis=1)).tolist(), strict=True))
+    lacking = [part for unit in area.units for part in members.get(unit, {}) if gaps.get(part)]
+    return replace(area, left_out=f"part-without|{listed(lacking)}") if lacking else area
 
 
 def _panel(spec: Specification, loaded: Loaded, series: Series, inside: dict[str, FocusArea], used: Bool1) -> Panel:

@@ -35,19 +35,21 @@ def placed_units(
     if loaded.borders is None:
         return ()
     sources = declared_regions(spec, loaded)
-    bordered, measured = set(loaded.borders.polygons.regions), set((loaded.base or loaded).regions)
-    # Of a focus area without a border nobody knows who lies near it.
-    found = exposed(loaded.borders, sources) if measured & set(sources) <= bordered else None
-    whole = spec.unit is not None and spec.unit.level == "gemeente"
-    made = {} if comparison.unions is None or whole else comparison.unions.members()
+    whole_gemeenten = spec.unit is not None and spec.unit.level == "gemeente"
+    made = {} if comparison.unions is None or whole_gemeenten else comparison.unions.members()
 
-    def drawn(units: Collection[str]) -> set[str]:
+    def apart(units: Collection[str]) -> set[str]:
         """The regions that units are made of: those have borders."""
         return {part for unit in units for part in made.get(unit, (unit,))}
 
+    everywhere = apart(loaded.regions)
+    drawn = set(loaded.borders.polygons.regions)
+    # Of a focus area without a border nobody knows who lies near it.
+    whole = all(region in drawn for region in sources if region in everywhere)
+    found = exposed(loaded.borders, sources) if whole else None
     panel, why = comparison.panel, {row.unit: row.reason for row in excluded}
-    treated = drawn([unit for unit, one in zip(panel.units, panel.treated.tolist(), strict=True) if one])
-    donors, used = drawn(comparison.pool.donors), drawn(used)
+    treated = apart([unit for unit, one in zip(panel.units, panel.treated.tolist(), strict=True) if one])
+    donors, used = apart(comparison.pool.donors), apart(used)
     shares = {}
     if loaded.parts is not None:
         shares = beside_share(loaded.parts, loaded.borders.polygons, sources, loaded.borders.touching.tolerance)
@@ -60,7 +62,7 @@ def placed_units(
             return "aside"
         return "compared" if unit in used else "pool" if unit in donors else "excluded"
 
-    everyone = sorted({*drawn(loaded.regions), *(region for region in sources if region in at)})
+    everyone = sorted({*everywhere, *(region for region in sources if region in at)})
     return tuple(
         replace(_placed(unit, role(unit), why.get(unit, ""), found, at.get(unit)), residents=shares.get(unit))
         for unit in everyone

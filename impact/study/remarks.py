@@ -80,7 +80,7 @@ def notes(
         *_rounded(spec, series, say),
     ]
     if loaded.borders is not None:
-        found += borders_said(loaded.borders, loaded.regions, say)
+        found += borders_said(loaded.borders, (loaded.base or loaded).regions, say)
     for unit, signs in loaded.vouched.items():
         if unit in spec.data.unchanged and unit in comparison.panel.units:
             found.append(say("run.note.unchanged", unit=unit, signs=signs, why=ended(spec.data.unchanged[unit])))
@@ -204,6 +204,9 @@ def _level(spec: Specification, loaded: Loaded, comparison: Comparison, say: Tex
     for area in comparison.areas:
         if area.absent and not area.left_out:
             yield say("run.note.built-absent", area=area.name, list=listed(area.absent, say.language))
+        unknown = sorted(set(area.partial) - set(dict(area.parts)))
+        if unknown and spec.unit.level == "focus-area" and not area.left_out:
+            yield say("run.note.built-unknown", area=area.name, list=listed(unknown, say.language))
 
 
 def said_gaps(gaps: Gaps, say: Texts) -> Iterator[str]:

@@ -81,11 +81,16 @@ class Small:
     def study(self) -> Path:
         return self.root / "study.yaml"
 
+    @property
+    def listed(self) -> str:
+        """The areas as the study lists them."""
+        listed = ", ".join(f"{slug}: {{members: [{', '.join(codes)}]}}" for slug, codes in self.areas.items())
+        return f"{{{listed}}}"
+
     def write(self, *changes: tuple[str, str]) -> None:
         self.outcomes.to_csv(self.root / "uitkomst.csv", sep=";", index=False)
         self.units.to_csv(self.root / "wijken.csv", sep=";", decimal=",", index=False)
-        listed = ", ".join(f"{slug}: {{members: [{', '.join(codes)}]}}" for slug, codes in self.areas.items())
-        text = SPEC.replace("AREAS", f"{{{listed}}}")
+        text = SPEC.replace("AREAS", self.listed)
         for old, new in changes:
             assert text.count(old) == 1, old
             text = text.replace(old, new)

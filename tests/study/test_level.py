@@ -235,7 +235,9 @@ def test_an_area_of_which_a_part_has_no_figure_has_none(small: Small) -> None:
     small.outcomes.loc[row, "teller"] = "x"
     found = small.run(unit("{level: focus-area, built_from: wijk}"))
     out = {area["slug"]: area["left_out"] for area in found["areas"] if area["left_out"]}
-    assert list(out) == ["gebied-c"]
+    assert out == {
+        "gebied-c": f"een deel ervan heeft niet in elke periode een cijfer, en dan is er ook geen som ({wijk(2, 4)})"
+    }
     assert any(row["unit"] == "gebied-c" for row in found["excluded"])
     assert found["primary"]["areas"] == 4
 
@@ -288,3 +290,49 @@ def test_a_table_without_rows_of_the_level_is_refused(small: Small) -> None:
         load(study.model, locate(study, Roots.of(study.path, [])))
     (problem,) = caught.value.problems
     assert problem.code == "DATA-150" and "no row is about a gemeente" in str(problem) and "wijk" in str(problem)
+
+
+@pytest.mark.parametrize("text", ["{level: gemeente, built_from: wijk}", "{level: focus-area, built_from: wijk}"])
+def test_areas_and_starts_from_columns_of_wijken(small: Small, text: str) -> None:
+    own = {code: slug for slug, parts in small.areas.items() for code in parts}
+    small.units["gebied"] = small.units["wijk"].map(own).fillna("")
+    small.units["begin"] = small.units["gebied"].map(lambda slug: "2022" if slug else "")
+    listed = small.run(unit(text))
+    columns = small.run(
+        unit(text),
+        (small.listed, "{column: gebied}"),
+        ("{event: start, first_treated: 2022}", "{event: start, column: begin}"),
+    )
+    assert columns["primary"] == listed["primary"]
+    assert [area["population"] for area in columns["areas"]] == [area["population"] for area in listed["areas"]]
+    # Two starts in one area are not made one.
+    small.units.loc[small.units["wijk"] == wijk(2, 4), "begin"] = "2023"
+    small.write(
+        unit(text),
+        (small.listed, "{column: gebied}"),
+        ("{event: start, first_treated: 2022}", "{event: start, column: begin}"),
+    )
+    ended = impact("check", small.study)
+    assert ended.code == 2 and "DATA-121" in ended.err and "gebied-c" in ended.err
+
+
+def test_wijken_are_added_up_from_buurten(small: Small) -> None:
+    """The wijken of the made study cut into two buurten each give the numbers of the wijken."""
+    plain = small.run(unit("{level: wijk}"))
+    whole = small.outcomes
+    first = whole.assign(teller=whole["teller"] // 3, noemer=whole["noemer"] // 4)
+    second = whole.assign(teller=whole["teller"] - first["teller"], noemer=whole["noemer"] - first["noemer"])
+    small.outcomes = pd.concat(
+        [part.assign(wijk="BU" + part["wijk"].str[2:] + f"0{number}") for number, part in ((1, first), (2, second))]
+    )
+    half = small.units.assign(inwoners=small.units["inwoners"] / 2)
+    small.units = pd.concat([half.assign(wijk="BU" + half["wijk"].str[2:] + f"0{number}") for number in (1, 2)])
+    found = small.run(unit("{level: wijk, built_from: buurt}"))
+    assert found["primary"]["value"] == pytest.approx(plain["primary"]["value"], abs=1e-12)
+    # Of one of them only a buurt lies in an area now: it is treated no more, and no comparison either.
+    small.areas["gebied-b"] = ["BU91010101"]
+    small.areas["gebied-c"] = ["BU91020101", "BU91020102"]
+    cut = small.run(unit("{level: wijk, built_from: buurt}"), ("  areas:", "  only: with-data\n  areas:"))
+    by = {area["slug"]: area for area in cut["areas"]}
+    assert by["gebied-c"]["units"] == [wijk(2, 1)] and by["gebied-b"]["left_out"]
+    assert any(row["unit"] == wijk(1, 1) and "voor een deel" in row["reason"] for row in cut["excluded"])
