@@ -82,19 +82,13 @@ def together(spec: Specification, loaded: Loaded, unions: Unions) -> Loaded:
     place = dict(zip(loaded.regions, loaded.gemeente, strict=True))
     where = {unit: _one({place.get(part, "") for part in parts}) for unit, parts in unions.members().items()}
     gemeente = tuple(where.get(region, place.get(region, "")) for region in regions)
-    odd = loaded.redrawn
-    redrawn = {region: odd[region] for region in regions if region in odd}
+    redrawn = {region: why for region, why in loaded.redrawn.items() if region in regions}
+    # Within a gemeente it makes no difference which of its wijken has which code.
+    odd = {} if spec.unit is not None and spec.unit.level == "gemeente" else loaded.redrawn
     for unit, parts in unions.members().items():
         if said := [f"{part}: {odd[part]}" for part in parts if part in odd]:
             redrawn[unit] = "; ".join(said)
-    # Within a gemeente it makes no difference which of its wijken has which code.
-    shown = {} if spec.unit is not None and spec.unit.level == "gemeente" else loaded.reused
-    reused = dict(loaded.reused)
-    for unit, parts in unions.members().items():
-        own = [part for part in parts if part in shown and part not in spec.data.unchanged]
-        if own:
-            reused[unit] = "; ".join(f"{part}: {shown[part]}" for part in own)
-    loaded = replace(loaded, regions=regions, gemeente=gemeente, units=units, series=series, reused=reused)
+    loaded = replace(loaded, regions=regions, gemeente=gemeente, units=units, series=series)
     earlier = {} if loaded.unions is None else loaded.unions.members()
     return replace(loaded, longs=longs, unions=Unions.of({**earlier, **unions.members()}), redrawn=redrawn)
 

@@ -180,11 +180,6 @@ def load(spec: Specification, paths: Mapping[str, Path]) -> Loaded:
     return at_level(spec, loaded)
 
 
-def _but(redrawn: Mapping[str, str], spec: Specification) -> dict[str, str]:
-    """Without the regions of which the study says why they are the same all along."""
-    return {region: why for region, why in redrawn.items() if region not in spec.data.unchanged}
-
-
 def _moved(
     spec: Specification, longs: Sequence[Long], walks: Walks
 ) -> tuple[list[Long], dict[str, tuple[Converted, ...]]]:

@@ -22,6 +22,7 @@ from impact.design.units import ComparisonUnits
 from impact.errors import DataError, Problem, Refused
 from impact.evidence.record import BalanceRow
 from impact.panel import Panel
+from impact.sources.frame import listed
 from impact.study.adjust import adjustment, unknown
 from impact.study.areas import FocusArea
 from impact.study.candidates import candidate_rules, cell_rules, pool_name
