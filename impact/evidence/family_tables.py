@@ -66,8 +66,10 @@ def _numbers(member: Member, family: Family, say: Texts) -> list[Cell]:
         return [state, "", ""]
     digits = decimals(member.std_error, member.value)
     shown = with_unit(number(member.value, say.language, digits, sign=True), member.unit)
-    if member.p_value is None or member.adjusted is None:
+    if member.p_value is None:
         return [shown, state, ""]
+    if member.adjusted is None:
+        return [shown, p_value(member.p_value, say.language), say("family.uncorrected")]
     draws = family.draws if family.draws and member.adjusted != member.p_value else None
     return [shown, p_value(member.p_value, say.language), p_value(member.adjusted, say.language, draws)]
 

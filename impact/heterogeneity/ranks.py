@@ -88,8 +88,8 @@ def ranks(
 
     References
     ----------
-    Mogstad, Romano, Shaikh & Wilhelm (2024), Review of Economic Studies 91(1), sections 3.1-3.3 (marginal and
-    simultaneous sets, stepdown).
+    Mogstad, Romano, Shaikh & Wilhelm (2024), Review of Economic Studies 91(1): marginal and simultaneous confidence
+    sets for ranks, with their stepwise improvement.
     """
     y, cov = np.asarray(estimate, dtype=np.float64), np.asarray(covariance, dtype=np.float64)
     count = len(y)

@@ -36,7 +36,8 @@ def cva(m2: float, kappa: float = np.inf, alpha: float = 0.05) -> float:
 
     References
     ----------
-    Armstrong, Kolesár & Plagborg-Møller (2022), Econometrica 90(6), eq. (5) and (12), appendix B.
+    Armstrong, Kolesár & Plagborg-Møller (2022), Econometrica 90(6), 2567-2602; the values are those of their R package
+    ebci.
     """
     from scipy import optimize, special
 

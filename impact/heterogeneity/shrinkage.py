@@ -113,8 +113,8 @@ def shrink(
 
     References
     ----------
-    Morris (1983), JASA 78(381), section 3; Armstrong, Kolesár & Plagborg-Møller (2022), Econometrica 90(6), section 3.2
-    and eq. (13)-(14) for the moments and their floors.
+    Morris (1983), JASA 78(381); Armstrong, Kolesár & Plagborg-Møller (2022), Econometrica 90(6), 2567-2602; the floors
+    of the variance and the kurtosis are those of their R package ebci (``fs_correction = "PMT"``).
     """
     y, error, x = _checked(estimate, std_error, covariates, method, level)
     count, terms = x.shape

@@ -58,7 +58,7 @@ def walks(covariance: Float2, generator: np.random.Generator, draws: int) -> lis
     References
     ----------
     Armitage, McPherson & Rowe (1969), JRSS A 132(2); Genz & Bretz (2009), Computation of Multivariate Normal and t
-    Probabilities, section 4.2.
+    Probabilities.
     """
     correlation = _correlation(covariance)
     steps = np.diag(correlation, 1)

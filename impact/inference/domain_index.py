@@ -83,8 +83,7 @@ def domain_index(
 
     References
     ----------
-    Anderson (2008), JASA 103(484), section 3.2.1 and appendix A; Kling, Liebman & Katz (2007), Econometrica 75(1),
-    section 3.
+    Anderson (2008), JASA 103(484); Kling, Liebman & Katz (2007), Econometrica 75(1).
     """
     if not len(values) or any(np.shape(part) != np.shape(reference) for part in values):
         raise ValueError("the indicators and the reference are arrays of one shape")

@@ -145,8 +145,8 @@ def step_down(observed: Float1, drawn: Float2, *, enumerated: bool = False) -> F
 
     References
     ----------
-    Westfall & Young (1993), algorithm 4.1 (free step-down); Romano & Wolf (2005), JASA 100(469), algorithm 1, and
-    (2016), Statistics & Probability Letters 113, section 3 (adjusted p-values).
+    Westfall & Young (1993), algorithm 4.1 (free step-down); Romano & Wolf (2005), JASA 100(469), and
+    (2016), Statistics & Probability Letters 113 (adjusted p-values).
     """
     order = np.argsort(-observed, kind="stable")
     left = np.maximum.accumulate(drawn[:, order[::-1]], axis=1)[:, ::-1]

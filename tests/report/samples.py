@@ -7,6 +7,7 @@ from typing import Any
 
 from impact.checks.protocol import Check
 from impact.errors import Refused
+from impact.evidence.family import Family, Listed, Member
 from impact.evidence.record import (
     AreaRow,
     BalanceRow,
@@ -320,8 +321,44 @@ ODD = replace(
     seen_before="",
 )
 
+# Outcomes judged together: one with every number, one that is sealed, one without a p-value or without draws.
+MEMBERS = (
+    Member(
+        "criminaliteit",
+        {"nl": "Vernielingen", "en": "Vandalism"},
+        "criminaliteit",
+        "average",
+        "procentpunt",
+        "estimated",
+        -7.737,
+        2.364,
+        0.00432,
+        0.0131,
+        -14.2,
+        -1.27,
+    ),
+    Member("uitkering", {"nl": "Personen met bijstand of WW"}, "uitkering", "average", "procentpunt", "sealed"),
+    Member("schooladvies", {"nl": "Schooladvies"}, "schooladvies", "average", "procentpunt", "no-p-value", 0.4),
+    Member("doorstroom", {"nl": "Doorstroom"}, "doorstroom", "average", "procentpunt", "estimated", 0.4, 0.2, 0.06),
+)
+TOGETHER = replace(
+    ORDINARY,
+    families=(
+        Family(
+            "alles", "romano-wolf", 0.05, MEMBERS, tuple(replace(one, term="2") for one in MEMBERS), 9999, 0.001, 3, 2
+        ),
+        Family("aandeel", "benjamini-hochberg", 0.125, MEMBERS[1:], (), 0, 0.0, 0, 0),
+    ),
+    programme=(
+        Listed(1, "herstructurering", {"nl": "Te herstructureren woningen"}, "not-measurable", "inzet, geen uitkomst"),
+        Listed(2, "energielabels", {"nl": "Energielabels"}, "not-studied"),
+        Listed(None, "eigen", {"nl": "Eigen indicator"}, "sealed"),
+    ),
+)
+
 ALL = {
     "odd": ODD,
+    "together": TOGETHER,
     "ordinary": ORDINARY,
     "refused": REFUSED,
     "sealed": SEALED,
