@@ -1,4 +1,4 @@
-"""The inferences for few treated clusters in a study: declared or beside, with their names and numbers in the bundle."""
+"""The inferences for few treated clusters in a study: declared or beside, with their numbers in the bundle."""
 
 from __future__ import annotations
 
