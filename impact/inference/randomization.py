@@ -204,7 +204,7 @@ def _unfit(panel: Panel, target: Target, found: Found) -> Refused | None:
     if panel.pairs is not None:
         return Refused(
             _WHAT,
-            "the panel is matched and the placebo areas would need controls of their own",
+            "the panel is matched, and who stands in for an area would need controls of its own",
             "Run it on the unmatched panel, or use placebo-space with the matching rule.",
         )
     unknown = without_residents(found.panel) if target.weighting == "resident" else []
