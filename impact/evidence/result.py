@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING, Any, Literal, get_args
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from impact.arrays import Float1
 from impact.cells import Fit
 from impact.checks.event_study import Combination, event_study
 from impact.checks.honest import DRAWS, Method, bounds
 from impact.checks.pretrend_table import pretrend_table
 from impact.errors import Problem, Refused, UsageError
-from impact.estimators.diagnostics import Diagnosis, briefly, diagnose, piece_names
+from impact.estimators.diagnostics import briefly, diagnose
+from impact.evidence.result_tables import By, diagnostics_table, tuned_table, weights_table
 from impact.evidence.result_words import band_words, known_words
 from impact.inference.known_error import KnownError
 from impact.inference.protocol import Uncertainty
@@ -32,8 +32,6 @@ if TYPE_CHECKING:
     from impact.heterogeneity.ranks import Better
 
 __all__ = ["COLUMNS", "Result"]
-
-By = Literal["group", "area"]
 
 _SHOWN = 6  # terms in the short form
 
@@ -268,24 +266,7 @@ class Result:
         UsageError
             ``USAGE-003`` another `by`; ``USAGE-008`` weights by area of an estimator that has them by group only.
         """
-        import pandas as pd
-
-        if by not in get_args(By):
-            raise UsageError(Problem("USAGE-003", f"by={by!r} is not one of {', '.join(get_args(By))}"))
-        found, names = self.fit.weights, () if self.fit.weights is None else self.fit.weights.groups
-        if by == "area" and found is not None:
-            if self.fit.pieces is None:
-                raise UsageError(
-                    Problem("USAGE-008", f"{self.method} has no weights by area", "use by='group', or target='unit'")
-                )
-            found, names = self.fit.pieces, piece_names(self.panel, self.fit)
-        rows = [
-            (name, unit, float(weight))
-            for name, row in zip(names, () if found is None else found.unit, strict=True)
-            for unit, weight in zip(() if found is None else found.units, row, strict=True)
-            if weight != 0
-        ]
-        return pd.DataFrame(rows, columns=[by, "unit", "weight"])
+        return weights_table(self.panel, self.fit, self.method, by)
 
     def diagnostics(self) -> pd.DataFrame | Refused:
         """How far every comparison can be trusted, for an estimator that weights donors: one row per treated area.
@@ -299,15 +280,7 @@ class Result:
             largest_share, largest_donor, negative, outside, beyond, warnings (sentences; "" where there is nothing to
             warn of). What is not known is missing.
         """
-        import pandas as pd
-
-        found = diagnose(self.panel, self.fit)
-        if isinstance(found, Refused):
-            return found
-        names = [field.name for field in fields(Diagnosis) if field.name != "cautions"]
-        table = pd.DataFrame([{name: getattr(one, name) for name in names} for one in found], columns=names)
-        table = table.astype({"rmspe_relative": float, "noise": float, "in_hull": "boolean"})
-        return table.assign(warnings=[" ".join(caution.says for caution in one.cautions) for one in found])
+        return diagnostics_table(self.panel, self.fit)
 
     def areas(
         self,
@@ -365,15 +338,7 @@ class Result:
             what), value, loss (what was minimised, at the choice), tried (candidates, or starts), loss_low and
             loss_high (over these: close together where the choice is flat, or where every start came to the same).
         """
-        import pandas as pd
-
-        columns = ["piece", "parameter", "label", "value", "loss", "tried", "loss_low", "loss_high"]
-        rows = [
-            (one.piece, one.parameter, label, float(value), one.loss, len(one.losses), *_ends(one.losses))
-            for one in self.fit.tuned
-            for label, value in zip(one.labels or ("",), np.atleast_1d(one.value), strict=True)
-        ]
-        return pd.DataFrame(rows, columns=columns)
+        return tuned_table(self.fit)
 
     def __repr__(self) -> str:
         """What was estimated, and its first terms."""
@@ -426,9 +391,3 @@ class Result:
         from impact.evidence.charts import ResultPlots
 
         return ResultPlots(self)
-
-
-def _ends(losses: Float1) -> tuple[float, float]:
-    """Least and greatest of the losses that are known."""
-    known = losses[np.isfinite(losses)]
-    return (float(known.min()), float(known.max())) if known.size else (np.nan, np.nan)
