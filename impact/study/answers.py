@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any, TypeAlias, cast, get_args
 
 import numpy as np
@@ -114,8 +114,8 @@ def answers(
         Variant(every, "", False, _estimates(spec, found, again, ())[-1])
         for every in others
         for again in [target(spec, comparison, every)]
-        for unaimed in [None if comparison.matcher is None else comparison.matcher.aims(panel, every)]
-        for found in [_result(spec, comparison, again, parallel) if unaimed is None else unaimed]
+        for aimed in [_aimed(comparison, every)]
+        for found in [aimed if isinstance(aimed, Refused) else _result(spec, aimed, again, parallel)]
     )
     over_time = Target("event", spec.target.every)
     events = _result(spec, comparison, over_time, parallel)
@@ -132,6 +132,17 @@ def answers(
     values = [_point(spec, one) for one in completed]
     drawn = tuple(value for value in values if value is not None)
     return Answers(primary, result, weightings, rows, drift, span, _gaps(result), drawn, _given(events))
+
+
+def _aimed(comparison: Comparison, every: Weighting) -> Comparison | Refused:
+    """The comparison with controls that stand for the treated as `every` counts them."""
+    matcher = comparison.matcher
+    if matcher is None:
+        return comparison
+    panel = matcher.aimed(comparison.panel, every)
+    return (
+        panel if isinstance(panel, Refused) else replace(comparison, panel=panel, matcher=replace(matcher, every=every))
+    )
 
 
 def _point(spec: Specification, comparison: Comparison) -> float | None:

@@ -92,7 +92,7 @@ class Matcher:
     options : mapping
         What the method is told beside.
     every : {"area", "resident", "unit"}
-        Who counts once in the target; weights stand for the treated as they count there.
+        Who counts once in the target; weights, and pairs within an area, stand for the treated as they count there.
     lenient : bool
         Whether treated units that nobody stands beside are left out instead of refused.
     """
@@ -141,13 +141,15 @@ class Matcher:
             "beforehand how many may have nobody: `checks: {unmatched: {at_most: …}}`.",
         )
 
-    def aims(self, panel: Panel, every: Weighting) -> Refused | None:
-        """Why the weights do not stand for the treated as `every` counts them; None where they do.
+    def aimed(self, panel: Panel, every: Weighting) -> Panel | Refused:
+        """`panel` compared with what stands for the treated as `every` counts them; refused where shared weights do not.
 
-        Pairs go with every area, so any weighting of areas is theirs too.
+        Pairs go with every area, and stand within it for its units as these count.
         """
-        if not self.shared or every == self.every:
-            return None
+        if every == self.every or (not self.shared and "resident" not in (every, self.every)):
+            return panel
+        if not self.shared:
+            return replace(self, every=every)(panel)
         ours, theirs = (panel.weighted(one).weight for one in (self.every, every))
         for start in np.unique(panel.first[panel.treated]):
             mine = (panel.first == start) & (panel.weight > 0)
@@ -158,7 +160,7 @@ class Matcher:
                     f"every {every}",
                     f"Declare a study or an alternative with `target: {{every: {every}}}`.",
                 )
-        return None
+        return panel
 
     def _nearest(self, panel: Panel, at: Int1, treated: Int1, donors: Int1) -> Placed | Refused:
         code = strata(self.labels).astype(str) if self.labels else None
@@ -192,12 +194,13 @@ class Matcher:
         return np.asarray(equal / np.maximum(equal.sum(axis=1, keepdims=True), 1))
 
     def _placed(self, panel: Panel, treated: Int1, donors: Int1, rows: Float2) -> Placed:
-        """The panel in which every treated unit brings its own `rows` (A, N) to its area."""
+        """The panel in which every treated unit brings its own `rows` (A, N) to its area, for what it counts there."""
         alone = treated[~(rows > 0).any(axis=1)]
         weight = panel.weight.copy()
         weight[alone] = 0.0
+        counts = panel.weighted(self.every).weight[treated]
         pairs = np.zeros((len(panel.areas), len(panel.units)))
-        np.add.at(pairs, (panel.area[treated][:, None], donors[None, :]), rows * weight[treated][:, None])
+        np.add.at(pairs, (panel.area[treated][:, None], donors[None, :]), rows * counts[:, None])
         return Placed(replace(panel, weight=weight).with_pairs(pairs), out=tuple(panel.units[row] for row in alone))
 
     def _weighed(self, panel: Panel, at: Int1, treated: Int1, donors: Int1) -> Placed | Refused:

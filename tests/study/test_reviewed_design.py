@@ -1,0 +1,98 @@
+"""Numbers of a design that looked right and were not, against sums by hand."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from tests.study.conftest import impact
+from tests.study.small import Small, difference, made, rates, wijk
+
+NEAREST = ("match: none", "match: {method: nearest, ratio: 2, on: [structure]}")
+
+
+@pytest.fixture
+def small(tmp_path: Path) -> Small:
+    return made(tmp_path)
+
+
+# --- starts that a column gives ---------------------------------------------------------------------------------------
+
+
+def dated(small: Small) -> tuple[tuple[str, str], ...]:
+    """Areas and starts from columns: the first in 2021, the others in 2022."""
+    small.areas = {"gebied-a": [wijk(0, 1)], "gebied-b": [wijk(1, 1)], "gebied-c": [wijk(2, 1)]}
+    small.units["gebied"], small.units["begin"] = "", ""
+    for number, (slug, codes) in enumerate(small.areas.items()):
+        inside = small.units["wijk"].isin(codes)
+        small.units.loc[inside, ["gebied", "begin"]] = [slug, "2022" if number else "2021"]
+    return (f"  areas: {small.listed}", "  areas: {column: gebied}"), ("first_treated: 2022", "column: begin")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "place"),
+    [
+        ("match: none", NEAREST[1].replace("]}", "], outcomes_in: [2023]}"), "comparison.match.outcomes_in[0]"),
+        ("match: none", NEAREST[1].replace("]}", "], outcomes_in: [2021]}"), "comparison.match.outcomes_in[0]"),
+        ("match: none", NEAREST[1].replace("]}", "], outcomes_in: [2020]}"), "comparison.match.outcomes_in[0]"),
+        (
+            "unit: procentpunt}",
+            "unit: procent, as_percent_of_own: {periods: [2019, 2022], minimum_mean: 1}}",
+            "outcome.measure.as_percent_of_own.periods[1]",
+        ),
+        ("window: [2022", "window: [2020", "target.window"),
+        ("name: group-time, control: never", "name: twfe", "target.window"),
+        (
+            "name: group-time, control: never",
+            "name: synthetic-control, predictors: [{of: outcome, at: 2023}]",
+            "estimator.predictors[0].at",
+        ),
+    ],
+)
+def test_nothing_is_taken_from_after_a_start_that_a_column_gives(small: Small, old: str, new: str, place: str) -> None:
+    """2020 is the base of the area that starts in 2021; twfe gives no number for 2022 to 2024 alone."""
+    small.write(*dated(small), (old, new))
+    for command in (("check",), ("run", "--out", small.out)):
+        ended = impact(command[0], small.study, *command[1:])
+        assert ended.code == 2 and f"DATA-154 [{place}]" in ended.err, ended.err
+    assert not small.out.exists()
+
+
+def test_years_before_every_start_of_a_column_may_be_matched_on(small: Small) -> None:
+    found = small.run(*dated(small), (NEAREST[0], NEAREST[1].replace("]}", "], outcomes_in: [2018]}")))
+    assert found["primary"]["value"] is not None
+
+
+# --- who stands for whom ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("every", ["area", "resident", "unit"])
+def test_matched_controls_count_as_the_residents_whom_they_stand_for(small: Small, every: str) -> None:
+    """An area of two wijken: every wijk minus its own two controls, and the mean of that over the residents."""
+    pairs = [(0, 1), (0, 2)], [(1, 1), (1, 3)], [(2, 1), (2, 4)]
+    small.areas = {f"gebied-{name}": [wijk(*one) for one in own] for name, own in zip("abc", pairs, strict=True)}
+    treated = [code for codes in small.areas.values() for code in codes]
+    units = small.units.set_index("wijk")
+    # No two wijken differ by the same.
+    units["huur"] = [float(row**2 % 97) + row / 100 for row in range(len(units))]
+    small.units = units.reset_index()
+    pool = [code for code in units.index if code not in treated]
+    by_year = rates(small.outcomes, str)
+    effect = {}
+    for code in treated:
+        nearest = (units.loc[pool, "huur"] - units.loc[code, "huur"]).abs().sort_values().index[:2]
+        effect[code] = difference(by_year, [code], [*nearest])
+    effects, residents = pd.Series(effect), units.loc[treated, "inwoners"]
+    expected = {
+        "area": effects.mean(),
+        "unit": effects.mean(),
+        "resident": (effects * residents).sum() / residents.sum(),
+    }
+    found = small.run(NEAREST, ("every: area", f"every: {every}"))
+    values = {every: found["primary"]["value"]}
+    values |= {row["name"]: row["estimate"]["value"] for row in found["weightings"]}
+    assert values == pytest.approx(expected, rel=1e-9)
+    (huur,) = [row for row in found["balance"] if row["name"] == "huur"]
+    assert abs(expected["area"] - expected["resident"]) > 0.01 and huur["matched_on"]
