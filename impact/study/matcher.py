@@ -142,7 +142,7 @@ class Matcher:
         )
 
     def aimed(self, panel: Panel, every: Weighting) -> Panel | Refused:
-        """`panel` compared with what stands for the treated as `every` counts them; refused where shared weights do not.
+        """`panel` compared with what stands for the treated as `every` counts them, unless shared weights do not.
 
         Pairs go with every area, and stand within it for its units as these count.
         """
