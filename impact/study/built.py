@@ -67,8 +67,10 @@ def together(spec: Specification, loaded: Loaded, unions: Unions) -> Loaded:
     units = loaded.units if spec.data.units is None else units_of(spec, loaded.units, unions)
     if spec.data.units is None:
         units = Units(frozenset(regions))
-    squared = np.bincount(unions.unit, weights=unions.share**2, minlength=len(unions.units))
-    errors = dict(zip(unions.units, np.sqrt(squared).tolist(), strict=True))
+    earlier = {} if loaded.unions is None else loaded.unions.members()
+    whole = Unions.of({**earlier, **unions.members()})
+    squared = np.bincount(whole.unit, weights=whole.share**2, minlength=len(whole.units))
+    errors = dict(zip(whole.units, np.sqrt(squared).tolist(), strict=True))
     table = spec.data.outcomes
     if spec.data.crosswalk is not None:
         table = table.model_copy(update={"rounded_to": None})
@@ -89,8 +91,7 @@ def together(spec: Specification, loaded: Loaded, unions: Unions) -> Loaded:
         if said := [f"{part}: {odd[part]}" for part in parts if part in odd]:
             redrawn[unit] = "; ".join(said)
     loaded = replace(loaded, regions=regions, gemeente=gemeente, units=units, series=series)
-    earlier = {} if loaded.unions is None else loaded.unions.members()
-    return replace(loaded, longs=longs, unions=Unions.of({**earlier, **unions.members()}), redrawn=redrawn)
+    return replace(loaded, longs=longs, unions=whole, redrawn=redrawn)
 
 
 def _one(names: set[str]) -> str:

@@ -4,11 +4,17 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 
+from impact.study.areas import focus_areas
+from impact.study.load import load
+from impact.study.panels import compare
+from impact.study.read import locate, read_study
+from impact.study.roots import Roots
 from tests.study.conftest import impact
-from tests.study.small import Small, difference, made, rates, wijk
+from tests.study.small import Small, difference, made, rates, unit, wijk
 
 NEAREST = ("match: none", "match: {method: nearest, ratio: 2, on: [structure]}")
 
@@ -96,3 +102,27 @@ def test_matched_controls_count_as_the_residents_whom_they_stand_for(small: Smal
     assert values == pytest.approx(expected, rel=1e-9)
     (huur,) = [row for row in found["balance"] if row["name"] == "huur"]
     assert abs(expected["area"] - expected["resident"]) > 0.01 and huur["matched_on"]
+
+
+# --- units that are added up ------------------------------------------------------------------------------------------
+
+
+def test_an_area_keeps_the_error_of_its_rounded_counts_when_others_are_put_together(small: Small) -> None:
+    """Random rounding to 5 is off by the root of (25 - 1) / 6; a sum by the root of the number of wijken times that."""
+    for column in ("teller", "noemer"):
+        small.outcomes[column] = small.outcomes[column] // 5 * 5
+    small.write(
+        unit("{level: focus-area, built_from: wijk}"),
+        ("    columns: {region: wijk, period", "    rounded_to: 5\n    columns: {region: wijk, period"),
+        ("  match: none\n", "  units: {built_from: wijk, residents: 12000}\n  match: none\n"),
+    )
+    study = read_study(small.study)
+    loaded = load(study.model, locate(study, Roots.of(study.path, [])))
+    found = compare(study.model, loaded, loaded.series[0], focus_areas(study.model, loaded))
+    panel, parts = found.panel, found.unions.members() if found.unions is not None else {}
+    assert panel.se is not None and panel.treated.sum() == 5
+    whole = small.outcomes.assign(jaar=small.outcomes["jaar"].astype(str)).set_index(["wijk", "jaar"])
+    for row, name in enumerate(panel.units):
+        above, below = whole.loc[list(parts[name])].groupby("jaar")[["teller", "noemer"]].sum().to_numpy().T
+        expected = 2.0 * np.sqrt(len(parts[name])) * np.hypot(100 / below, 100 * above / below**2)
+        np.testing.assert_allclose(panel.se[row], expected, rtol=1e-9)
