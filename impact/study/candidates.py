@@ -23,6 +23,7 @@ from impact.design.donors_rules import (
 from impact.errors import DataError, Problem, Refused, raise_all
 from impact.register.areas import areas as register_areas
 from impact.register.calendar import events
+from impact.sources.regions import gemeente_or_blank, is_code
 from impact.study.areas import FocusArea, declared_regions
 from impact.study.borders import place_rule
 from impact.study.faults import near as close
@@ -101,15 +102,13 @@ def _rule(rule: LeaveOut, spec: Specification, loaded: Loaded, areas: Sequence[F
         return _known(found, spec, loaded.borders.file.file)
     match rule.rule:
         case "focus-area":
-            lies = {member.code: area.slug for area in register_areas() for member in area.members if member.code}
-            lies |= {unit: area.slug for area in areas for unit in area.units}
-            if spec.unit is not None and spec.unit.level == "gemeente":
-                lies |= {area.gemeente_code: area.slug for area in register_areas()}
-            return focus_area([lies.get(region, "") for region in regions], why)
+            return focus_area(_in_areas(regions, areas), why)
         case "same-gemeente":
-            return _of_units(same_gemeente(loaded.gemeente, anywhere, why), spec, loaded)
+            mask = _beside(spec, loaded, anywhere, areas)
+            return _of_units(same_gemeente(loaded.gemeente, mask, why), spec, loaded)
         case "other-gemeente":
-            return _of_units(other_gemeente(loaded.gemeente, anywhere, why), spec, loaded)
+            mask = _beside(spec, loaded, anywhere, [area for area in areas if area.units])
+            return _of_units(other_gemeente(loaded.gemeente, mask, why), spec, loaded)
         case "near":
             assert rule.km is not None and spec.data.units is not None and spec.data.units.columns.place is not None
             place = [loaded.units.number(name, regions) for name in spec.data.units.columns.place]
@@ -123,6 +122,45 @@ def _rule(rule: LeaveOut, spec: Specification, loaded: Loaded, areas: Sequence[F
         case "adjacent":
             return adjacent(regions, _named(rule, spec, loaded), why)
     return listed(regions, _named(rule, spec, loaded), why)
+
+
+def _in_areas(regions: Sequence[str], areas: Sequence[FocusArea]) -> tuple[str, ...]:
+    """The focus area that a region lies in, or holds a part of; "" for none.
+
+    The code of a buurt begins as that of its wijk, and that of a wijk as that of its gemeente. What the study
+    itself says of an area stands over the register.
+    """
+    own = {area.slug for area in areas}
+    known = [(area.slug, member.code) for area in register_areas() for member in area.members if member.code]
+    lies = {code: slug for slug, code in known}
+    lies |= {unit: area.slug for area in areas for unit in area.units}
+    lies |= {area.gemeente_code: area.slug for area in register_areas()}
+    codes = {code[2:]: slug for slug, code in known if slug not in own}
+    for area in areas:
+        codes |= {code[2:]: area.slug for code in (*area.units, *dict(area.parts), *area.partial) if is_code(code)}
+    holds = {digits[:length]: slug for digits, slug in codes.items() for length in (4, 6) if length < len(digits)}
+    aside = {code for area in areas for code in area.partial}  # these leave by a step of their own
+
+    def where(region: str) -> str:
+        if region in lies or region in aside or not gemeente_or_blank(region):
+            return lies.get(region, "")
+        digits = region[2:]
+        return next((codes[digits[:length]] for length in (4, 6) if digits[:length] in codes), holds.get(digits, ""))
+
+    return tuple(where(region) for region in regions)
+
+
+def _beside(spec: Specification, loaded: Loaded, anywhere: Bool1, areas: Sequence[FocusArea]) -> Bool1:
+    """Units in a gemeente that holds any part of one of `areas`, also of one that lies in several gemeenten."""
+    named = {area.slug for area in areas}
+    place = {
+        region: where
+        for tables in (loaded.base or loaded, loaded)
+        for region, where in zip(tables.regions, tables.gemeente, strict=True)
+    }
+    parts = [region for region, slug in declared_regions(spec, loaded).items() if slug in named]
+    inside = {place.get(region, "") or gemeente_or_blank(region) for region in parts} - {""}
+    return anywhere | np.isin(loaded.gemeente, [*inside])
 
 
 def _named(rule: LeaveOut, spec: Specification, loaded: Loaded) -> Mapping[str, str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -126,3 +127,50 @@ def test_an_area_keeps_the_error_of_its_rounded_counts_when_others_are_put_toget
         above, below = whole.loc[list(parts[name])].groupby("jaar")[["teller", "noemer"]].sum().to_numpy().T
         expected = 2.0 * np.sqrt(len(parts[name])) * np.hypot(100 / below, 100 * above / below**2)
         np.testing.assert_allclose(panel.se[row], expected, rtol=1e-9)
+
+
+# --- who is left out --------------------------------------------------------------------------------------------------
+
+
+def left_out(found: dict[str, Any], word: str) -> set[str]:
+    return {row["unit"] for row in found["excluded"] if word in row["reason"]}
+
+
+@pytest.mark.parametrize(("level", "tails"), [("wijk", ("",)), ("buurt", ("01", "07"))])
+def test_a_part_of_a_focus_area_at_another_level_is_no_comparison(small: Small, level: str, tails: tuple[str]) -> None:
+    """The register has wijken of Delft West and Den Haag Zuidwest, and buurten of Groningen Noord."""
+    names = {wijk(5, 1): "051833", wijk(5, 2): "051801", wijk(6, 1): "001409", wijk(6, 2): "001499"}
+    kind = level[:2].upper() if level == "buurt" else "WK"
+    fresh: dict[str, pd.DataFrame] = {}
+    for name, table in (("outcomes", small.outcomes), ("units", small.units)):
+        rows = [
+            table.assign(wijk=[kind + names.get(code, code[2:]) + tail for code in table["wijk"]]) for tail in tails
+        ]
+        fresh[name] = pd.concat(rows, ignore_index=True)
+    small.outcomes, small.units = fresh["outcomes"], fresh["units"]
+    small.areas = {f"gebied-{n}": [f"{kind}910{place}01{tails[0]}"] for place, n in enumerate("abc")}
+    found = small.run(("why: programma", "why: deel van een gebied"))
+    # The last is a buurt of the register itself.
+    inside = {f"{kind}051833{tail}" for tail in tails} | {"WK001409" if level == "wijk" else "BU00140901"}
+    assert left_out(found, "deel van een gebied") == inside
+    used = [code for code in fresh["units"]["wijk"] if code not in inside]
+    treated = [codes[0] for codes in small.areas.values()]
+    expected = difference(rates(small.outcomes, str), treated, [code for code in used if code not in treated])
+    assert found["primary"]["value"] == pytest.approx(expected, abs=1e-12)
+
+
+@pytest.mark.parametrize("rule", ["same-gemeente", "other-gemeente"])
+def test_an_area_in_two_gemeenten_lies_in_both(small: Small, rule: str) -> None:
+    small.areas = {"gebied-a": [wijk(0, 1), wijk(1, 1)], "gebied-b": [wijk(2, 1)], "gebied-c": [wijk(3, 1)]}
+    found = small.run(
+        unit("{level: focus-area, built_from: wijk}"),
+        ("{rule: focus-area, why: programma}", f"{{rule: {rule}, why: plaats}}"),
+        ("cluster: gemeente", "cluster: unit"),
+    )
+    members = {code: slug for slug, codes in small.areas.items() for code in codes}
+    table = rates(small.outcomes, lambda code: members.get(code, code))
+    near = [code for code in table.index if code.startswith("WK") and code < wijk(4, 0)]
+    far = [code for code in table.index if code.startswith("WK") and code > wijk(4, 0)]
+    out, controls = (near, far) if rule == "same-gemeente" else (far, near)
+    assert left_out(found, "plaats") == set(out)
+    assert found["primary"]["value"] == pytest.approx(difference(table, [*small.areas], controls), abs=1e-12)
