@@ -123,7 +123,8 @@ class PlaceboSpace:
         ``impact.inference.placebo_statistics``).
     sets : {"random", "similar-population", "in-cluster", "contiguous", "contiguous-in-cluster"}
         Any donors; donors that each have about the residents of the unit they stand in for; for every area donors of
-        one cluster, a donor and those nearest to it, or those nearest within one cluster. Sets of one draw do not overlap.
+        one cluster, a donor and those nearest to it, or those nearest within one cluster. Sets of one
+        draw do not overlap.
     tolerance : float
         Of ``similar-population``: 0.25 is up to a quarter more, either way.
     rematch : callable, optional
