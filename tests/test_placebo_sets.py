@@ -140,6 +140,26 @@ def refused(panel: Panel, **options: Any) -> Refused:
     return found
 
 
+def test_of_one_cluster_at_random() -> None:
+    """Every area in one cluster, every donor and every pair of a cluster comes up, and no two areas share a donor."""
+    panel = land(units=40, sizes_of_areas=(2, 1))
+    rows = drawn(panel, "in-cluster", draws=2000).rows
+    cluster = panel.cluster[rows]
+    assert (cluster[:, 0] == cluster[:, 1]).all()
+    assert all(len(set(row)) == 3 for row in rows.tolist())
+    pairs = {tuple(sorted(row)) for row in rows[:, :2].tolist()}
+    donors = np.flatnonzero(panel.never)
+    expected = {
+        (one, other)
+        for one in donors.tolist()
+        for other in donors.tolist()
+        if one < other and panel.cluster[one] == panel.cluster[other]
+    }
+    assert pairs == expected
+    alone = replace(panel, cluster=np.arange(40), clusters=panel.units)
+    assert "no cluster has 2 donors" in refused(alone, sets="in-cluster").because
+
+
 def test_what_cannot_be_drawn_is_refused_with_the_reason() -> None:
     panel = land()
     assert panel.residents is not None and panel.place is not None

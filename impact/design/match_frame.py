@@ -159,5 +159,5 @@ def _completed(
         f"standard deviation up to {spread[:, names.index(name)].max():.3g}"
         for name, count in gaps.items()
     )
-    mean = tables.mean(axis=0)
+    mean = np.where(np.isnan(x), tables.mean(axis=0), x)
     return frame.assign(**{name: mean[:, names.index(name)] for name in gaps}), notes

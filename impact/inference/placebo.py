@@ -121,9 +121,10 @@ class PlaceboSpace:
         Root mean square of the effects over that of the pre-period gaps; the absolute estimate; or that over the
         standard error that goes with the residents of the treated areas, learned from the placebos (`studentised` in
         ``impact.inference.placebo_statistics``).
-    sets : {"random", "similar-population", "contiguous", "contiguous-in-cluster"}
-        Any donors; donors that each have about the residents of the unit they stand in for; for every area a donor and
-        those nearest to it, or those nearest within one cluster. Sets of one draw do not overlap.
+    sets : {"random", "similar-population", "in-cluster", "contiguous", "contiguous-in-cluster"}
+        Any donors; donors that each have about the residents of the unit they stand in for; for every area donors of
+        one cluster, a donor and those nearest to it, or those nearest within one cluster. Sets of one
+        draw do not overlap.
     tolerance : float
         Of ``similar-population``: 0.25 is up to a quarter more, either way.
     rematch : callable, optional

@@ -1,4 +1,4 @@
-"""Which donors stand in for the treated units: sets drawn at random, of similar population, or near each other."""
+"""Which donors stand in for the treated units: drawn at random, of similar population, of one cluster, or near."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from impact.streams import Streams
 
 __all__ = ["Drawn", "Sets", "draw", "roles", "without_residents"]
 
-Sets = Literal["random", "similar-population", "contiguous", "contiguous-in-cluster"]
+Sets = Literal["random", "similar-population", "in-cluster", "contiguous", "contiguous-in-cluster"]
 _WHAT = "a p-value by placebo-space"
 _TRIES = 50
 
@@ -146,6 +146,8 @@ def _picker(panel: Panel, places: _Places, sets: Sets, tolerance: float) -> _Pic
             lambda: (donors[[one]] for one in np.flatnonzero(open_to[0])),
             size == 1,
         )
+    if sets == "in-cluster":
+        return _in_cluster(panel, places)
     return _contiguous(panel, places, panel.cluster if sets == "contiguous-in-cluster" else None)
 
 
@@ -206,25 +208,11 @@ def _contiguous(panel: Panel, places: _Places, cluster: Int1 | None) -> _Picker 
         )
     where = panel.place[donors]
     among = None if cluster is None else cluster[donors]
-    if among is not None and np.bincount(among).max() < len(areas[0]):
-        return Refused(
-            _WHAT,
-            f"no cluster has {len(areas[0])} donors, as many units as the largest treated area has",
-            "Give cluster= (the gemeente) in Panel.from_frame, or use sets='contiguous'.",
-        )
+    if among is not None and (small := _too_small(among, len(areas[0]), "contiguous")) is not None:
+        return small
 
     def one(rng: np.random.Generator) -> Int1 | None:
-        for _ in range(_TRIES):
-            free, chosen = np.ones(len(donors), dtype=bool), np.zeros(len(places.area), dtype=np.intp)
-            for members in areas:
-                seeds = np.flatnonzero(_seeds(free, among, len(members)))
-                if not len(seeds):
-                    break
-                chosen[members] = _nearest(int(rng.choice(seeds)), len(members), where, free, among)
-                free[chosen[members]] = False
-            else:
-                return donors[chosen]
-        return None
+        return _around(places, among, rng, lambda seed, size, free: _nearest(seed, size, where, free, among))
 
     def all_of_one_area() -> Iterator[Int1]:
         free = np.ones(len(donors), dtype=bool)
@@ -236,6 +224,55 @@ def _contiguous(panel: Panel, places: _Places, cluster: Int1 | None) -> _Picker 
                 yield donors[chosen]
 
     return _Picker(one, len(donors), all_of_one_area, len(areas) == 1)
+
+
+def _in_cluster(panel: Panel, places: _Places) -> _Picker | Refused:
+    """For every area donors of one cluster, at random; a cluster is the likelier the more donors it has."""
+    donors, largest, among = places.donors, len(places.by_area()[0]), panel.cluster[places.donors]
+    if (small := _too_small(among, largest, "random")) is not None:
+        return small
+
+    def one(rng: np.random.Generator) -> Int1 | None:
+        def some(seed: int, size: int, free: Bool1) -> Int1:
+            others = np.flatnonzero(free & (among == among[seed]))
+            chosen: Int1 = np.append(seed, rng.choice(others[others != seed], size=size - 1, replace=False))
+            return chosen
+
+        return _around(places, among, rng, some)
+
+    alone = len(places.area) == 1
+    return _Picker(one, len(donors) if alone else np.inf, lambda: (donors[[row]] for row in range(len(donors))), alone)
+
+
+def _too_small(among: Int1, size: int, instead: str) -> Refused | None:
+    if np.bincount(among).max() >= size:
+        return None
+    return Refused(
+        _WHAT,
+        f"no cluster has {size} donors, as many units as the largest treated area has",
+        f"Give cluster= (the gemeente) in Panel.from_frame, or use sets={instead!r}.",
+    )
+
+
+def _around(
+    places: _Places,
+    among: Int1 | None,
+    rng: np.random.Generator,
+    pick: Callable[[int, int, Bool1], Int1],
+) -> Int1 | None:
+    """A free donor for every area, and by `pick` those that join it; anew where too few are left for an area."""
+    donors, areas = places.donors, places.by_area()
+    for _ in range(_TRIES):
+        free, chosen = np.ones(len(donors), dtype=bool), np.zeros(len(places.area), dtype=np.intp)
+        for members in areas:
+            seeds = np.flatnonzero(_seeds(free, among, len(members)))
+            if not len(seeds):
+                break
+            chosen[members] = pick(int(rng.choice(seeds)), len(members), free)
+            free[chosen[members]] = False
+        else:
+            return donors[chosen]
+    return None
 
 
 def _nowhere(place: Float1) -> bool:

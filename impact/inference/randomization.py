@@ -48,7 +48,7 @@ class RandomizationT:
     ----------
     draws : int
         Random sets of donors.
-    sets : {"random", "similar-population", "contiguous", "contiguous-in-cluster"}
+    sets : {"random", "similar-population", "in-cluster", "contiguous", "contiguous-in-cluster"}
         As in `PlaceboSpace`.
     tolerance : float
         Of ``similar-population``: 0.25 is up to a quarter more, either way.

@@ -100,7 +100,7 @@ def solve(
     The weights do not depend on the units: data × c (with ridge × c², linear × c²) gives the same weights.
 
     Least norm and the order of donors hold as far as the digits of the data go. They may fail, the certificate still
-    standing, where a donor lies more than about 1,000 times as far from `b` as the median donor does, and where
+    standing, where a donor lies more than about 300 times as far from `b` as the median donor does, and where
     several weights fit equally well and the ridge that must choose is positive but under 1e-6 of the scale.
     """
     a, b, price, first = _checked(a, b, linear, ridge, start)

@@ -94,7 +94,7 @@ def _completed(
         if isinstance(tables, Refused):
             return tables
         found = tables.mean(axis=0) if draw is None else tables[draw]
-        return np.asarray(found[:, :-1]), ()
+        return np.where(gaps, found[:, :-1], x), ()
     import pandas as pd
 
     frame = pd.DataFrame(x, columns=list(names), index=list(panel.units))

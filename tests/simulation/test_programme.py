@@ -38,6 +38,7 @@ PAIRS = (
 )
 BY_WIJK = (Pair("errors by wijk", DiD(), Scores()),)
 LIMIT = 0.06
+LARGE, TOTAL = (79_440, 70_525, 62_670), 1_200_000
 
 
 @dataclass(frozen=True)
@@ -75,8 +76,11 @@ def design(few: bool) -> Panel:
         others = others[others < HOSTS + 30]
     gemeente = np.r_[host, others]
     count, treated = len(gemeente), len(area)
-    residents = rng.lognormal(8.3, 0.6, count).round()
-    residents[:3] = 70_000
+    residents = rng.lognormal(8.3, 0.6, count)
+    # Rotterdam-Zuid in 2024; in all 20 areas live 1.2 million (the programme's own text).
+    residents[:3] = LARGE
+    residents[3:treated] *= (TOTAL - sum(LARGE)) / residents[3:treated].sum()
+    residents = residents.round()
     blank = Panel(
         y=np.zeros((count, PERIODS)),
         first=np.full(count, NEVER),

@@ -88,7 +88,8 @@ def test_the_panel_carries_the_error_of_its_own_units(project: Project) -> None:
 
 def test_the_report_says_how_large_the_error_is_and_how_few_were_asked(project: Project) -> None:
     sampled(project, "n: n")
-    project.change(project.study, ("checks: {", "checks: {respondents: 250, "))
+    foreseen = "checks: {respondents: {at_least: 250, if_failed: report, why: kleine wijken}, "
+    project.change(project.study, ("checks: {", foreseen))
     found = ran(project, 1)
     check = next(check for check in found["checks"] if check["name"] == "respondents")
     assert (check["statistic"], check["verdict"], check["gates"]) == (200, "fail", False)
