@@ -16,6 +16,7 @@ from impact.errors import DataError, Problem, Refused
 from impact.evidence.language import Texts, listed, number
 from impact.evidence.record import DataFile
 from impact.files import sha256
+from impact.longtable import few
 from impact.sources.polygons import LONLAT, Polygons, Repair, read_polygons
 from impact.sources.regions import Level, read_code
 from impact.study.faults import Fault
@@ -107,8 +108,17 @@ def _coded(drawn: Polygons, spec: Specification, problems: list[Problem]) -> Pol
 # --- rules ------------------------------------------------------------------------------------------------------------
 
 
-def place_rule(rule: LeaveOut, borders: Borders, regions: Sequence[str], sources: Mapping[str, str]) -> Rule | Refused:
-    """The rule ``adjacent``, ``near`` or ``far`` on these borders; `sources` gives the area of every treated region."""
+def place_rule(
+    rule: LeaveOut, borders: Borders, regions: Sequence[str], sources: Mapping[str, str], parts: Sequence[str] = ()
+) -> Rule | Refused:
+    """The rule ``adjacent``, ``near`` or ``far`` on these borders; `sources` gives the area of every treated region.
+
+    `parts` are sources that the data hold and that are no region of their own, as areas are added up from them.
+    """
+    if lost := sorted(set(parts) - set(borders.polygons.regions)):
+        why = f"the borders of {few(lost)} are unknown"
+        instead = "Give the polygons of all parts of the areas, in the division of the outcomes."
+        return Refused(f"the rule {rule.rule}", why, instead)
     if rule.rule == "adjacent":
         touching = borders.touching.rook() if rule.sharing == "border" else borders.touching
         return beside(regions, touching, sources, rule.rings or 1, rule.why)

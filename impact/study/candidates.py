@@ -98,7 +98,10 @@ def cell_rules(series: Series, first: str, periods: Sequence[str]) -> list[Rule]
 def _rule(rule: LeaveOut, spec: Specification, loaded: Loaded, areas: Sequence[FocusArea], anywhere: Bool1) -> Rule:
     regions, why = loaded.regions, rule.why
     if loaded.borders is not None and (rule.drawn or rule.rule == "near"):
-        found = place_rule(rule, loaded.borders, regions, declared_regions(spec, loaded))
+        sources = declared_regions(spec, loaded)
+        added_up = spec.unit is not None and spec.unit.level == "focus-area"
+        parts = loaded.base.regions if added_up and loaded.base is not None else ()
+        found = place_rule(rule, loaded.borders, regions, sources, [part for part in parts if part in sources])
         return _known(found, spec, loaded.borders.file.file)
     match rule.rule:
         case "focus-area":

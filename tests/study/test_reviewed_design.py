@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -174,3 +175,41 @@ def test_an_area_in_two_gemeenten_lies_in_both(small: Small, rule: str) -> None:
     out, controls = (near, far) if rule == "same-gemeente" else (far, near)
     assert left_out(found, "plaats") == set(out)
     assert found["primary"]["value"] == pytest.approx(difference(table, [*small.areas], controls), abs=1e-12)
+
+
+@pytest.mark.parametrize("rule", ["rule: adjacent", "rule: near, km: 0.5"])
+def test_a_part_of_an_area_without_a_border_is_missed(small: Small, rule: str) -> None:
+    """All 48 wijken as squares of a board of four columns; nobody knows who lies beside a wijk that is not on it."""
+    pytest.importorskip("shapely")
+    treated = [code for codes in small.areas.values() for code in codes]
+    place = {code: (row % 4, row // 4) for row, code in enumerate(small.units["wijk"])}
+
+    def drawn(*without: str) -> None:
+        features = []
+        for code, (column, row) in place.items():
+            x, y = 100_000 + 1_000 * column, 400_000 + 1_000 * row
+            ring = [[x, y], [x + 1_000, y], [x + 1_000, y + 1_000], [x, y + 1_000], [x, y]]
+            shape = {"type": "Polygon", "coordinates": [ring]}
+            features += (
+                [] if code in without else [{"type": "Feature", "properties": {"code": code}, "geometry": shape}]
+            )
+        text = json.dumps({"type": "FeatureCollection", "features": features})
+        (small.root / "grenzen.geojson").write_text(text, encoding="utf-8")
+
+    changes = (
+        unit("{level: focus-area, built_from: wijk}"),
+        (
+            "  units:\n    file",
+            "  polygons: {file: grenzen.geojson, column: code, crs: 'EPSG:28992'}\n  units:\n    file",
+        ),
+        ("rule: focus-area, why: programma", f"{rule}, why: ernaast"),
+    )
+    drawn()
+    away = {
+        code: min(max(abs(x - place[other][0]), abs(y - place[other][1])) for other in treated)
+        for code, (x, y) in place.items()
+    }
+    assert left_out(small.run(*changes), "ernaast") == {code for code, steps in away.items() if steps == 1}
+    drawn(wijk(2, 4))
+    ended = impact("check", small.study)
+    assert ended.code == 2 and "DATA-135" in ended.err and f"the borders of {wijk(2, 4)} are unknown" in ended.err
