@@ -23,7 +23,7 @@ from impact.design.donors_rules import (
 from impact.errors import DataError, Problem, Refused, raise_all
 from impact.register.areas import areas as register_areas
 from impact.register.calendar import events
-from impact.sources.regions import gemeente_or_blank, is_code
+from impact.sources.regions import Level, gemeente_or_blank, is_code, level_of
 from impact.study.areas import FocusArea, declared_regions
 from impact.study.borders import place_rule
 from impact.study.faults import near as close
@@ -32,7 +32,7 @@ from impact.study.load import Loaded
 from impact.study.model import Specification
 from impact.study.series import Series
 
-__all__ = ["candidate_rules", "cell_rules", "pool_name"]
+__all__ = ["candidate_rules", "cell_rules", "nested", "pool_name"]
 
 _T = TypeVar("_T")
 
@@ -93,6 +93,25 @@ def cell_rules(series: Series, first: str, periods: Sequence[str]) -> list[Rule]
     if series.suppressed is not None:
         rules.insert(0, suppressed(series.suppressed, always, periods, ""))
     return [rule for rule in rules if rule.applies.any()]
+
+
+def nested(spec: Specification, regions: Sequence[str]) -> list[Problem]:
+    """``DATA-155``: regions that lie in another of the `regions` that are compared, so that they would count twice."""
+    codes = sorted({region for region in regions if is_code(region)})
+    wider = {"" if level_of(code) is Level.LAND else code[2:]: code for code in codes}
+    whole = {
+        code: wider[code[2:end]]
+        for code in codes
+        for end in (2, 6, 8)
+        if end < len(code) and code[2:end] in wider and level_of(code) is not Level.LAND
+    }
+    if not whole:
+        return []
+    few = "; ".join(f"{code} lies in {around}" for code, around in list(whole.items())[:5])
+    count = "1 region" if len(whole) == 1 else f"{len(whole)} regions"
+    message = f"{count} would be compared beside another that holds it: {few}{'; …' if len(whole) > 5 else ''}."
+    hint = "Say of which level the rows count, such as `unit: {level: wijk}`."
+    return [Problem("DATA-155", message, hint, spec.data.outcomes.file, path="unit")]
 
 
 def _rule(rule: LeaveOut, spec: Specification, loaded: Loaded, areas: Sequence[FocusArea], anywhere: Bool1) -> Rule:

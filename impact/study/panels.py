@@ -19,13 +19,13 @@ from impact.design.donors import (
 )
 from impact.design.unions import Unions
 from impact.design.units import ComparisonUnits
-from impact.errors import DataError, Problem, Refused
+from impact.errors import DataError, Problem, Refused, raise_all
 from impact.evidence.record import BalanceRow
 from impact.panel import Panel
 from impact.sources.frame import listed
 from impact.study.adjust import adjustment, unknown
 from impact.study.areas import FocusArea
-from impact.study.candidates import candidate_rules, cell_rules, pool_name
+from impact.study.candidates import candidate_rules, cell_rules, nested, pool_name
 from impact.study.dated import faults_of_dates
 from impact.study.likeness import beyond, labels_of, likeness, matcher_of
 from impact.study.load import Loaded
@@ -109,7 +109,8 @@ def compare(
         ``DATA-130`` no donor is left, ``DATA-131`` the matching is refused,
         ``DATA-132`` a cluster is unknown, ``DATA-133`` residents of a treated unit that must weigh are unknown,
         ``DATA-134`` no measured period to estimate over is left, ``DATA-152`` a treated region may be other ground in
-        another year, those of `dated` and `similar`, ``TERM-`` covariates that cannot be.
+        another year, ``DATA-155`` a region within another, those of `dated` and `similar`, ``TERM-`` covariates that
+        cannot be.
     """
     regions = loaded.regions
     faults_of_dates(spec, areas)
@@ -135,6 +136,7 @@ def compare(
     pool = donor_pool(regions, treated, [*rules, aside, *extra, *lost_rules], pool_name(spec))
     if isinstance(pool, Refused):
         raise DataError(Problem("DATA-130", f"{pool.because}.", pool.instead, spec.data.outcomes.file))
+    raise_all(nested(spec, [*inside, *pool.donors]), DataError)
     absent = np.zeros(len(regions), dtype=bool) if series.there is None else ~series.there
     cells = series.raw[treated | pool.keep | (unfit & ~anywhere & ~absent)]
     fewest = None if series.respondents is None else float(series.respondents[treated].min())

@@ -16,7 +16,7 @@ from impact.study.panels import compare
 from impact.study.read import locate, read_study
 from impact.study.roots import Roots
 from tests.study.conftest import impact
-from tests.study.small import Small, difference, made, rates, unit, wijk
+from tests.study.small import Small, difference, made, of_gemeente, rates, unit, wijk
 
 NEAREST = ("match: none", "match: {method: nearest, ratio: 2, on: [structure]}")
 
@@ -213,3 +213,18 @@ def test_a_part_of_an_area_without_a_border_is_missed(small: Small, rule: str) -
     drawn(wijk(2, 4))
     ended = impact("check", small.study)
     assert ended.code == 2 and "DATA-135" in ended.err and f"the borders of {wijk(2, 4)} are unknown" in ended.err
+
+
+def test_a_gemeente_is_not_compared_beside_its_own_wijken(small: Small) -> None:
+    treated = [code for codes in small.areas.values() for code in codes]
+    plain = rates(small.outcomes, str)
+    totals = small.outcomes.assign(wijk=small.outcomes["wijk"].map(of_gemeente)).groupby(["wijk", "jaar"]).sum()
+    small.outcomes = pd.concat([small.outcomes, totals.reset_index()])
+    whole = small.units.assign(wijk=small.units["wijk"].map(of_gemeente)).groupby("wijk")[["inwoners", "huur"]].sum()
+    small.units = pd.concat([small.units, whole.reset_index()])
+    small.write()
+    ended = impact("check", small.study)
+    assert ended.code == 2 and "DATA-155 [unit]" in ended.err and f"{wijk(4, 1)} lies in GM9104" in ended.err
+    found = small.run(unit("{level: wijk}"), ("every: area", "every: unit"))
+    expected = difference(plain, treated, [code for code in plain.index if code not in treated])
+    assert found["primary"]["value"] == pytest.approx(expected, abs=1e-12)
