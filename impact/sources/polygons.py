@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from impact.arrays import Float1, Float2, frozen
 from impact.errors import DataError, Problem, UsageError, raise_all
 from impact.sources import rd
+from impact.sources.frame import listed
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -209,23 +210,38 @@ def read_polygons(path: Path | str, region: str, crs: str | None = None) -> Poly
     if known not in (LONLAT, METRES):
         hint = f"Save it in {LONLAT} (longitude, latitude) or {METRES} (metres)."
         raise DataError(Problem("MAP-002", f"coordinates in {known or said} are not read.", hint, name))
-    problems, parts = [], []
+    parts: list[tuple[str, Any]] = []
+    without: dict[str, list[str]] = {"code": [], "geometry": []}
     for number, feature in enumerate(features, 1):
         code = str((feature.get("properties") or {}).get(region) or "").strip()
         if not code:
-            problems.append(
-                Problem("MAP-003", f"feature {number} has no {region!r}.", "Name a property with codes.", name)
-            )
+            without["code"].append(str(number))
         elif not feature.get("geometry"):
-            problems.append(Problem("MAP-003", f"feature {number} ({code}) has no geometry.", "", name))
+            without["geometry"].append(f"{number} ({code})")
         else:
             parts.append((code, needs_shapely().from_geojson(json.dumps(feature["geometry"]))))
+    held = sorted({key for feature in features for key in feature.get("properties") or {}})
+    hint = f"Name the property that holds the codes; there are {listed(held, 12)}."
+    problems = [
+        Problem(
+            "MAP-003", f"feature{'s' if odd[1:] else ''} {listed(odd)} ha{'ve' if odd[1:] else 's'} {what}.", do, name
+        )
+        for odd, what, do in (
+            (without["code"], f"without {region!r}", hint),
+            (without["geometry"], "without geometry", ""),
+        )
+        if odd
+    ]
     raise_all(problems, DataError)
     if not parts:
         raise DataError(Problem("MAP-002", "this file holds no regions.", "", name))
     reach = needs_shapely().total_bounds([shape for _, shape in parts])
     if known == METRES and np.abs(reach).max() <= 360:
-        raise DataError(Problem("MAP-002", f"these coordinates are degrees, not metres as {METRES} has.", "", name))
+        hint = f"Take the statement of {METRES} out (`crs`), or state {LONLAT}."
+        raise DataError(Problem("MAP-002", f"these coordinates are degrees, not metres as {METRES} has.", hint, name))
+    if known == LONLAT and np.abs(reach).max() > 360:
+        hint = f"State what they are, on the Dutch grid `crs: {METRES}`; a file that states nothing is in degrees."
+        raise DataError(Problem("MAP-002", f"these coordinates are metres, not degrees as {LONLAT} has.", hint, name))
     return polygons(parts, known, name)
 
 
@@ -303,18 +319,27 @@ def polygons(parts: Mapping[str, Any] | Sequence[tuple[str, Any]], crs: str = ME
     def metres(shape: Any) -> Any:
         return shape if crs == METRES else shapely.transform(shape, rd.from_lonlat)
 
-    shapes, repairs, problems = [], [], []
+    shapes, repairs = [], []
+    away, empty = dict[str, str](), list[str]()
     for region, pieces in sorted(drawn.items()):
         try:
             shape, repair = _repaired(region, pieces, metres)
         except ValueError as error:
-            hint = f"State the coordinates: {LONLAT} or {METRES}."
-            problems.append(Problem("MAP-003", f"{region}: {error}.", hint, file))
+            away[region] = str(error)
             continue
         if shape.is_empty:
-            problems.append(Problem("MAP-003", f"{region} has no area.", "Draw a polygon, or leave it out.", file))
+            empty.append(region)
         shapes.append(shape)
         repairs += [repair] if repair else []
+    problems = []
+    if away:
+        region, said = next(iter(away.items()))
+        more = f" ({len(away)} of {len(drawn)} regions: {listed(list(away), 8)})" if len(away) > 1 else ""
+        hint = f"State the coordinates: {LONLAT} or {METRES}."
+        problems.append(Problem("MAP-003", f"{region}: {said}{more}", hint, file))
+    if empty:
+        message = f"{listed(empty, 8)} {'has' if len(empty) == 1 else 'have'} no area."
+        problems.append(Problem("MAP-003", message, "Draw a polygon, or leave it out.", file))
     raise_all(problems, DataError)
     return Polygons(tuple(sorted(drawn)), _shapes(shapes), tuple(repairs), crs)
 
@@ -373,6 +398,6 @@ def _leaves(shape: Any) -> Iterator[Any]:
 
 
 def _shapes(shapes: Iterable[Any]) -> NDArray[Any]:
-    kept = np.empty(len(listed := list(shapes)), dtype=object)
-    kept[:] = listed
+    kept = np.empty(len(every := list(shapes)), dtype=object)
+    kept[:] = every
     return frozen(kept, object)

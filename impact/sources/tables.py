@@ -188,7 +188,9 @@ def _shape_problems(header: list[str], widths: Int1, file: str, header_row: int)
                 "DATA-104",
                 f"{many} {listed(at)} have another number of cells than the header ({len(header)}); "
                 f"row {at[0]} has {widths[odd[0]]}.",
-                "A cell that holds the separator needs quotes; a title or source line must go.",
+                "Another `separator`? A cell that holds it needs quotes; a title or source line must go."
+                if len(header) > 1
+                else "All columns are read as one: state the right `separator`, or leave it out.",
                 file,
                 at[0],
             )

@@ -18,7 +18,7 @@ from impact.evidence.record import DataFile
 from impact.files import sha256
 from impact.longtable import few
 from impact.sources.polygons import LONLAT, Polygons, Repair, read_polygons
-from impact.sources.regions import Level, read_code
+from impact.sources.regions import Level, gemeente_of, read_code
 from impact.study.faults import Fault
 from impact.study.leave_out import LeaveOut
 from impact.study.model import Specification
@@ -78,7 +78,18 @@ def read_borders(path: Path, spec: Specification, problems: list[Problem]) -> Bo
         return None
     vintage = "" if given.vintage is None else str(given.vintage)
     file = DataFile("polygons", given.file, digest, len(drawn), given.source, vintage)
+    drawn = _whole(drawn, spec)
     return Borders(drawn, adjacency(drawn, "queen", given.tolerance), file)
+
+
+def _whole(drawn: Polygons, spec: Specification) -> Polygons:
+    """The borders of gemeenten where those are compared: those of their wijken or buurten together."""
+    if spec.unit is None or spec.unit.level != "gemeente":
+        return drawn
+    members: dict[str, list[str]] = {}
+    for region in drawn.regions:
+        members.setdefault(gemeente_of(region), []).append(region)
+    return replace(drawn.joined(members), repairs=drawn.repairs)
 
 
 def _coded(drawn: Polygons, spec: Specification, problems: list[Problem]) -> Polygons | None:

@@ -139,7 +139,9 @@ def _unfit(
             yield problem(f"'{slug}' is not an area of the programme", hint, np.flatnonzero(area == slug), "area")
     odd = np.flatnonzero(~((shares > 0) & (shares <= 1)))
     if len(odd):
-        yield problem("a share lies above 0 and is at most 1", "1 when all of it lies in the area.", odd, "share")
+        named = listed([f"{share:g}" for share in dict.fromkeys(shares[odd].tolist())])
+        message = f"a share lies above 0 and is at most 1; here stands {named}"
+        yield problem(message, "1 when all of it lies in the area.", odd, "share")
     odd = np.flatnonzero(~np.isfinite(years) | (years != np.floor(years)))
     if len(odd):
         yield problem("a vintage is the year of a division", "Such as 2024.", odd, "vintage")
@@ -153,4 +155,6 @@ def _unfit(
     pairs = list(zip(area.tolist(), code.tolist(), strict=True))
     odd = np.array([i for i, pair in enumerate(pairs) if pairs.count(pair) > 1 or whole[pair[1]] > 1 + 1e-9], dtype=int)
     if len(odd):
-        yield problem("a code stands once in an area, and in areas together for at most all of it", "", odd, "code")
+        codes = listed(sorted({str(one) for one in code[odd]}))
+        message = f"a code stands once in an area, and in areas together for at most all of it; not so: {codes}"
+        yield problem(message, "Give it to one area, or a `share` to each that add up to 1 at most.", odd, "code")

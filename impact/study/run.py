@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from impact.checks.protocol import Check
+from impact.errors import DataError, Problem, SpecError, raise_all
 from impact.evidence.record import Selection, Variant
 from impact.parallel import Parallel, Progress, silent
 from impact.study.answers import Answers, alternative, answers
@@ -64,19 +65,12 @@ def run(
     progress = progress or silent
     parallel = Parallel(workers, progress)
     loaded = load(study.model, _paths(study, data))
-    others = [
-        loaded if _same_tables(study.model, varied) else load(varied, _paths(study, data, varied))
-        for varied in (variation.model for variation in study.variations)
-    ]
+    others, varied = _varied(study, loaded, data)
     files = dict.fromkeys(file for tables in (loaded, *others) for file in tables.files)
     loaded = replace(loaded, files=tuple(files))
     # Every comparison is made before anything is estimated, so that a study with a hole in it computes nothing.
     outcomes = range(len(study.model.all_outcomes))
     cases = [_case(study.model, loaded, number) for number in outcomes]
-    varied = [
-        [_comparison(variation.model, other, number) for variation, other in zip(study.variations, others, strict=True)]
-        for number in outcomes
-    ]
     both = [ends(study.model, loaded, number, case.comparison) for number, case in enumerate(cases)]
     cases = [_bracketed(study.model, case, made) for case, made in zip(cases, both, strict=True)]
     given: list[tuple[Answers, tuple[Variant, ...], tuple[Variant, ...]]] = []
@@ -116,6 +110,7 @@ def outline(study: Study, data: Sequence[str | Path] = ()) -> str:
     """
     spec = study.model
     loaded = load(spec, _paths(study, data))
+    _, varied = _varied(study, loaded, data)
     lines = [f"{spec.id}: {spec.title.nl}"]
     for number, outcome in enumerate(spec.all_outcomes):
         case = _case(spec, loaded, number)
@@ -130,8 +125,9 @@ def outline(study: Study, data: Sequence[str | Path] = ()) -> str:
             + _meaning(spec, check)
             for check in case.checks
         ]
-    for variation in study.variations:
+    for place, variation in enumerate(study.variations):
         lines.append(f"alternative {variation.name}: {variation.why}")
+        lines += [_summed(variation.model, row[place]) for row in varied]
     return "\n".join([*lines, "nothing was estimated"])
 
 
@@ -161,6 +157,10 @@ def _design(spec: Specification, loaded: Loaded, comparison: Comparison) -> list
         for area in comparison.areas
         if area.left_out
     ]
+    lines += [
+        f"  not in the estimate: {row.unit} ({' '.join(filter(None, [row.code, row.detail]))})"
+        for row in comparison.lost
+    ]
     lines += [f"  {step.code}: {step.removed} removed, {step.left} left" for step in comparison.pool.steps]
     if comparison.panel.covariates:
         lines.append(f"  adjusted for: {', '.join(comparison.panel.covariates)}")
@@ -187,6 +187,37 @@ def _chosen(found: Selection | None) -> list[str]:
 
 def _paths(study: Study, data: Sequence[str | Path], model: Specification | None = None) -> Mapping[str, Path]:
     return locate(study, Roots.of(study.path, [Path(folder) for folder in data]), model)
+
+
+def _varied(study: Study, loaded: Loaded, data: Sequence[str | Path]) -> tuple[list[Loaded], list[list[Comparison]]]:
+    """The tables of every alternative, and its comparisons by outcome; what is wrong names the alternative."""
+    others: list[Loaded] = []
+    made: list[list[Comparison]] = []
+    problems: list[Problem] = []
+    for variation in study.variations:
+        spec = variation.model
+        try:
+            other = loaded if _same_tables(study.model, spec) else load(spec, _paths(study, data, spec))
+            comparisons = [_comparison(spec, other, number) for number in range(len(spec.all_outcomes))]
+        except (SpecError, DataError) as error:
+            said = f"in the alternative {variation.name!r}: "
+            problems += [replace(problem, message=said + problem.message) for problem in error.problems]
+            continue
+        others.append(other)
+        made.append(comparisons)
+    raise_all(problems, DataError)
+    return others, [[row[number] for row in made] for number in range(len(study.model.all_outcomes))]
+
+
+def _summed(spec: Specification, comparison: Comparison) -> str:
+    """What an alternative compares with what, in one line, and which thresholds it does not meet."""
+    inside = sum(not area.left_out for area in comparison.areas)
+    pool = int(comparison.pool.keep.sum())
+    line = (
+        f"  {inside} of {len(comparison.areas)} areas, {int(comparison.panel.treated.sum())} units; {pool} to compare"
+    )
+    wrong = [check for check in gates(spec, comparison) if check.gates and check.verdict != "pass"]
+    return line + "".join(f"; check {one.name}: {one.verdict.replace('_', ' ')}{_meaning(spec, one)}" for one in wrong)
 
 
 def _same_tables(one: Specification, other: Specification) -> bool:

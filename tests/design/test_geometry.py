@@ -142,12 +142,23 @@ def test_all_problems_of_a_file_are_told_at_once(tmp_path: Path) -> None:
         read_polygons(write(tmp_path / "line.geojson", [feature("c", LINE)]), "code")
 
 
+def test_one_mistake_in_every_region_is_one_problem(tmp_path: Path) -> None:
+    path = write(tmp_path / "map.geojson", [feature(str(number), SQUARE) for number in range(10)])
+    with pytest.raises(DataError, match="features 1, 2, 3, 4, 5 and 5 more without 'regio'") as told:
+        read_polygons(path, "regio")
+    assert len(told.value.problems) == 1 and "there are code" in told.value.problems[0].hint
+    abroad = {str(number): shapely.box(2.0, 48.0 + number, 2.1, 48.1 + number) for number in range(4)}
+    with pytest.raises(DataError, match="4 of 4 regions: 0, 1, 2 and 3") as told:
+        polygons(abroad, "EPSG:4326")
+    assert len(told.value.problems) == 1
+
+
 def test_other_coordinates_and_other_files_are_refused(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="EPSG::3857"):
         read_polygons(write(tmp_path / "map.geojson", [feature("a", SQUARE)], "urn:ogc:def:crs:EPSG::3857"), "code")
     with pytest.raises(DataError, match="these coordinates are degrees"):
         read_polygons(write(tmp_path / "map.geojson", [feature("a", DEGREES)]), "code")
-    with pytest.raises(DataError, match="outside the Netherlands"):
+    with pytest.raises(DataError, match=r"(?s)these coordinates are metres.*crs: EPSG:28992"):
         read_polygons(write(tmp_path / "map.geojson", [feature("a", SQUARE)]), "code", crs="EPSG:4326")
     with pytest.raises(DataError, match="no regions"):
         read_polygons(write(tmp_path / "map.geojson", []), "code")

@@ -1,0 +1,79 @@
+"""What `impact check` says of alternatives before anything runs; borders of gemeenten from those of their wijken."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.study.conftest import impact
+from tests.study.small import MEMBERS, Small, made, of_gemeente, unit, wijk
+
+SIDE, COLUMNS = 1000, 7  # metres, and wijken beside each other on a board
+
+
+@pytest.fixture
+def small(tmp_path: Path) -> Small:
+    return made(tmp_path)
+
+
+def changed(*alternatives: str) -> tuple[str, str]:
+    listed = "".join(
+        f"  - {{name: ander-{number}, why: anders, same_estimand: false, change: {change}}}\n"
+        for number, change in enumerate(alternatives)
+    )
+    return "seed: 7", f"alternatives:\n{listed}seed: 7"
+
+
+def test_check_refuses_what_an_alternative_cannot_do_and_names_it(small: Small) -> None:
+    small.write(changed("{unit: {level: gemeente}}", "{comparison: {pools: groepen.csv, pool: anders}}"))
+    (small.root / "groepen.csv").write_text(f"region;vintage;pool;source\n{wijk(5, 1)};2024;genoemd;zelf\n")
+    checked, ran = impact("check", small.study), impact("run", small.study, "--out", small.out)
+    assert checked.code == ran.code == 2 and checked.err == ran.err.lstrip("\n") and not small.out.exists()
+    assert "in the alternative 'ander-0': no row is about a gemeente" in checked.err
+    assert "in the alternative 'ander-1': no row is about the pool anders" in checked.err
+
+
+def test_check_counts_what_an_alternative_compares_and_names_who_leaves(small: Small) -> None:
+    small.outcomes = small.outcomes[~((small.outcomes["wijk"] == wijk(2, 4)) & (small.outcomes["jaar"] == 2019))]
+    small.write(changed("{unit: {level: gemeente, built_from: wijk}}"))
+    checked = impact("check", small.study)
+    assert checked.code == 0, checked.err
+    assert f"not in the estimate: {wijk(2, 4)} (missing-before 2019)" in checked.out
+    # Four gemeenten have an area; of one a wijk lacks a figure, so that its sum is not known.
+    assert "alternative ander-0: anders\n  3 of 5 areas, 3 units; 8 to compare\n" in checked.out
+
+
+def test_borders_of_gemeenten_are_those_of_their_wijken(small: Small) -> None:
+    place = {code: (row % COLUMNS, row // COLUMNS) for row, code in enumerate(small.units["wijk"])}
+    corners = [(0, 0), (SIDE, 0), (SIDE, SIDE), (0, SIDE), (0, 0)]
+    features = [
+        {
+            "type": "Feature",
+            "properties": {"code": code},
+            "geometry": {
+                "type": "Polygon",
+                "coordinates": [[[100_000 + SIDE * x + dx, 400_000 + SIDE * y + dy] for dx, dy in corners]],
+            },
+        }
+        for code, (x, y) in place.items()
+    ]
+    crs = {"type": "name", "properties": {"name": "urn:ogc:def:crs:EPSG::28992"}}
+    written = {"type": "FeatureCollection", "crs": crs, "features": features}
+    (small.root / "wijken.geojson").write_text(json.dumps(written), encoding="utf-8")
+    found = small.run(
+        ("data:\n", "data:\n  polygons: {file: wijken.geojson, column: code}\n"),
+        ("programma}]", "programma}, {rule: adjacent, sharing: border, why: buren}]"),
+        unit("{level: gemeente, built_from: wijk}"),
+    )
+    treated = {of_gemeente(code) for own in MEMBERS.values() for code in own}
+    sides = {
+        (of_gemeente(one), of_gemeente(other))
+        for one, (x, y) in place.items()
+        for other, (right, up) in place.items()
+        if abs(x - right) + abs(y - up) == 1
+    }
+    beside = {other for one, other in sides if one in treated} - treated
+    assert beside and len(beside) + len(treated) < 12
+    assert {row["unit"] for row in found["excluded"] if row["reason"].startswith("buren")} == beside
