@@ -23,7 +23,7 @@ _WIDTH = 5.0
 
 def departures(evidence: Evidence, say: Texts, sign: Drawn) -> str | None:
     """Intervals by bound, the estimate, and the breakdown value where the drawn bounds reach it."""
-    found, shown = evidence.robust and evidence.robust.honest, printed(evidence.primary)
+    shown, found = printed(evidence.primary), None if evidence.robust is None else evidence.robust.honest
     bounds = [(row.bound, row.low, row.high) for row in found.bounds] if found else []
     ends = [(bound, low, high) for bound, low, high in bounds if low is not None and high is not None]
     if found is None or shown is None or len(ends) < 2:

@@ -1,4 +1,4 @@
-"""How much an estimate can bear, as values: departures, what is left out, other calculations, the own past, the ring."""
+"""How much an estimate can bear, as values: departures, leaving out, alternatives, its past, the ring."""
 
 from __future__ import annotations
 

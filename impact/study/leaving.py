@@ -9,8 +9,9 @@ from typing import Literal
 
 import numpy as np
 
+from impact.arrays import Int1
 from impact.errors import Refused
-from impact.estimators.protocol import Estimator
+from impact.estimators.protocol import Estimator, Gives
 from impact.evidence.language import decimals
 from impact.evidence.record import Estimate
 from impact.evidence.result import Result
@@ -24,6 +25,7 @@ from impact.inference.leaving_out import (
     leave_one_donor_out,
 )
 from impact.inference.protocol import Found, Inference, Uncertainty
+from impact.numerics.moments import Moments
 from impact.panel import Panel
 from impact.parallel import Parallel
 from impact.register.areas import areas as register_areas
@@ -33,10 +35,13 @@ from impact.study.model import Outcome, Specification
 from impact.study.panels import Comparison
 from impact.targets import Target
 
-__all__ = ["MOST_DONORS", "leaving"]
+__all__ = ["MOST_DONORS", "MOST_REFITS", "leaving"]
 
 MOST_DONORS = 100
 """More units with weight than this are not left out one by one: each is a fit, and none of so many counts for much."""
+
+MOST_REFITS = 600
+"""Intervals are made again with no more refits than this; with moments a deletion is a subtraction and costs none."""
 
 _Ends = tuple[float | None, float | None]
 
@@ -47,7 +52,8 @@ def leaving(
     """Areas and clusters of every estimate, donors where the estimator weighs them; nothing where there is no estimate.
 
     Intervals are made again where that costs little: by ``cluster-jackknife`` of an estimator with scores that adjusts
-    for nothing. `one_sign`: whether the bracket of the study has no two signs; with two there is one statement only.
+    for nothing, from moments or with at most `MOST_REFITS` refits. `one_sign`: whether the bracket of the study has no
+    two signs; with two there is one statement only.
     """
     result = found.result
     if result is None:
@@ -57,6 +63,8 @@ def leaving(
     inference = inference_of(spec.inference, spec.inference.level, comparison)
     cheap = isinstance(inference, ClusterJackknife) and result.fit.cells.scores is not None and not panel.covariates
     digits = decimals(found.primary.std_error, found.primary.value)
+    moments = Gives.MOMENTS in estimator.gives and Moments.of(full.panel) is not None
+    clusters = 0 if moments else found.primary.clusters
     stated = partial(_statement, outcome, digits, one_sign=one_sign)
     names = {"area": {area.slug: area.name for area in comparison.areas}, "cluster": _gemeenten(), "donor": {}}
     groups = {"area": (panel.area, panel.areas), "cluster": (panel.cluster, panel.clusters)}
@@ -65,7 +73,7 @@ def leaving(
         if isinstance(without, Refused):
             return LeftOut(what, refused=without)
         ends: Mapping[str, _Ends] | None = None
-        if what != "donor" and cheap:
+        if what != "donor" and cheap and len(without.left_out) * clusters <= MOST_REFITS:
             number, labels = groups[what]
             rows = [np.flatnonzero(number == labels.index(name)) for name in without.left_out]
             again = partial(_interval, estimator, inference, panel, asked, spec.seed)
@@ -95,9 +103,7 @@ def _gemeenten() -> Mapping[str, str]:
     return {area.gemeente_code: area.gemeente for area in register_areas()}
 
 
-def _interval(
-    estimator: Estimator, inference: Inference, panel: Panel, target: Target, seed: int, rows: np.ndarray
-) -> _Ends:
+def _interval(estimator: Estimator, inference: Inference, panel: Panel, target: Target, seed: int, rows: Int1) -> _Ends:
     """The declared interval without some units; no ends where it is refused."""
     given = inference.run(estimator, panel.drop(rows), target, streams=Streams(seed), parallel=Parallel())
     if not isinstance(given, Uncertainty) or given.refused[-1] is not None:
