@@ -72,7 +72,7 @@ def curve_points(evidence: Evidence, say: Texts) -> list[tuple[str, Estimate]]:
     """The estimate and the alternatives that estimate the same, by size; nothing without such alternatives."""
     same = [(variant.name, variant.estimate) for variant in evidence.alternatives if variant.same_estimand]
     same = [(name, estimate) for name, estimate in same if estimate.value is not None]
-    if not same or evidence.primary.value is None:
+    if not same or evidence.primary.value is None or evidence.robust is None:
         return []
     return sorted([(say("robust.draw.own"), evidence.primary), *same], key=lambda row: row[1].value or 0.0)
 

@@ -38,6 +38,9 @@ KNOWN: Final[dict[str, str]] = {
     "more-periods": r"some combination of the estimates has no error: there are more periods than clusters",
     "average-alone": r"the average has no interval",
     "many-donors": r"(?P<count>\d+) units have weight in the comparison, more than the (?P<least>\d+) that are left .*",
+    "short-past": r"the first area starts (?P<count>\d+) periods after the first, the last \d+: earlier starts .*",
+    "short-window": r"no earlier start has the window of the target up to (?P<period>.+) behind it before period .*",
+    "no-residents": r"(?P<count>\d+) units have no residents,? (?:that|or none that) are known \((?P<names>.*)\)",
     "window": r"(?P<name>.+) reaches into (?P<period>.+), and what (?P<area>.+) is learned from ends in (?P<end>.+)",
 }
 """The reason of a refusal by its key in the catalogue: numbers and names in it are put into the text of that key."""

@@ -7,7 +7,7 @@ from typing import Literal
 
 from impact.errors import Refused
 
-__all__ = ["Alternatives", "Bound", "Honest", "LeftOne", "LeftOut", "Robust"]
+__all__ = ["Alternatives", "Bound", "Honest", "Judged", "LeftOne", "LeftOut", "OwnPast", "Robust"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,9 +119,80 @@ class Alternatives:
 
 
 @dataclass(frozen=True, slots=True)
+class Judged:
+    """One inference with the declared estimator, on placebo programmes without effect; `…_error` is Monte-Carlo error.
+
+    Attributes
+    ----------
+    inference : str
+    level : float
+        That the interval claims.
+    size : float or None
+        Share in which a difference was seen that was not there, where there is a p-value.
+    coverage : float or None
+        Share of intervals that held no difference, where there is an interval.
+    bias, rmse : float or None
+        Mean of what was found, and the root of its mean square, in the unit of the outcome.
+    detectable : float or None
+        The smallest effect that is seen with probability 0.8.
+    worlds : int
+        Programmes with an estimate; `refused` had no estimate, interval or p-value.
+    """
+
+    inference: str
+    level: float
+    size: float | None
+    size_error: float | None
+    coverage: float | None
+    coverage_error: float | None
+    bias: float | None
+    bias_error: float | None
+    rmse: float | None
+    rmse_error: float | None
+    detectable: float | None
+    detectable_error: float | None
+    worlds: int
+    refused: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class OwnPast:
+    """What placebo programmes in the own past show: descriptive, as there is one past.
+
+    Attributes
+    ----------
+    sets : str
+        Which units stood in for the areas.
+    programmes : int
+    windows : int
+        How many of them at most do not overlap in time.
+    starts : tuple of str
+        Pretended starts of the first area.
+    missing : int
+        Draws for which no units could be found.
+    pairs : tuple of Judged
+        The declared inference first.
+    favourable : bool
+        Whether outcomes were matched on, some of which lie after the pretended starts: it looks better than it is.
+    refused : Refused or None
+        Why it was not done.
+    """
+
+    sets: str
+    programmes: int = 0
+    windows: int = 0
+    starts: tuple[str, ...] = ()
+    missing: int = 0
+    pairs: tuple[Judged, ...] = ()
+    favourable: bool = False
+    refused: Refused | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Robust:
     """Everything of one outcome; none of it is a gate, and none of it changes the estimate."""
 
     honest: Honest
     left_out: tuple[LeftOut, ...] = ()
     alternatives: Alternatives | None = None
+    past: OwnPast | None = None

@@ -7,11 +7,11 @@ from collections.abc import Iterator, Mapping
 from impact.errors import Refused
 from impact.evidence.comparison import columns, count
 from impact.evidence.document import Block, Cell, Figure, Paragraph, Table
-from impact.evidence.language import Texts, listed, number
+from impact.evidence.language import Texts, listed, number, significant
 from impact.evidence.plots_robust import curve_points
-from impact.evidence.reading import interval, printed, reason, value
+from impact.evidence.reading import interval, printed, reason, value, with_unit
 from impact.evidence.record import Evidence
-from impact.evidence.robust import Alternatives, Honest, LeftOut
+from impact.evidence.robust import Alternatives, Honest, Judged, LeftOut, OwnPast
 
 __all__ = ["robust"]
 
@@ -26,6 +26,7 @@ def robust(evidence: Evidence, figures: Mapping[str, str], say: Texts) -> list[B
         *_honest(found.honest, evidence, figures, say),
         *_left_out(found.left_out, evidence, say),
         *_alternatives(found.alternatives, evidence, figures, say),
+        *_past(found.past, evidence, say),
     ]
 
 
@@ -159,3 +160,87 @@ def _alternatives(
             folded="specifications" in figures,
         )
         yield _drawn(say("robust.alternatives.figure"), "specifications", figures, table)
+
+
+# --- the own past -----------------------------------------------------------------------------------------------------
+
+
+def _past(found: OwnPast | None, evidence: Evidence, say: Texts) -> Iterator[Block]:
+    if found is None:
+        return
+    if found.refused is not None:
+        yield Paragraph(_not("past", found.refused, evidence, say))
+        return
+    span = found.starts[0] if len(found.starts) == 1 else f"{found.starts[0]}–{found.starts[-1]}"
+    counts = {"programmes": count(found.programmes, say), "windows": count(found.windows, say)}
+    pieces = [say("robust.past.descriptive", starts=span, **counts), *_done(found.pairs[0], evidence, say)]
+    if found.missing:
+        pieces.append(say("robust.past.missing", count=count(found.missing, say)))
+    if found.favourable:
+        pieces.append(say("robust.past.favourable"))
+    yield Paragraph(tuple(pieces))
+    names = "name size_column coverage_column bias_column rmse_column detectable_column worlds refused"
+    yield Table(
+        say("robust.past.caption", unit=evidence.unit),
+        columns("robust.past", names, names.removeprefix("name "), say),
+        tuple(_judged(one, evidence, say) for one in found.pairs),
+    )
+
+
+def _done(found: Judged, evidence: Evidence, say: Texts) -> Iterator[str]:
+    """How the declared inference did, in sentences."""
+
+    def unit(x: float) -> str:
+        return with_unit(_written(x, evidence, say).lstrip("+"), evidence.unit)
+
+    name = say.known(f"inferences.{found.inference}.title", found.inference)
+    if found.size is not None:
+        claimed = _percent(1 - found.level, say)
+        yield say("robust.past.size", name=name, size=_percent(found.size, say), claimed=claimed)
+    if found.coverage is not None:
+        yield say("robust.past.coverage", coverage=_percent(found.coverage, say), level=_percent(found.level, say))
+    if found.bias is not None and found.rmse is not None:
+        yield say("robust.past.bias", bias=unit(abs(found.bias)), rmse=unit(found.rmse))
+    if found.detectable is None:
+        yield say("robust.past.undetectable")
+        return
+    yield say("robust.past.detectable", detectable=unit(found.detectable))
+    if evidence.smallest is None:
+        yield say("robust.past.no_smallest")
+        return
+    key = "enough" if evidence.smallest >= found.detectable else "too_small"
+    smallest = with_unit(significant(evidence.smallest, say.language), evidence.unit)
+    yield say(f"robust.past.{key}", smallest=smallest)
+
+
+def _percent(share: float, say: Texts) -> str:
+    return say("format.percent", number=number(100 * share, say.language, 0))
+
+
+def _judged(found: Judged, evidence: Evidence, say: Texts) -> tuple[Cell, ...]:
+    def rate(share: float | None, error: float | None) -> str:
+        if share is None:
+            return say("robust.nothing")
+        written = number(100 * share, say.language, 1)
+        error_ = "" if error is None else number(100 * error, say.language, 1)
+        both = say("robust.past.error", value=written, error=error_) if error_ else written
+        return say("format.percent", number=both)
+
+    def amount(x: float | None, error: float | None, *, sign: bool = False) -> str:
+        if x is None:
+            return say("robust.nothing")
+        written = _written(x, evidence, say) if sign else _written(x, evidence, say).lstrip("+")
+        if error is None:
+            return written
+        return say("robust.past.error", value=written, error=significant(error, say.language, 2))
+
+    return (
+        say.known(f"inferences.{found.inference}.title", found.inference),
+        rate(found.size, found.size_error),
+        rate(found.coverage, found.coverage_error),
+        amount(found.bias, found.bias_error, sign=True),
+        amount(found.rmse, found.rmse_error),
+        amount(found.detectable, found.detectable_error),
+        count(found.worlds, say),
+        count(found.refused, say),
+    )

@@ -13,6 +13,7 @@ from impact.study.honesty import honesty
 from impact.study.leaving import leaving
 from impact.study.model import Specification
 from impact.study.multiverse import multiverse
+from impact.study.past import past
 from impact.study.record import Case
 
 __all__ = ["robust"]
@@ -34,4 +35,5 @@ def robust(
         honest=honesty(spec, comparison, found, parallel),
         left_out=leaving(spec, case.series.outcome, comparison, found, parallel, one_sign=len(signs) < 2),
         alternatives=multiverse(found.primary, alternatives),
+        past=past(spec, comparison, parallel),
     )
