@@ -14,6 +14,7 @@ from impact.drawing import COMPARISON, FOCUS, INK, look
 from impact.evidence.flow import flow_svg
 from impact.evidence.language import Texts, decimals, listed, number, significant, texts
 from impact.evidence.maps import map_svg
+from impact.evidence.plots_robust import departures, specifications
 from impact.evidence.reading import one_base, printed
 from impact.evidence.record import Evidence, PathPoint
 from impact.evidence.svg import number_axis, rendered, round_ticks
@@ -24,18 +25,24 @@ _WIDTH = 5.0  # inches; on a phone the drawing shrinks to about 0.7, and 9.5 pt 
 
 
 def figures(evidence: Evidence, language: str = "nl") -> dict[str, str]:
-    """SVG by name ("flow", "map", "gap", "event-study", "balance") with alternative texts; none of what is sealed.
+    """SVG by name ("flow", "map", "gap", "event-study", "balance", …) with alternative texts; none of what is sealed.
 
     A figure with nothing to show is left out. The bytes depend on the evidence, the language and matplotlib alone.
     """
     if evidence.sealed:
         return {}
     say = texts(language, evidence.level)
+
+    def signed(figure: Figure, name: str, title: str, text: str) -> str:
+        return _signed(figure, name, title, text, evidence, say)
+
     with look():
         drawn = {
             "gap": _gap(evidence, say),
             "event-study": _event_study(evidence, say),
             "balance": _balance(evidence, say),
+            "departures": departures(evidence, say, signed),
+            "specifications": specifications(evidence, say, signed),
             "map": map_svg(evidence, *_about(evidence, say), say),
         }
     if evidence.flow:

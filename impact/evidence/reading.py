@@ -55,6 +55,7 @@ def visible(evidence: Evidence) -> Evidence:
         weightings=tuple(replace(variant, estimate=_blank(variant.estimate)) for variant in evidence.weightings),
         alternatives=tuple(replace(variant, estimate=_blank(variant.estimate)) for variant in evidence.alternatives),
         bracket=tuple(replace(variant, estimate=_blank(variant.estimate)) for variant in evidence.bracket),
+        robust=None,
         event=(),
         change=None,
         path=(),

@@ -12,6 +12,7 @@ from typing import Literal
 from impact.checks.protocol import Check
 from impact.errors import Refused
 from impact.evidence.family import Family, Listed
+from impact.evidence.robust import Robust
 
 __all__ = [
     "AreaRow",
@@ -298,6 +299,8 @@ class Evidence:
         Of a study that weighs the pool, the weights; empty where every area has units of its own.
     selection : Selection or None
         Of a study that names the waves on which its areas were chosen.
+    robust : Robust or None
+        What the estimate can bear; None where it is sealed.
     event : tuple of Estimate
         By periods since the start; `term` is the event time. Pre-period terms below 0.
     notes : tuple of str
@@ -346,6 +349,7 @@ class Evidence:
     weightings: tuple[Variant, ...] = ()
     alternatives: tuple[Variant, ...] = ()
     bracket: tuple[Variant, ...] = ()
+    robust: Robust | None = None
     event: tuple[Estimate, ...] = ()
     change: Change | None = None
     path: tuple[PathPoint, ...] = ()

@@ -37,6 +37,18 @@ KNOWN: Final[dict[str, str]] = {
     "small-sizes-only": r"the test holds its size at 8\.3 % or less, and (?P<asked>[\d%]+) is asked",
     "no-weights": r".* gives no weights of donors",
     "free-weights": r"with (?P<count>\d+) donors, weights under constraint=.* fit (?P<rows>\d+) numbers exactly, .*",
+    "varying-base": r"before the start every estimate is a change since the period before it \(a varying base\)",
+    "no-single-base": r"the estimates before the start are not changes since one reference period",
+    "fitted-weights": r"its weights were chosen so that the estimates before the start are small",
+    "nothing-earlier": r"there is no estimate before the start",
+    "no-covariance": r".* gives no covariance of the event times",
+    "first-lead": r"the estimate next to the reference period has no error, or its outcome was matched on",
+    "more-periods": r"some combination of the estimates has no error: there are more periods than clusters",
+    "average-alone": r"the average has no interval",
+    "many-donors": r"(?P<count>\d+) units have weight in the comparison, more than the (?P<least>\d+) that are left .*",
+    "short-past": r"the first area starts (?P<count>\d+) periods after the first, the last \d+: earlier starts .*",
+    "short-window": r"no earlier start has the window of the target up to (?P<period>.+) behind it before period .*",
+    "no-residents": r"(?P<count>\d+) units have no residents,? (?:that|or none that) are known \((?P<names>.*)\)",
     "window": r"(?P<name>.+) reaches into (?P<period>.+), and what (?P<area>.+) is learned from ends in (?P<end>.+)",
 }
 """The reason of a refusal by its key in the catalogue: numbers and names in it are put into the text of that key."""

@@ -12,6 +12,7 @@ from impact.evidence.front import check_title
 from impact.evidence.language import Texts, listed, number, p_value, significant
 from impact.evidence.reading import interval, opening, printed, reason, supported, value, with_unit
 from impact.evidence.record import Evidence, Second, Variant
+from impact.evidence.robust_sections import robust
 
 __all__ = ["account"]
 
@@ -24,6 +25,7 @@ def account(evidence: Evidence, figures: Mapping[str, str], say: Texts) -> tuple
         _section("verloop", "course", course(evidence, figures, say), say),
         _section("schatting", "estimate", _estimate(evidence, say), say),
         _section("andere-berekeningen", "others", _others(evidence, say), say),
+        *_robust(evidence, figures, say),
         *_families(evidence, say),
         _section("geweigerd", "refused", _refused(evidence, say), say),
         _section("toetsen", "checked", _checks(evidence, say), say),
@@ -40,6 +42,12 @@ def _families(evidence: Evidence, say: Texts) -> tuple[Section, ...]:
     """Only of a study whose outcomes are judged together."""
     blocks = families(evidence.families, evidence.programme, say)
     return (_section("familie", "family", blocks, say),) if blocks else ()
+
+
+def _robust(evidence: Evidence, figures: Mapping[str, str], say: Texts) -> tuple[Section, ...]:
+    """Only where there is an estimate whose strength could be looked at."""
+    blocks = robust(evidence, figures, say)
+    return (_section("houdbaarheid", "robust", blocks, say),) if blocks else ()
 
 
 def _missing(evidence: Evidence) -> str:

@@ -116,7 +116,7 @@ def calibrate(
     pairs : sequence of Pair
         See ``impact.inference.diagnose.Pair``.
     target : Target
-        Its last term is judged.
+        Its last term is judged. With a window only starts early enough for all of it.
     draws : int
         Sets of donors; each takes one of the earlier dates, in turn.
     streams : Streams
@@ -153,6 +153,17 @@ def calibrate(
             f"starts of all of them leave no {least} periods to learn from",
             "Add earlier periods.",
         )
+    if target.window is not None and target.kind != "event":
+        # A start so late that its window reaches into the real programme would be about another, shorter time.
+        last = panel.periods.index(target.window[1])
+        back = tuple(step for step in back if end + step > last)
+        if not back:
+            return Refused(
+                _WHAT,
+                f"no earlier start has the window of the target up to {target.window[1]} behind it before period "
+                f"{end + 1}, when the first area may respond",
+                "Add earlier periods, or give the target a shorter window.",
+            )
     if target.weighting == "resident" and (unknown := without_residents(panel)):
         return Refused(_WHAT, f"{len(unknown)} units have no residents that are known ({few(unknown)})", "Add them.")
     complete = any(pair.estimator.asks.balanced for pair in pairs)

@@ -31,7 +31,18 @@ from impact.study.panels import Comparison, error_of
 from impact.study.predictors import spelled
 from impact.targets import Target
 
-__all__ = ["Answers", "Gaps", "alternative", "answers", "blank", "target"]
+__all__ = [
+    "Answers",
+    "Gaps",
+    "alternative",
+    "answers",
+    "blank",
+    "estimator_of",
+    "inference_of",
+    "matched_on",
+    "result_of",
+    "target",
+]
 
 Gaps: TypeAlias = tuple[tuple[str, tuple[str, ...]], ...]
 """Groups by their first treated period, and the periods of the window in which the estimator gives them no effect."""
@@ -95,8 +106,7 @@ def answers(
     `completed` are the comparisons with every table in which missing characteristics were drawn.
     """
     asked = target(spec, comparison, spec.target.every)
-    match = spec.comparison.match
-    used = _used(comparison, match.outcomes_in if match is not None else ())
+    used = matched_on(spec, comparison)
     declared = asked.window or (comparison.panel.periods[-1],) * 2
     if sealed:
         reason = Refused(
@@ -105,7 +115,7 @@ def answers(
         empty = blank(spec, asked, reason)
         drift = pretrend((), np.zeros(0), spec.thresholds["pre-trend"], used=used)
         return Answers(empty, None, (), (), drift, declared)
-    result = _result(spec, comparison, asked, parallel)
+    result = result_of(spec, comparison, asked, parallel)
     beside = tuple(_second(spec, comparison, asked, method, parallel) for method in spec.inference.beside)
     primary = _estimates(spec, result, asked, beside)[-1]
     panel = comparison.panel
@@ -115,10 +125,10 @@ def answers(
         for every in others
         for again in [target(spec, comparison, every)]
         for aimed in [_aimed(comparison, every)]
-        for found in [aimed if isinstance(aimed, Refused) else _result(spec, aimed, again, parallel)]
+        for found in [aimed if isinstance(aimed, Refused) else result_of(spec, aimed, again, parallel)]
     )
     over_time = Target("event", spec.target.every)
-    events = _result(spec, comparison, over_time, parallel)
+    events = result_of(spec, comparison, over_time, parallel)
     rows = tuple(row for row in _estimates(spec, events, over_time, ()) if row.term != "mean")
     p_values = np.array([np.nan if row.p_value is None else row.p_value for row in rows])
     together = _together(events, used)
@@ -148,7 +158,7 @@ def _aimed(comparison: Comparison, every: Weighting) -> Comparison | Refused:
 def _point(spec: Specification, comparison: Comparison) -> float | None:
     """The estimate alone, without its uncertainty."""
     asked = target(spec, comparison, spec.target.every)
-    found = evaluate(_estimator(spec, comparison), comparison.panel, asked)
+    found = evaluate(estimator_of(spec, comparison), comparison.panel, asked)
     return None if isinstance(found, Refused) else float(found.effects.estimate[-1])
 
 
@@ -165,8 +175,10 @@ def _given(result: Result | Refused) -> Result | None:
     return None if isinstance(result, Refused) else result
 
 
-def _used(comparison: Comparison, matched: tuple[str, ...]) -> frozenset[str]:
+def matched_on(spec: Specification, comparison: Comparison) -> frozenset[str]:
     """Event times at which an area has an outcome that was matched on."""
+    match = spec.comparison.match
+    matched = () if match is None else match.outcomes_in
     labels = comparison.panel.periods
     starts = {bisect_left(labels, area.start) for area in comparison.areas if not area.left_out}
     return frozenset(str(bisect_left(labels, period) - start) for period in matched for start in starts)
@@ -181,7 +193,7 @@ def alternative(spec: Specification, comparison: Comparison, parallel: Parallel)
     for gate in gates(spec, comparison):
         if gate.gates and gate.verdict != "pass":
             return blank(spec, asked, closed(gate)), ()
-    result = _result(spec, comparison, asked, parallel)
+    result = result_of(spec, comparison, asked, parallel)
     return _estimates(spec, result, asked, ())[-1], () if isinstance(result, Refused) else _gaps(result)
 
 
@@ -205,11 +217,14 @@ def closed(gate: Check) -> Refused:
     return Refused(f"an estimate ({gate.name})", why, "Change the design before outcomes are used.")
 
 
-def _result(spec: Specification, comparison: Comparison, target: Target, parallel: Parallel) -> Result | Refused:
-    how = _inference(spec.inference, spec.inference.level, comparison)
+def result_of(
+    spec: Specification, comparison: Comparison, target: Target, parallel: Parallel, estimator: Estimator | None = None
+) -> Result | Refused:
+    """The answer with the declared inference, of the declared estimator or another."""
+    how = inference_of(spec.inference, spec.inference.level, comparison)
     return estimate(
         comparison.panel,
-        _estimator(spec, comparison),
+        estimator or estimator_of(spec, comparison),
         target=target,
         inference=how,
         level=spec.inference.level,
@@ -219,10 +234,10 @@ def _result(spec: Specification, comparison: Comparison, target: Target, paralle
 
 
 def _second(spec: Specification, comparison: Comparison, target: Target, method: Method, parallel: Parallel) -> Second:
-    how = _inference(method, spec.inference.level, comparison)
+    how = inference_of(method, spec.inference.level, comparison)
     result = estimate(
         comparison.panel,
-        _estimator(spec, comparison),
+        estimator_of(spec, comparison),
         target=target,
         inference=how,
         level=spec.inference.level,
@@ -237,7 +252,8 @@ def _second(spec: Specification, comparison: Comparison, target: Target, method:
     return Second(how.name, found.null, p_value, found.draws, enumerated, found.refused[-1])
 
 
-def _estimator(spec: Specification, comparison: Comparison) -> Estimator:
+def estimator_of(spec: Specification, comparison: Comparison) -> Estimator:
+    """The declared estimator."""
     maker = cast("Any", resolve_estimator(spec.estimator.name))
     options = spelled(spec.estimator.options) | FIXED.get(spec.estimator.name, {})
     early = spec.treatment.anticipation
@@ -263,7 +279,8 @@ def _family(spec: Specification, panel: Panel) -> dict[str, Any]:
     }
 
 
-def _inference(method: Method, level: float, comparison: Comparison) -> Inference:
+def inference_of(method: Method, level: float, comparison: Comparison) -> Inference:
+    """An inference of the study, with its matching rule where placebos are matched."""
     maker = cast("Any", resolve_inference(method.name))
     options: dict[str, Any] = {"level": level, **method.options}
     if comparison.matcher is not None and any(field.name == "rematch" for field in fields(maker)):

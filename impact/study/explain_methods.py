@@ -66,6 +66,9 @@ def inference(tell: Teller) -> Iterator[Said]:
     if spec.comparison.match is not None:
         yield tell("sure.given-matching", FOLLOWS)
     yield from _together(tell)
+    if spec.calibrate is not None:
+        yield tell("sure.calibrate.draws", "sure.calibrate", draws=tell.exact(spec.calibrate.draws))
+        yield tell(f"sure.calibrate.sets.{spec.calibrate.sets}", "sure.calibrate.sets")
     yield tell("sure.seed", seed=str(spec.seed))
 
 

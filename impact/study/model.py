@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from impact.register.indicators import Indicator, indicators
+from impact.study.calibrating import Calibrate
 from impact.study.comparing import Comparison, Match
 from impact.study.correction import Correction
 from impact.study.fields import (
@@ -281,6 +282,7 @@ class Specification(Part):
     alternatives: tuple[Alternative, ...] = ()
     families: dict[Slug, Annotated[tuple[Slug, ...], Field(min_length=1)]] = Field(default_factory=dict)
     correction: Correction | None = None
+    calibrate: Calibrate | None = None
     checks: Annotated[Checks, BeforeValidator(as_standard)] = Field(default_factory=dict)
     seed: Annotated[int, Field(ge=0, lt=2**53)] = Field(
         description="a whole number from which every random draw follows"

@@ -13,6 +13,7 @@ from impact.evidence.flow import steps_of
 from impact.evidence.language import Texts, number, texts
 from impact.evidence.record import AreaRow, Change, Estimate, Evidence, Excluded, MadeOf, PathPoint, Shared, Variant
 from impact.evidence.result import Result
+from impact.evidence.robust import Robust
 from impact.panel import Panel
 from impact.register.areas import areas as register_areas
 from impact.study.alternatives import Variation
@@ -52,6 +53,7 @@ def evidence(
     found: Answers,
     alternatives: tuple[Variant, ...],
     bracket: tuple[Variant, ...],
+    robust: Robust | None,
     versions: dict[str, str],
     families: tuple[Family, ...] = (),
     programme: tuple[Listed, ...] = (),
@@ -95,6 +97,7 @@ def evidence(
         weightings=found.weightings,
         alternatives=alternatives,
         bracket=bracket,
+        robust=robust,
         event=found.event,
         change=None if found.result is None else _change(spec, found.result, say),
         path=() if found.result is None else _path(spec, found.result),

@@ -9,6 +9,7 @@ from pathlib import Path
 from impact.checks.protocol import Check
 from impact.errors import DataError, Problem, SpecError, raise_all
 from impact.evidence.record import Selection, Variant
+from impact.evidence.robust import Robust
 from impact.parallel import Parallel, Progress, silent
 from impact.study.answers import Answers, alternative, answers
 from impact.study.areas import focus_areas
@@ -23,6 +24,7 @@ from impact.study.panels import Comparison, compare
 from impact.study.read import Study, locate
 from impact.study.record import Case, evidence, level_of, variant
 from impact.study.render import pages, versions
+from impact.study.robust import robust
 from impact.study.roots import Roots
 from impact.study.selection import selection
 from impact.study.thresholds import foreseen
@@ -73,7 +75,7 @@ def run(
     cases = [_case(study.model, loaded, number) for number in outcomes]
     both = [ends(study.model, loaded, number, case.comparison) for number, case in enumerate(cases)]
     cases = [_bracketed(study.model, case, made) for case, made in zip(cases, both, strict=True)]
-    given: list[tuple[Answers, tuple[Variant, ...], tuple[Variant, ...]]] = []
+    given: list[tuple[Answers, tuple[Variant, ...], tuple[Variant, ...], Robust | None]] = []
     for number, case in enumerate(cases):
         sealed = _sealed(case)
         drawn = () if sealed else _completed(study.model, loaded, number)
@@ -92,9 +94,10 @@ def run(
             if not sealed
         )
         either = () if sealed else bracket(answer, both[number], case.comparison, parallel)
-        given.append((answer, alternatives, either))
+        held = None if sealed else robust(study.model, case, answer, alternatives, either, parallel)
+        given.append((answer, alternatives, either, held))
         progress("outcomes", number + 1, len(cases))
-    every = together(study.model, cases, [answer for answer, _, _ in given])
+    every = together(study.model, cases, [answer for answer, *_ in given])
     found = [evidence(study, case, *answered, versions(), *every) for case, answered in zip(cases, given, strict=True)]
     html, figures = pages(found)
     return write_bundle(place, found, html, figures, versions())

@@ -1,0 +1,39 @@
+"""What an estimate can bear, of one outcome of a study; none of it is a gate, and nothing of it where a gate failed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from impact.evidence.reading import printed
+from impact.evidence.record import Variant
+from impact.evidence.robust import Robust
+from impact.parallel import Parallel
+from impact.study.answers import Answers
+from impact.study.honesty import honesty
+from impact.study.leaving import leaving
+from impact.study.model import Specification
+from impact.study.multiverse import multiverse
+from impact.study.past import past
+from impact.study.record import Case
+
+__all__ = ["robust"]
+
+
+def robust(
+    spec: Specification,
+    case: Case,
+    found: Answers,
+    alternatives: Sequence[Variant],
+    bracket: Sequence[Variant],
+    parallel: Parallel,
+) -> Robust:
+    """Every part that the study and its estimator allow; the others say why not."""
+    comparison = case.comparison
+    shown = [printed(estimate) for estimate in (found.primary, *(end.estimate for end in bracket))]
+    signs = {one.value > 0 for one in shown if one is not None and one.value != 0}
+    return Robust(
+        honest=honesty(spec, comparison, found, parallel),
+        left_out=leaving(spec, case.series.outcome, comparison, found, parallel, one_sign=len(signs) < 2),
+        alternatives=multiverse(found.primary, alternatives),
+        past=past(spec, comparison, parallel),
+    )
