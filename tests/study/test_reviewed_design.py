@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+import statsmodels.api as sm
 
 from impact.study.areas import focus_areas
 from impact.study.load import load
@@ -228,3 +229,33 @@ def test_a_gemeente_is_not_compared_beside_its_own_wijken(small: Small) -> None:
     found = small.run(unit("{level: wijk}"), ("every: area", "every: unit"))
     expected = difference(plain, treated, [code for code in plain.index if code not in treated])
     assert found["primary"]["value"] == pytest.approx(expected, abs=1e-12)
+
+
+def test_who_is_left_of_a_trimmed_area_counts_for_all_of_it(small: Small) -> None:
+    """One of two wijken of an area is unlike all others; the weights then stand for areas without it."""
+    pairs = [(0, 1), (0, 2)], [(1, 1), (4, 3)], [(2, 1), (2, 4)], [(3, 3)]
+    small.areas = {f"gebied-{name}": [wijk(*one) for one in own] for name, own in zip("abcd", pairs, strict=True)}
+    treated = [code for codes in small.areas.values() for code in codes]
+    values = {code: float(row**2 % 97) + row / 100 for row, code in enumerate(small.units["wijk"])}
+    odd = [wijk(0, 1), wijk(6, 4), wijk(0, 2), wijk(2, 1), wijk(1, 1), wijk(2, 4)]
+    huur = pd.Series(values | dict(zip(odd, [330.0, 118.0, 112.0, 105.0, 99.0, 118.0], strict=True)))
+    small.units["huur"] = huur.to_numpy()
+    found = small.run(
+        ("match: none", "match: {method: inverse-probability, trim: 0.4, on: [structure]}"),
+        ("checks: {", "checks: {unmatched: {at_most: 0.9, if_failed: report, why: w}, "),
+    )
+    kept = [code for code in treated if code != wijk(0, 1)]
+    assert [row["unit"] for row in found["excluded"] if row["unit"] in treated] == [wijk(0, 1)]
+    (shared,) = found["shared"]
+    pool = [code for code, _ in shared["units"]]
+    own = {code: 1 / sum(one in kept for one in codes) for codes in small.areas.values() for code in codes}
+    counts = pd.Series([own[code] for code in kept], kept)
+    weights = np.r_[counts / counts.mean(), np.ones(len(pool))]
+    x = sm.add_constant(huur[kept + pool].to_numpy())
+    logit = sm.GLM(np.r_[np.ones(len(kept)), np.zeros(len(pool))], x, sm.families.Binomial(), freq_weights=weights)
+    score = logit.fit(tol=1e-13).predict(x)[len(kept) :]
+    by_year = rates(small.outcomes, str)
+    change = by_year[[2022, 2023, 2024]].mean(axis=1) - by_year[2021]
+    odds = score / (1 - score)
+    expected = np.average(change[kept], weights=counts) - np.average(change[pool], weights=odds)
+    assert found["primary"]["value"] == pytest.approx(expected, abs=1e-8)
