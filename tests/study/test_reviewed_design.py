@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 import statsmodels.api as sm
 
+from impact.register.areas import areas as register_areas
 from impact.study.areas import focus_areas
 from impact.study.load import load
 from impact.study.panels import compare
@@ -176,6 +177,29 @@ def test_an_area_in_two_gemeenten_lies_in_both(small: Small, rule: str) -> None:
     out, controls = (near, far) if rule == "same-gemeente" else (far, near)
     assert left_out(found, "plaats") == set(out)
     assert found["primary"]["value"] == pytest.approx(difference(table, [*small.areas], controls), abs=1e-12)
+
+
+def test_places_near_a_part_of_an_area_are_near_the_area(small: Small) -> None:
+    """Wijken on a line, a kilometre apart; of one area the parts lie far apart, with nothing of it in their middle."""
+    small.units["x"], small.units["y"] = 100_000 + 1_000 * np.arange(48), 400_000
+    at = {code: row for row, code in enumerate(small.units["wijk"])}
+    slugs = [area.slug for area in register_areas()[:3]]
+    own = {wijk(0, 2): 1.0, wijk(5, 2): 1.0}, {wijk(7, 1): 1.0, wijk(7, 4): 0.5}, {wijk(10, 1): 1.0}
+    pairs = [(slug, code, share) for slug, parts in zip(slugs, own, strict=True) for code, share in parts.items()]
+    rows = [(slug, code, 2024, share, "zelf") for slug, code, share in pairs]
+    table = pd.DataFrame(rows, columns=["area", "code", "vintage", "share", "source"])
+    table.to_csv(small.root / "leden.csv", sep=";", index=False)
+    small.areas = {}
+    found = small.run(
+        unit("{level: focus-area, built_from: wijk}"),
+        ("  areas: {}", "  areas: register\n  members: leden.csv"),
+        ("residents: inwoners, ", "residents: inwoners, place: [x, y], "),
+        ("rule: focus-area, why: programma", "rule: near, km: 1, why: ernaast"),
+        ("cluster: gemeente", "cluster: unit"),
+    )
+    treated = table["code"].map(at)
+    expected = {code for code, row in at.items() if row not in set(treated) and (abs(treated - row) <= 1).any()}
+    assert left_out(found, "ernaast") - set(table["code"]) == expected and len(expected) == 10
 
 
 @pytest.mark.parametrize("rule", ["rule: adjacent", "rule: near, km: 0.5"])
