@@ -132,6 +132,19 @@ def test_an_area_keeps_the_error_of_its_rounded_counts_when_others_are_put_toget
         np.testing.assert_allclose(panel.se[row], expected, rtol=1e-9)
 
 
+def test_cells_of_an_area_that_is_lost_for_them_count_as_without_a_number(small: Small) -> None:
+    """An area of one wijk, a wijk of another, and one that may be compared: one cell each is not published."""
+    small.areas = {"gebied-a": [wijk(0, 1), wijk(0, 2)], "gebied-b": [wijk(1, 1)], "gebied-c": [wijk(2, 1)]}
+    small.areas["gebied-d"] = [wijk(3, 1)]
+    small.outcomes = small.outcomes.astype({"teller": object})
+    for code in (wijk(0, 2), wijk(3, 1), wijk(6, 1)):
+        at = (small.outcomes["wijk"] == code) & (small.outcomes["jaar"] == 2018)
+        small.outcomes.loc[at, "teller"] = "x"
+    found = small.run()
+    (check,) = [check for check in found["checks"] if check["name"] == "suppressed"]
+    assert check["statistic"] == pytest.approx(3 / len(small.outcomes), rel=1e-12)
+
+
 # --- who is left out --------------------------------------------------------------------------------------------------
 
 
