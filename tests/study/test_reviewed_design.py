@@ -13,6 +13,7 @@ import statsmodels.api as sm
 
 from impact.register.areas import areas as register_areas
 from impact.study.areas import focus_areas
+from impact.study.likeness import GEMEENTE_SIZES, labels_of
 from impact.study.load import load
 from impact.study.panels import compare
 from impact.study.read import locate, read_study
@@ -296,3 +297,23 @@ def test_who_is_left_of_a_trimmed_area_counts_for_all_of_it(small: Small) -> Non
     odds = score / (1 - score)
     expected = np.average(change[kept], weights=counts) - np.average(change[pool], weights=odds)
     assert found["primary"]["value"] == pytest.approx(expected, abs=1e-8)
+
+
+def test_residents_of_a_gemeente_are_counted_once(small: Small) -> None:
+    """A units table as CBS publishes it has a row of the gemeente, of its wijken and of their buurten."""
+    pairs = ("match: none", "match: {method: nearest, ratio: 1, on: [structure], same: gemeente-grootte}")
+
+    def classes() -> dict[str, str]:
+        small.write(pairs)
+        study = read_study(small.study)
+        loaded = load(study.model, locate(study, Roots.of(study.path, [])))
+        return dict(zip(loaded.regions, labels_of(study.model, loaded)["gemeente-grootte"], strict=True))
+
+    small.units["inwoners"] = [1_000 + 60 * row for row in range(48)]
+    total = small.units.groupby(small.units["wijk"].map(of_gemeente))["inwoners"].sum()
+    expected = {code: sum(total[of_gemeente(code)] >= size for size in GEMEENTE_SIZES) for code in small.units["wijk"]}
+    assert len(set(expected.values())) == 3
+    whole = small.units.assign(wijk=small.units["wijk"].map(of_gemeente)).groupby("wijk")[["inwoners", "huur"]].sum()
+    buurten = small.units.assign(wijk="BU" + small.units["wijk"].str[2:] + "00")
+    small.units = pd.concat([small.units, whole.reset_index(), buurten])
+    assert {code: int(label) for code, label in classes().items() if code in expected} == expected
