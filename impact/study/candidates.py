@@ -133,8 +133,7 @@ def _rule(rule: LeaveOut, spec: Specification, loaded: Loaded, areas: Sequence[F
             return _of_units(other_gemeente(loaded.gemeente, mask, why), spec, loaded)
         case "near":
             assert rule.km is not None and spec.data.units is not None and spec.data.units.columns.place is not None
-            place = [loaded.units.number(name, regions) for name in spec.data.units.columns.place]
-            return _known(near(regions, np.column_stack(place), anywhere, rule.km, why), spec)
+            return _near(rule.km, why, spec, loaded, anywhere, spec.data.units.columns.place)
         case "co-treated":
             event = next(found for found in events() if found.slug == rule.event)
             codes = [*_named(rule, spec, loaded)] if rule.named else event.participants
@@ -183,6 +182,21 @@ def _beside(spec: Specification, loaded: Loaded, anywhere: Bool1, areas: Sequenc
     parts = [region for region, slug in declared_regions(spec, loaded).items() if slug in named]
     inside = {place.get(region, "") or gemeente_or_blank(region) for region in parts} - {""}
     return anywhere | np.isin(loaded.gemeente, [*inside])
+
+
+def _near(km: float, why: str, spec: Specification, loaded: Loaded, anywhere: Bool1, columns: Sequence[str]) -> Rule:
+    """The rule ``near`` by places: of treated units, or of what they are added up from, and of regions in part."""
+    level, regions = "" if spec.unit is None else spec.unit.level, loaded.regions
+    sources = {} if level == "gemeente" else declared_regions(spec, loaded)
+    # Where an area of several parts lies in the mean, there may be nothing of it.
+    made = {} if level != "focus-area" or loaded.unions is None else loaded.unions.members()
+    parts = sorted({part for members in made.values() for part in members} - {*regions})
+    names = [*regions, *parts]
+    whole = np.r_[anywhere, np.ones(len(parts), dtype=bool)] & ~np.isin(names, [*made])
+    treated = whole | np.isin(names, [*sources])
+    place = np.column_stack([loaded.units.number(column, names) for column in columns])
+    found = _known(near(names, place, treated, km, why), spec)
+    return Rule(found.code, found.why, found.applies[: len(regions)], found.detail[: len(regions)])
 
 
 def _named(rule: LeaveOut, spec: Specification, loaded: Loaded) -> Mapping[str, str]:

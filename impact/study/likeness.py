@@ -14,6 +14,7 @@ from impact.design.strata import classes
 from impact.errors import Refused
 from impact.evidence.record import BalanceRow
 from impact.panel import Panel, Weighting
+from impact.sources.regions import is_code, level_of
 from impact.streams import Streams
 from impact.study.comparing import Impute, Match
 from impact.study.load import Loaded
@@ -114,10 +115,24 @@ def labels_of(spec: Specification, loaded: Loaded) -> dict[str, tuple[str, ...]]
 
 
 def _sizes(spec: Specification, loaded: Loaded) -> tuple[str, ...]:
-    """Class of the gemeente of every region, by the residents of all of its regions in the units table."""
+    """Class of the gemeente of every region, by the residents of all of its regions in the units table, each once.
+
+    That table may hold gemeenten and buurten beside the wijken that are compared; and of a wijk that lies in an area
+    for a part, that part is the area's.
+    """
     residents = loaded.units.number(spec.data.units.columns.residents if spec.data.units else None, loaded.regions)
     names, place = np.unique(np.array(loaded.gemeente), return_inverse=True)
-    total = np.bincount(place, residents, minlength=len(names))
+    there = loaded.series[0].there
+    seen = np.ones(len(place), dtype=bool) if there is None else there
+    level = ["" if not is_code(region) else str(level_of(region)) for region in loaded.regions]
+    once = np.isin(level, ["", *np.unique(np.array(level)[seen])])
+    made = {} if loaded.unions is None else loaded.unions.members()
+    elsewhere: dict[str, float] = {}
+    for parts in made.values():
+        for part, share in parts.items():
+            elsewhere[part] = elsewhere.get(part, 0.0) + share
+    left = np.array([1.0 - elsewhere.get(region, 0.0) for region in loaded.regions])
+    total = np.bincount(place[once], (residents * left)[once], minlength=len(names))
     label = [str(size) for size in classes(np.nan_to_num(total), GEMEENTE_SIZES)]
     known = np.isfinite(total) & (names != "")
     return tuple(label[number] if known[number] else "" for number in place)

@@ -218,6 +218,8 @@ class Matcher:
         for start in starts:
             mine = treated[panel.first[treated] == start]
             found = self._weights(panel, at, np.r_[mine, donors], counts)
+            if not isinstance(found, Refused) and not (left := found.weight > 0)[: len(mine)].all():
+                found = self._left(panel, at, np.r_[mine, donors], left, found)
             if isinstance(found, Refused):
                 when = f", for the areas that start in period {int(start) + 1}" if len(starts) > 1 else ""
                 return replace(found, because=f"{found.because}{when}")
@@ -227,6 +229,19 @@ class Matcher:
             notes += found.notes
         out = tuple(panel.units[row] for row in treated if weight[row] == 0)
         return Placed(replace(panel, weight=weight).with_pairs(pairs), out=out, notes=tuple(dict.fromkeys(notes)))
+
+    def _left(self, panel: Panel, at: Int1, rows: Int1, left: Bool1, found: Weighted) -> Weighted | Refused:
+        """`found` once those trimmed no longer count: who is left of an area counts for all of it."""
+        weight = panel.weight.copy()
+        weight[rows[~left]] = 0.0
+        counts = replace(panel, weight=weight).weighted(self.every).weight
+        untrimmed = replace(self, options={key: value for key, value in self.options.items() if key != "trim"})
+        again = untrimmed._weights(panel, at, rows[left], counts)
+        if isinstance(again, Refused):
+            return replace(again, because=f"{again.because}, among those left by trimming")
+        whole = np.zeros(len(rows))
+        whole[left] = again.weight
+        return replace(found, weight=whole)
 
     def _weights(self, panel: Panel, at: Int1, rows: Int1, counts: Float1) -> Weighted | Refused:
         """The weights of `rows`, as ``impact.match`` gives them for the table of their characteristics."""

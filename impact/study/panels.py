@@ -118,6 +118,7 @@ def compare(
     first = min(area.start for area in areas if not area.left_out)
     lost_rules = _data_rules(spec, loaded, series, first)
     unfit = np.logical_or.reduce([rule.applies for rule in lost_rules])
+    asked = {unit for area in areas if not area.left_out for unit in area.units}
     areas, lost = _treated(spec, areas, regions, lost_rules, unfit)
     areas = tuple(_incomplete(loaded, series, area) for area in areas)
     inside = {unit: area for area in areas if not area.left_out for unit in area.units}
@@ -138,7 +139,9 @@ def compare(
         raise DataError(Problem("DATA-130", f"{pool.because}.", pool.instead, spec.data.outcomes.file))
     raise_all(nested(spec, [*inside, *pool.donors]), DataError)
     absent = np.zeros(len(regions), dtype=bool) if series.there is None else ~series.there
-    cells = series.raw[treated | pool.keep | (unfit & ~anywhere & ~absent)]
+    # A treated unit that is lost for want of a figure still counts here; one that was never to be estimated does not.
+    candidates = np.array([region in asked or region not in declared for region in regions], dtype=bool)
+    cells = series.raw[treated | pool.keep | (unfit & candidates & ~absent)]
     fewest = None if series.respondents is None else float(series.respondents[treated].min())
     built = None
     if spec.comparison.units is not None:
@@ -158,7 +161,7 @@ def compare(
             message = f"{refused.what}: {refused.because}."
             raise DataError(Problem("DATA-131", message, refused.instead, spec.data.outcomes.file))
     assert not isinstance(matcher, Refused) and not isinstance(placed, Refused)
-    asked = int(panel.treated.sum())
+    before = int(panel.treated.sum())
     outside = beyond(spec, loaded, panel, matcher, placed.out)
     panel, areas, alone = _without(placed, areas)
     covariates, levels = adjustment(spec, loaded.units, panel)
@@ -175,7 +178,7 @@ def compare(
         levels,
         tuple((unit, got) for unit, got in placed.short if got),
         outside,
-        len(alone) / asked,
+        len(alone) / before,
         placed.notes,
         loaded.unions,
         built,

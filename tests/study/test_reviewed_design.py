@@ -9,8 +9,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+import statsmodels.api as sm
 
+from impact.register.areas import areas as register_areas
 from impact.study.areas import focus_areas
+from impact.study.likeness import GEMEENTE_SIZES, labels_of
 from impact.study.load import load
 from impact.study.panels import compare
 from impact.study.read import locate, read_study
@@ -130,6 +133,19 @@ def test_an_area_keeps_the_error_of_its_rounded_counts_when_others_are_put_toget
         np.testing.assert_allclose(panel.se[row], expected, rtol=1e-9)
 
 
+def test_cells_of_an_area_that_is_lost_for_them_count_as_without_a_number(small: Small) -> None:
+    """An area of one wijk, a wijk of another, and one that may be compared: one cell each is not published."""
+    small.areas = {"gebied-a": [wijk(0, 1), wijk(0, 2)], "gebied-b": [wijk(1, 1)], "gebied-c": [wijk(2, 1)]}
+    small.areas["gebied-d"] = [wijk(3, 1)]
+    small.outcomes = small.outcomes.astype({"teller": object})
+    for code in (wijk(0, 2), wijk(3, 1), wijk(6, 1)):
+        at = (small.outcomes["wijk"] == code) & (small.outcomes["jaar"] == 2018)
+        small.outcomes.loc[at, "teller"] = "x"
+    found = small.run()
+    (check,) = [check for check in found["checks"] if check["name"] == "suppressed"]
+    assert check["statistic"] == pytest.approx(3 / len(small.outcomes), rel=1e-12)
+
+
 # --- who is left out --------------------------------------------------------------------------------------------------
 
 
@@ -175,6 +191,29 @@ def test_an_area_in_two_gemeenten_lies_in_both(small: Small, rule: str) -> None:
     out, controls = (near, far) if rule == "same-gemeente" else (far, near)
     assert left_out(found, "plaats") == set(out)
     assert found["primary"]["value"] == pytest.approx(difference(table, [*small.areas], controls), abs=1e-12)
+
+
+def test_places_near_a_part_of_an_area_are_near_the_area(small: Small) -> None:
+    """Wijken on a line, a kilometre apart; of one area the parts lie far apart, with nothing of it in their middle."""
+    small.units["x"], small.units["y"] = 100_000 + 1_000 * np.arange(48), 400_000
+    at = {code: row for row, code in enumerate(small.units["wijk"])}
+    slugs = [area.slug for area in register_areas()[:3]]
+    own = {wijk(0, 2): 1.0, wijk(5, 2): 1.0}, {wijk(7, 1): 1.0, wijk(7, 4): 0.5}, {wijk(10, 1): 1.0}
+    pairs = [(slug, code, share) for slug, parts in zip(slugs, own, strict=True) for code, share in parts.items()]
+    rows = [(slug, code, 2024, share, "zelf") for slug, code, share in pairs]
+    table = pd.DataFrame(rows, columns=["area", "code", "vintage", "share", "source"])
+    table.to_csv(small.root / "leden.csv", sep=";", index=False)
+    small.areas = {}
+    found = small.run(
+        unit("{level: focus-area, built_from: wijk}"),
+        ("  areas: {}", "  areas: register\n  members: leden.csv"),
+        ("residents: inwoners, ", "residents: inwoners, place: [x, y], "),
+        ("rule: focus-area, why: programma", "rule: near, km: 1, why: ernaast"),
+        ("cluster: gemeente", "cluster: unit"),
+    )
+    treated = table["code"].map(at)
+    expected = {code for code, row in at.items() if row not in set(treated) and (abs(treated - row) <= 1).any()}
+    assert left_out(found, "ernaast") - set(table["code"]) == expected and len(expected) == 10
 
 
 @pytest.mark.parametrize("rule", ["rule: adjacent", "rule: near, km: 0.5"])
@@ -228,3 +267,53 @@ def test_a_gemeente_is_not_compared_beside_its_own_wijken(small: Small) -> None:
     found = small.run(unit("{level: wijk}"), ("every: area", "every: unit"))
     expected = difference(plain, treated, [code for code in plain.index if code not in treated])
     assert found["primary"]["value"] == pytest.approx(expected, abs=1e-12)
+
+
+def test_who_is_left_of_a_trimmed_area_counts_for_all_of_it(small: Small) -> None:
+    """One of two wijken of an area is unlike all others; the weights then stand for areas without it."""
+    pairs = [(0, 1), (0, 2)], [(1, 1), (4, 3)], [(2, 1), (2, 4)], [(3, 3)]
+    small.areas = {f"gebied-{name}": [wijk(*one) for one in own] for name, own in zip("abcd", pairs, strict=True)}
+    treated = [code for codes in small.areas.values() for code in codes]
+    values = {code: float(row**2 % 97) + row / 100 for row, code in enumerate(small.units["wijk"])}
+    odd = [wijk(0, 1), wijk(6, 4), wijk(0, 2), wijk(2, 1), wijk(1, 1), wijk(2, 4)]
+    huur = pd.Series(values | dict(zip(odd, [330.0, 118.0, 112.0, 105.0, 99.0, 118.0], strict=True)))
+    small.units["huur"] = huur.to_numpy()
+    found = small.run(
+        ("match: none", "match: {method: inverse-probability, trim: 0.4, on: [structure]}"),
+        ("checks: {", "checks: {unmatched: {at_most: 0.9, if_failed: report, why: w}, "),
+    )
+    kept = [code for code in treated if code != wijk(0, 1)]
+    assert [row["unit"] for row in found["excluded"] if row["unit"] in treated] == [wijk(0, 1)]
+    (shared,) = found["shared"]
+    pool = [code for code, _ in shared["units"]]
+    own = {code: 1 / sum(one in kept for one in codes) for codes in small.areas.values() for code in codes}
+    counts = pd.Series([own[code] for code in kept], kept)
+    weights = np.r_[counts / counts.mean(), np.ones(len(pool))]
+    x = sm.add_constant(huur[kept + pool].to_numpy())
+    logit = sm.GLM(np.r_[np.ones(len(kept)), np.zeros(len(pool))], x, sm.families.Binomial(), freq_weights=weights)
+    score = logit.fit(tol=1e-13).predict(x)[len(kept) :]
+    by_year = rates(small.outcomes, str)
+    change = by_year[[2022, 2023, 2024]].mean(axis=1) - by_year[2021]
+    odds = score / (1 - score)
+    expected = np.average(change[kept], weights=counts) - np.average(change[pool], weights=odds)
+    assert found["primary"]["value"] == pytest.approx(expected, abs=1e-8)
+
+
+def test_residents_of_a_gemeente_are_counted_once(small: Small) -> None:
+    """A units table as CBS publishes it has a row of the gemeente, of its wijken and of their buurten."""
+    pairs = ("match: none", "match: {method: nearest, ratio: 1, on: [structure], same: gemeente-grootte}")
+
+    def classes() -> dict[str, str]:
+        small.write(pairs)
+        study = read_study(small.study)
+        loaded = load(study.model, locate(study, Roots.of(study.path, [])))
+        return dict(zip(loaded.regions, labels_of(study.model, loaded)["gemeente-grootte"], strict=True))
+
+    small.units["inwoners"] = [1_000 + 60 * row for row in range(48)]
+    total = small.units.groupby(small.units["wijk"].map(of_gemeente))["inwoners"].sum()
+    expected = {code: sum(total[of_gemeente(code)] >= size for size in GEMEENTE_SIZES) for code in small.units["wijk"]}
+    assert len(set(expected.values())) == 3
+    whole = small.units.assign(wijk=small.units["wijk"].map(of_gemeente)).groupby("wijk")[["inwoners", "huur"]].sum()
+    buurten = small.units.assign(wijk="BU" + small.units["wijk"].str[2:] + "00")
+    small.units = pd.concat([small.units, whole.reset_index(), buurten])
+    assert {code: int(label) for code, label in classes().items() if code in expected} == expected
