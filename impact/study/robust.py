@@ -15,6 +15,7 @@ from impact.study.model import Specification
 from impact.study.multiverse import multiverse
 from impact.study.past import past
 from impact.study.record import Case
+from impact.study.ring import around
 
 __all__ = ["robust"]
 
@@ -36,4 +37,5 @@ def robust(
         left_out=leaving(spec, case.series.outcome, comparison, found, parallel, one_sign=len(signs) < 2),
         alternatives=multiverse(found.primary, alternatives),
         past=past(spec, comparison, parallel),
+        ring=around(spec, case.loaded, case.series, comparison, found, parallel),
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from itertools import combinations
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -245,38 +246,53 @@ def test_the_declared_pair_is_tried_in_the_own_past(tmp_path: Path) -> None:
     text = said(read_bundle(small.out).outcomes[0], "nl")
     assert "Beschrijvend:" in text and "hoogstens 2 ervan" in text
     assert ("te klein" if declared["detectable"] > 1 else "groot genoeg") in text
-    again = written(tmp_path / "again") if (tmp_path / "again").mkdir() is None else small
-    assert again.run(asked("{draws: 40}"), BESIDE, SMALLEST)["robust"]["past"] == past
+    small.root = tmp_path / "again"
+    small.root.mkdir()
+    assert small.run(asked("{draws: 40}"), BESIDE, SMALLEST)["robust"]["past"] == past
 
 
 def test_one_past_programme_by_hand(tmp_path: Path) -> None:
-    """With one year before the window and no choice of units left, the placebo is a difference that can be taken."""
+    """With one year before the window and hardly a choice of units, every placebo is a difference that can be taken."""
     small = written(tmp_path)
-    # Six stand-ins among seven: 7 sets; all of them have the mean found here.
-    kept = [codes[0] for codes in AREAS.values()] + [wijk(number, 2) for number in range(6, 12)] + [wijk(6, 3)]
+    # Six stand-ins among eight leave two controls: 28 sets.
+    kept = (
+        [codes[0] for codes in AREAS.values()] + [wijk(number, 2) for number in range(6, 12)] + [wijk(6, 3), wijk(7, 3)]
+    )
     small.outcomes = small.outcomes[small.outcomes["wijk"].isin(kept)]
     small.units = small.units[small.units["wijk"].isin(kept)]
-    result = small.run(
-        asked("{draws: 20}"), ("first: 2015, last: 2024", "first: 2018, last: 2024"), ("controls: 2", "controls: 1")
-    )
+    result = small.run(asked("{draws: 20}"), ("first: 2015, last: 2024", "first: 2018, last: 2024"))
     past = result["robust"]["past"]
     assert past["starts"] == ["2019"] and past["windows"] == 1
     table = rates(small.outcomes, str)
     donors = kept[6:]
     change = table[[2019, 2020, 2021]].mean(axis=1) - table[2018]
-    sets = [float(change[[one for one in donors if one != out]].mean() - change[out]) for out in donors]
+    sets = [
+        float(change[[one for one in donors if one not in out]].mean() - change[list(out)].mean())
+        for out in combinations(donors, 2)
+    ]
     bias, rmse = past["pairs"][0]["bias"], past["pairs"][0]["rmse"]
-    assert min(sets) <= bias <= max(sets) and rmse <= max(abs(x) for x in sets) + 1e-9
-    # Every world is one of these seven, so the sum of errors is a sum of 20 of them.
-    counts = past["pairs"][0]["worlds"]
-    assert counts == 20 and past["programmes"] == 20
+    assert min(sets) <= bias <= max(sets) and min(map(abs, sets)) <= rmse <= max(map(abs, sets))
+    # Any 20 of these 28, each possibly more than once: four errors of their mean leave no room for another outcome.
+    spread = float(np.std(sets))
+    assert abs(bias - np.mean(sets)) < 4 * spread / np.sqrt(20) and spread > 0
+    assert past["pairs"][0]["worlds"] == past["programmes"] == 20
+
+
+def test_a_past_in_which_nothing_can_be_estimated_says_so(tmp_path: Path) -> None:
+    small = written(tmp_path)
+    kept = [codes[0] for codes in AREAS.values()] + [wijk(number, 2) for number in range(6, 12)] + [wijk(6, 3)]
+    small.outcomes = small.outcomes[small.outcomes["wijk"].isin(kept)]
+    small.units = small.units[small.units["wijk"].isin(kept)]
+    past = small.run(asked("{draws: 20}"))["robust"]["past"]  # six stand-ins of seven leave one control
+    assert past["pairs"][0]["worlds"] == 0 and past["pairs"][0]["refused"] == 20
+    assert "Geen van de denkbeeldige programma’s gaf een schatting." in said(read_bundle(small.out).outcomes[0], "nl")
 
 
 @pytest.mark.parametrize(
     ("change", "because", "words"),
     [
         (("first: 2015, last: 2024", "first: 2019, last: 2024"), "no earlier start has the window", "Bij geen enkele"),
-        (("draws: 20", "draws: 20, sets: contiguous"), "place", "is niet uitgerekend"),
+        (("draws: 20", "draws: 20, sets: contiguous"), "where the donors lie", "is niet uitgerekend"),
     ],
 )
 def test_a_past_that_cannot_be_tried_says_why(
@@ -303,3 +319,104 @@ def test_what_cannot_be_asked_of_the_past(tmp_path: Path, text: str, code: str) 
     small.write(asked(text))
     ended = impact("check", small.study)
     assert ended.code == 2 and code in ended.err and "calibrate" in ended.err
+
+
+# --- the ring ---------------------------------------------------------------------------------------------------------
+
+
+def drawn(small: Small) -> None:
+    """Every wijk a square of a kilometre; the second and third wijk of a gemeente touch its first, the rest is far."""
+    at = {}
+    for gemeente in range(12):
+        corner = 10 * gemeente
+        for number, place in ((1, (corner, 0)), (2, (corner + 1, 0)), (3, (corner, 1)), (4, (corner, 60))):
+            at[wijk(gemeente, number)] = place if gemeente < 6 else (corner, 20 + 5 * number)
+    features = []
+    for code, (x, y) in at.items():
+        west, south = 100_000 + 1000 * x, 400_000 + 1000 * y
+        ring = [[west + 1000 * right, south + 1000 * up] for right, up in ((0, 0), (1, 0), (1, 1), (0, 1), (0, 0))]
+        geometry = {"type": "Polygon", "coordinates": [ring]}
+        features.append({"type": "Feature", "properties": {"code": code}, "geometry": geometry})
+    crs = {"type": "name", "properties": {"name": "urn:ogc:def:crs:EPSG::28992"}}
+    text = json.dumps({"type": "FeatureCollection", "crs": crs, "features": features})
+    (small.root / "wijken.geojson").write_text(text, encoding="utf-8")
+
+
+POLYGONS = ("data:\n", "data:\n  polygons: {file: wijken.geojson, column: code}\n")
+FOCUS = "leave_out: [{rule: focus-area, why: programma}"
+RING = [wijk(number, other) for number in range(6) for other in (2, 3)]
+
+
+def beside(rule: str) -> tuple[str, str]:
+    return FOCUS, f"{FOCUS}, {{{rule}, why: waterbed}}"
+
+
+@pytest.mark.parametrize("rule", ["rule: adjacent", "rule: adjacent, sharing: border", "rule: near, km: 3"])
+def test_areas_ring_and_net_are_as_by_hand(tmp_path: Path, rule: str) -> None:
+    small = written(tmp_path)
+    drawn(small)
+    result = small.run(POLYGONS, beside(rule))
+    ring = result["robust"]["ring"]
+    assert sorted(ring["units"]) == sorted(RING) and ring["refused"] is None
+    table, treated = rates(small.outcomes, str), [codes[0] for codes in AREAS.values()]
+    controls = [code for code in table.index if code not in (*treated, *RING)]
+    # The areas are those of the study itself, with its interval.
+    primary = result["primary"]
+    assert [ring["area"][key] for key in ("value", "low", "high")] == pytest.approx(
+        [primary[key] for key in ("value", "low", "high")], rel=1e-9
+    )
+    assert ring["area"]["value"] == pytest.approx(difference(table, treated, controls))
+    assert ring["ring"]["value"] == pytest.approx(difference(table, RING, controls))
+    assert ring["ring"]["low"] < ring["ring"]["value"] < ring["ring"]["high"]
+    people = small.units.set_index("wijk")["inwoners"]
+    change = table[[2022, 2023, 2024]].mean(axis=1) - table[2021]
+    both = [*treated, *RING]
+    net = np.average(change[both], weights=people[both]) - change[controls].mean()
+    assert ring["net"]["value"] == pytest.approx(net)
+    assert (ring["residents_area"], ring["residents_ring"]) == (people[treated].sum(), people[RING].sum())
+    for language, words in (("nl", "in de ring eromheen"), ("en", "in the ring around them")):
+        text = said(read_bundle(small.out).outcomes[0], language)
+        assert words in text and "{" not in text
+
+
+def test_what_only_moved_comes_to_nothing(tmp_path: Path) -> None:
+    """As many fewer cases in the areas as there are more in the ring: the net is that without either."""
+    small = written(tmp_path)
+    drawn(small)
+    small.outcomes["noemer"] = small.outcomes["wijk"].map(small.units.set_index("wijk")["inwoners"])
+    small.outcomes["teller"] += 1000
+    plain = small.run(POLYGONS, beside("rule: adjacent"))["robust"]["ring"]
+    after, number = small.outcomes["jaar"] >= 2022, small.outcomes["wijk"]
+    small.outcomes.loc[after & number.isin([codes[0] for codes in AREAS.values()]), "teller"] -= 600
+    small.outcomes.loc[after & number.isin(RING), "teller"] += 300
+    moved = small.run(POLYGONS, beside("rule: adjacent"))["robust"]["ring"]
+    assert moved["area"]["value"] < plain["area"]["value"] - 5 and moved["ring"]["value"] > plain["ring"]["value"] + 2
+    assert moved["net"]["value"] == pytest.approx(plain["net"]["value"], abs=1e-9)
+
+
+def test_an_area_that_is_left_out_has_no_ring(tmp_path: Path) -> None:
+    small = written(tmp_path)
+    drawn(small)
+    gone = ("treatment:\n", "treatment:\n  already_treated: {gebied-f: leave-out}\n")
+    ring = small.run(POLYGONS, beside("rule: adjacent"), gone)["robust"]["ring"]
+    assert sorted(ring["units"]) == sorted(code for code in RING if code not in (wijk(5, 2), wijk(5, 3)))
+
+
+def test_a_matched_study_matches_the_ring_too(tmp_path: Path) -> None:
+    small = written(tmp_path)
+    drawn(small)
+    pairs = (POLYGONS, beside("rule: adjacent"), ("match: none", "match: {method: nearest, ratio: 3, on: [structure]}"))
+    result = small.run(*pairs)
+    ring = result["robust"]["ring"]
+    assert ring["area"]["value"] == pytest.approx(result["primary"]["value"], rel=1e-9)
+    assert ring["ring"]["value"] is not None and len(ring["units"]) == 12
+
+
+def test_named_neighbours_are_no_ring_and_a_study_without_them_says_nothing(
+    tmp_path: Path, found: dict[str, Any]
+) -> None:
+    assert found["robust"]["ring"] is None
+    small = written(tmp_path)
+    ring = small.run(beside(f"rule: adjacent, regions: [{', '.join(RING)}]"))["robust"]["ring"]
+    assert "named" in ring["refused"]["because"] and ring["units"] == []
+    assert "niet aan hun grenzen gevonden" in said(read_bundle(small.out).outcomes[0], "nl")
