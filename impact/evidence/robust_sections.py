@@ -11,7 +11,7 @@ from impact.evidence.language import Texts, listed, number, significant
 from impact.evidence.plots_robust import curve_points
 from impact.evidence.reading import interval, printed, reason, value, with_unit
 from impact.evidence.record import Evidence
-from impact.evidence.robust import Alternatives, Honest, Judged, LeftOut, Moved, OwnPast, Ring
+from impact.evidence.robust import Alternatives, Closeness, Honest, Judged, LeftOut, Moved, OwnPast, Ring
 
 __all__ = ["robust"]
 
@@ -28,6 +28,7 @@ def robust(evidence: Evidence, figures: Mapping[str, str], say: Texts) -> list[B
         *_alternatives(found.alternatives, evidence, figures, say),
         *_past(found.past, evidence, say),
         *_ring(found.ring, evidence, say),
+        *_fit(found.fit, evidence, say),
     ]
 
 
@@ -286,3 +287,28 @@ def _moved(name: str, found: Moved, residents: float | None, evidence: Evidence,
         shown = reason(found.refused, evidence, say)[1]
     people = say("robust.ring.unknown") if residents is None else count(round(residents), say)
     return (say(f"robust.ring.{name}"), _written(found.value, evidence, say), shown, people)
+
+
+# --- how closely the comparison follows -------------------------------------------------------------------------------
+
+
+def _fit(found: tuple[Closeness, ...], evidence: Evidence, say: Texts) -> Iterator[Block]:
+    if not found:
+        return
+    worst = max(found, key=lambda one: one.rmspe)
+    off = with_unit(significant(worst.rmspe, say.language, 2), evidence.unit)
+    yield Paragraph((say("robust.fit.says", worst=worst.area, rmspe=off, periods=count(worst.periods, say)),))
+    yield Table(
+        say("robust.fit.caption", unit=evidence.unit),
+        columns("robust.fit", "name rmspe noise hull effective donor", "rmspe noise effective", say),
+        tuple(_close(one, say) for one in found),
+        say("robust.fit.note"),
+    )
+
+
+def _close(found: Closeness, say: Texts) -> tuple[Cell, ...]:
+    noise = say("robust.fit.unknown") if found.noise is None else significant(found.noise, say.language, 2)
+    hull = {True: "yes", False: "no", None: "unknown"}[found.in_hull]
+    donor = f"{found.donor} ({_percent(found.largest, say)})" if found.donor else say("robust.fit.unknown")
+    rmspe, effective = significant(found.rmspe, say.language, 2), number(found.effective, say.language, 1)
+    return (found.area, rmspe, noise, say(f"robust.fit.{hull}"), effective, donor)

@@ -181,7 +181,18 @@ def test_donors_are_left_out_where_the_estimator_weighs_them(tmp_path: Path) -> 
     assert donors["what"] == "donor" and donors["statements"] is None
     used = {unit for area in result["areas"] for unit, weight in area["weights"] if weight}
     assert {one["name"] for one in donors["each"]} == used
+    fit = result["robust"]["fit"]
+    assert [one["area"] for one in fit] == list(AREAS)
+    # By hand: the area less the weighted mean of its donors, in the seven years before the start.
+    table = rates(small.outcomes, str)
+    for one, area in zip(fit, result["areas"], strict=True):
+        mix = sum(weight * table.loc[unit] for unit, weight in area["weights"])
+        gap = (table.loc[AREAS[area["slug"]][0]] - mix)[[year for year in table.columns if year < 2022]]
+        assert one["rmspe"] == pytest.approx(float(np.sqrt((gap**2).mean())), rel=1e-6)
+        assert one["largest"] == pytest.approx(max(weight for _, weight in area["weights"]))
     assert areas["statements"] is None and "weights were chosen" in result["robust"]["honest"]["refused"]["because"]
+    for language, words in (("nl", "Voor de start volgt de vergelijking"), ("en", "the comparison follows")):
+        assert words in said(read_bundle(small.out).outcomes[0], language)
     assert "of de uitspraak verandert, is niet nagegaan" in said(read_bundle(small.out).outcomes[0], "nl")
 
 
