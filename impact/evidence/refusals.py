@@ -49,6 +49,10 @@ KNOWN: Final[dict[str, str]] = {
     "short-past": r"the first area starts (?P<count>\d+) periods after the first, the last \d+: earlier starts .*",
     "short-window": r"no earlier start has the window of the target up to (?P<period>.+) behind it before period .*",
     "no-residents": r"(?P<count>\d+) units have no residents,? (?:that|or none that) are known \((?P<names>.*)\)",
+    "no-places": r"it is not known where the donors lie.*, so none is near another",
+    "named-ring": r"its units are named and not found by their borders, so it is not known at which area each lies",
+    "added-up": r"the units of the study are added up from smaller ones",
+    "empty-ring": r"no unit lies in the ring",
     "window": r"(?P<name>.+) reaches into (?P<period>.+), and what (?P<area>.+) is learned from ends in (?P<end>.+)",
 }
 """The reason of a refusal by its key in the catalogue: numbers and names in it are put into the text of that key."""

@@ -7,7 +7,19 @@ from typing import Literal
 
 from impact.errors import Refused
 
-__all__ = ["Alternatives", "Bound", "Honest", "Judged", "LeftOne", "LeftOut", "OwnPast", "Robust"]
+__all__ = [
+    "Alternatives",
+    "Bound",
+    "Closeness",
+    "Honest",
+    "Judged",
+    "LeftOne",
+    "LeftOut",
+    "Moved",
+    "OwnPast",
+    "Ring",
+    "Robust",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,6 +201,74 @@ class OwnPast:
 
 
 @dataclass(frozen=True, slots=True)
+class Moved:
+    """One of the three effects of a `Ring`, with its interval where that is given."""
+
+    value: float | None
+    low: float | None = None
+    high: float | None = None
+    p_value: float | None = None
+    refused: Refused | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Ring:
+    """The units around the areas that were left out for being near, estimated as if they had the programme too.
+
+    Attributes
+    ----------
+    units : tuple of str
+    area, ring, net : Moved or None
+        The effect on the areas, on the units of the ring, and on the residents of both, each counted once.
+    residents_area, residents_ring : float or None
+    refused : Refused or None
+        Why it was not done.
+    """
+
+    units: tuple[str, ...] = ()
+    area: Moved | None = None
+    ring: Moved | None = None
+    net: Moved | None = None
+    residents_area: float | None = None
+    residents_ring: float | None = None
+    refused: Refused | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Closeness:
+    """How closely the comparison follows one treated area before the start; see ``Result.diagnostics``.
+
+    Attributes
+    ----------
+    area : str
+    periods : int
+        From which the comparison was learned.
+    rmspe : float
+        Root mean square of the gap in these periods, in the unit of the outcome.
+    relative : float or None
+        The same as a share of the standard deviation of the donors' outcomes then.
+    noise : float or None
+        How much single figures vary by themselves.
+    in_hull : bool or None
+        Whether some mix of donors has the path of the area.
+    effective : float
+        Donors of equal weight that the weights are worth.
+    largest : float
+        Share of the one donor with the most weight, and `donor`: which.
+    """
+
+    area: str
+    periods: int
+    rmspe: float
+    relative: float | None
+    noise: float | None
+    in_hull: bool | None
+    effective: float
+    largest: float
+    donor: str
+
+
+@dataclass(frozen=True, slots=True)
 class Robust:
     """Everything of one outcome; none of it is a gate, and none of it changes the estimate."""
 
@@ -196,3 +276,5 @@ class Robust:
     left_out: tuple[LeftOut, ...] = ()
     alternatives: Alternatives | None = None
     past: OwnPast | None = None
+    ring: Ring | None = None
+    fit: tuple[Closeness, ...] = ()

@@ -11,7 +11,7 @@ from impact.evidence.language import Texts, listed, number, significant
 from impact.evidence.plots_robust import curve_points
 from impact.evidence.reading import interval, printed, reason, value, with_unit
 from impact.evidence.record import Evidence
-from impact.evidence.robust import Alternatives, Honest, Judged, LeftOut, OwnPast
+from impact.evidence.robust import Alternatives, Closeness, Honest, Judged, LeftOut, Moved, OwnPast, Ring
 
 __all__ = ["robust"]
 
@@ -27,6 +27,8 @@ def robust(evidence: Evidence, figures: Mapping[str, str], say: Texts) -> list[B
         *_left_out(found.left_out, evidence, say),
         *_alternatives(found.alternatives, evidence, figures, say),
         *_past(found.past, evidence, say),
+        *_ring(found.ring, evidence, say),
+        *_fit(found.fit, evidence, say),
     ]
 
 
@@ -193,6 +195,9 @@ def _done(found: Judged, evidence: Evidence, say: Texts) -> Iterator[str]:
     def unit(x: float) -> str:
         return with_unit(_written(x, evidence, say).lstrip("+"), evidence.unit)
 
+    if not found.worlds:
+        yield say("robust.past.nothing")
+        return
     name = say.known(f"inferences.{found.inference}.title", found.inference)
     if found.size is not None:
         claimed = _percent(1 - found.level, say)
@@ -244,3 +249,66 @@ def _judged(found: Judged, evidence: Evidence, say: Texts) -> tuple[Cell, ...]:
         count(found.worlds, say),
         count(found.refused, say),
     )
+
+
+# --- around the areas -------------------------------------------------------------------------------------------------
+
+
+def _ring(found: Ring | None, evidence: Evidence, say: Texts) -> Iterator[Block]:
+    if found is None:
+        return
+    if found.refused is not None or found.ring is None or found.area is None or found.net is None:
+        if found.refused is not None:
+            yield Paragraph(_not("ring", found.refused, evidence, say))
+        return
+    rows = (("area", found.area, found.residents_area), ("ring", found.ring, found.residents_ring))
+    both = None if None in (found.residents_area, found.residents_ring) else sum(x or 0.0 for _, _, x in rows)
+    yield Paragraph((say("robust.ring.intro", count=count(len(found.units), say)), _went(found.ring, say)))
+    yield Table(
+        say("robust.ring.caption", unit=evidence.unit),
+        columns("robust.ring", "name value interval residents", "value residents", say),
+        tuple(_moved(name, one, x, evidence, say) for name, one, x in (*rows, ("net", found.net, both))),
+        say("robust.ring.note"),
+    )
+
+
+def _went(ring: Moved, say: Texts) -> str:
+    """What the ring itself shows, in a sentence."""
+    if ring.low is None or ring.high is None:
+        return say("robust.ring.open")
+    return say("robust.ring.inside" if ring.low <= 0 <= ring.high else "robust.ring.outside")
+
+
+def _moved(name: str, found: Moved, residents: float | None, evidence: Evidence, say: Texts) -> tuple[Cell, ...]:
+    shown: Cell = say("words.no_interval") if "words.no_interval" in say else say("robust.nothing")
+    if found.low is not None and found.high is not None:
+        shown = say("robust.range", low=_written(found.low, evidence, say), high=_written(found.high, evidence, say))
+    elif found.refused is not None:
+        shown = reason(found.refused, evidence, say)[1]
+    people = say("robust.ring.unknown") if residents is None else count(round(residents), say)
+    return (say(f"robust.ring.{name}"), _written(found.value, evidence, say), shown, people)
+
+
+# --- how closely the comparison follows -------------------------------------------------------------------------------
+
+
+def _fit(found: tuple[Closeness, ...], evidence: Evidence, say: Texts) -> Iterator[Block]:
+    if not found:
+        return
+    worst = max(found, key=lambda one: one.rmspe)
+    off = with_unit(significant(worst.rmspe, say.language, 2), evidence.unit)
+    yield Paragraph((say("robust.fit.says", worst=worst.area, rmspe=off, periods=count(worst.periods, say)),))
+    yield Table(
+        say("robust.fit.caption", unit=evidence.unit),
+        columns("robust.fit", "name rmspe noise hull effective donor", "rmspe noise effective", say),
+        tuple(_close(one, say) for one in found),
+        say("robust.fit.note"),
+    )
+
+
+def _close(found: Closeness, say: Texts) -> tuple[Cell, ...]:
+    noise = say("robust.fit.unknown") if found.noise is None else significant(found.noise, say.language, 2)
+    hull = {True: "yes", False: "no", None: "unknown"}[found.in_hull]
+    donor = f"{found.donor} ({_percent(found.largest, say)})" if found.donor else say("robust.fit.unknown")
+    rmspe, effective = significant(found.rmspe, say.language, 2), number(found.effective, say.language, 1)
+    return (found.area, rmspe, noise, say(f"robust.fit.{hull}"), effective, donor)

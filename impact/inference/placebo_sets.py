@@ -203,7 +203,7 @@ def _contiguous(panel: Panel, places: _Places, cluster: Int1 | None) -> _Picker 
         lacking = few([panel.units[row] for row in donors if panel.place is not None and _nowhere(panel.place[row])])
         return Refused(
             _WHAT,
-            "it is not known where the donors lie" + (f" ({lacking})" if lacking else "") + ", so none is near another",
+            f"it is not known where the donors lie{f' ({lacking})' if lacking else ''}, so none is near another",
             "Name columns of coordinates with place= in Panel.from_frame, or use sets='random'.",
         )
     where = panel.place[donors]

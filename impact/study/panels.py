@@ -36,7 +36,7 @@ from impact.study.predictors import columns_of_predictors
 from impact.study.series import Series
 from impact.study.similar import similar
 
-__all__ = ["Comparison", "compare", "error_of"]
+__all__ = ["Comparison", "compare", "error_of", "with_units"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -183,6 +183,16 @@ def compare(
         loaded.unions,
         built,
     )
+
+
+def with_units(spec: Specification, loaded: Loaded, series: Series, comparison: Comparison, more: Bool1) -> Panel:
+    """The panel of `comparison`, unmatched, with `more` (n,) units of the data as far as they lack nothing."""
+    lacking = [rule.applies for rule in _data_rules(spec, loaded, series, comparison.first_start)]
+    inside = {unit: area for area in comparison.areas if not area.left_out for unit in area.units}
+    there = np.isin(loaded.regions, comparison.panel.units)
+    panel = _panel(spec, loaded, series, inside, there | (more & ~np.logical_or.reduce(lacking)))
+    covariates, _ = adjustment(spec, loaded.units, panel)
+    return replace(panel, covariates=covariates, place=_places(spec, loaded, panel))
 
 
 def _without(

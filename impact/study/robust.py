@@ -9,12 +9,14 @@ from impact.evidence.record import Variant
 from impact.evidence.robust import Robust
 from impact.parallel import Parallel
 from impact.study.answers import Answers
+from impact.study.closeness import closeness
 from impact.study.honesty import honesty
 from impact.study.leaving import leaving
 from impact.study.model import Specification
 from impact.study.multiverse import multiverse
 from impact.study.past import past
 from impact.study.record import Case
+from impact.study.ring import around
 
 __all__ = ["robust"]
 
@@ -36,4 +38,6 @@ def robust(
         left_out=leaving(spec, case.series.outcome, comparison, found, parallel, one_sign=len(signs) < 2),
         alternatives=multiverse(found.primary, alternatives),
         past=past(spec, comparison, parallel),
+        fit=closeness(found.result, {area.slug: area.name for area in comparison.areas}),
+        ring=around(spec, case.loaded, case.series, comparison, found, parallel),
     )

@@ -21,6 +21,19 @@ from impact.evidence.record import (
     Second,
     Variant,
 )
+from impact.evidence.robust import (
+    Alternatives,
+    Bound,
+    Closeness,
+    Honest,
+    Judged,
+    LeftOne,
+    LeftOut,
+    Moved,
+    OwnPast,
+    Ring,
+    Robust,
+)
 
 NO_INTERVAL = Refused(
     "an interval",
@@ -355,8 +368,31 @@ TOGETHER = replace(
         Listed(None, "eigen", {"nl": "Eigen indicator"}, "sealed"),
     ),
 )
+ROBUST = replace(
+    ORDINARY,
+    alternatives=tuple(replace(variant, same_estimand=True) for variant in ORDINARY.alternatives),
+    robust=Robust(
+        Honest(0.83, False, (Bound(0.0, -12.725, -2.749), Bound(1.0, -19.31, 3.77), Bound(2.0, None, None)), (-3, -2)),
+        (
+            LeftOut("area", (LeftOne("Gebied 1", -6.54, -11.9, 0.43),), -7.737, -6.54, "Gebied 1", (), ("Gebied 1",)),
+            LeftOut("donor", refused=NO_INTERVAL),
+        ),
+        Alternatives(2, 1, -8.61, -3.3, 2.02, 1, ("anders",)),
+        OwnPast(
+            "random",
+            99,
+            3,
+            ("2018", "2019"),
+            1,
+            (Judged("cluster-jackknife", 0.95, 0.06, 0.02, 0.94, 0.02, 0.31, 0.2, 2.66, 0.1, 7.05, 0.4, 98, 1),),
+        ),
+        Ring(("WK1", "WK2"), Moved(-7.737, -12.7, -2.7), Moved(1.43, -2.9, 5.8), Moved(None, refused=NO_INTERVAL), 9.0),
+        (Closeness("Gebied 1", 6, 1.27, 0.3, 1.9, True, 4.2, 0.38, "WK990101"),),
+    ),
+)
 
 ALL = {
+    "robust": ROBUST,
     "odd": ODD,
     "together": TOGETHER,
     "ordinary": ORDINARY,

@@ -16,7 +16,7 @@ from impact.evidence.language import number, p_value
 from impact.evidence.plots import figures
 from impact.evidence.record import Estimate, Evidence
 from impact.evidence.report import report_html
-from tests.report.samples import ALL, CHECKS, HOSTILE, ORDINARY, PLACEBO, PRIMARY, REFUSED, SEALED
+from tests.report.samples import ALL, CHECKS, HOSTILE, ORDINARY, PLACEBO, PRIMARY, REFUSED, ROBUST, SEALED
 from tests.report.test_language import FORBIDDEN
 from tests.shared import ROOT
 
@@ -258,6 +258,14 @@ def test_sealed_is_absent_everywhere(verdict: Any) -> None:
     # The same search does find them where nothing is sealed.
     opened = body_text(report_html(ORDINARY, {}))
     assert {"7,7", "12,7", "118,2", "0,004"} <= spelled(effects(ORDINARY), opened)
+
+
+def test_what_an_estimate_can_bear_is_there_and_absent_where_it_is_sealed(pages: dict[str, str]) -> None:
+    numbers = {"omslagwaarde is 0,83", "−19,3", "−6,5", "−8,6", "99 denkbeeldige", "+5,8", "doorgaans 1,3"}
+    assert [found for found in numbers if found not in body_text(pages["robust"])] == []
+    closed = replace(ROBUST, checks=SEALED.checks)
+    page = report_html(closed, figures(ROBUST))
+    assert closed.sealed and not any(found in body_text(page) for found in numbers) and "houdbaar" not in page
 
 
 def test_a_sealed_check_of_later_outcomes_says_nothing(pages: dict[str, str]) -> None:

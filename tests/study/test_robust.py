@@ -180,7 +180,18 @@ def test_donors_are_left_out_where_the_estimator_weighs_them(tmp_path: Path) -> 
     assert donors["what"] == "donor" and donors["statements"] is None
     used = {unit for area in result["areas"] for unit, weight in area["weights"] if weight}
     assert {one["name"] for one in donors["each"]} == used
+    fit = result["robust"]["fit"]
+    assert [one["area"] for one in fit] == list(AREAS)
+    # By hand: the area less the weighted mean of its donors, in the seven years before the start.
+    table = rates(small.outcomes, str)
+    for one, area in zip(fit, result["areas"], strict=True):
+        mix = sum(weight * table.loc[unit] for unit, weight in area["weights"])
+        gap = (table.loc[AREAS[area["slug"]][0]] - mix)[[year for year in table.columns if year < 2022]]
+        assert one["rmspe"] == pytest.approx(float(np.sqrt((gap**2).mean())), rel=1e-6)
+        assert one["largest"] == pytest.approx(max(weight for _, weight in area["weights"]))
     assert areas["statements"] is None and "weights were chosen" in result["robust"]["honest"]["refused"]["because"]
+    for language, words in (("nl", "Voor de start volgt de vergelijking"), ("en", "the comparison follows")):
+        assert words in said(read_bundle(small.out).outcomes[0], language)
     assert "of de uitspraak verandert, is niet nagegaan" in said(read_bundle(small.out).outcomes[0], "nl")
 
 
@@ -218,88 +229,5 @@ def test_the_bundle_reads_back_as_it_was(whole: Small, found: dict[str, Any], ev
     assert json.loads(json.dumps(asdict(evidence)))["robust"] == found["robust"]
 
 
-# --- the own past -----------------------------------------------------------------------------------------------------
-
-SMALLEST = ("better: lower\n", "better: lower\n  smallest_difference_that_matters: {value: 1.0, why: afspraak}\n")
-BESIDE = ("cluster: gemeente}", "cluster: gemeente, beside: [score-flip]}")
-
-
-def asked(text: str) -> tuple[str, str]:
-    return "seed: 7\n", f"calibrate: {text}\nseed: 7\n"
-
-
-def test_the_declared_pair_is_tried_in_the_own_past(tmp_path: Path) -> None:
-    small = written(tmp_path)
-    small.outcomes.loc[small.outcomes["jaar"] >= 2022, "teller"] += 777  # the time after the start says nothing here
-    result = small.run(asked("{draws: 40}"), BESIDE, SMALLEST)
-    past = result["robust"]["past"]
-    # Windows of three years that end before 2022 and have a year before them: starts from 2016 to 2019, two apart.
-    assert past["starts"] == ["2016", "2017", "2018", "2019"] and past["windows"] == 2
-    assert past["programmes"] == 40 and past["missing"] == 0 and not past["favourable"]
-    declared, beside = past["pairs"]
-    assert (declared["inference"], beside["inference"]) == ("cluster-jackknife", "score-flip")
-    assert declared["bias"] == beside["bias"] and declared["worlds"] == 40
-    assert declared["rmse"] ** 2 >= declared["bias"] ** 2 and declared["coverage"] == pytest.approx(
-        1 - declared["size"]
-    )
-    text = said(read_bundle(small.out).outcomes[0], "nl")
-    assert "Beschrijvend:" in text and "hoogstens 2 ervan" in text
-    assert ("te klein" if declared["detectable"] > 1 else "groot genoeg") in text
-    again = written(tmp_path / "again") if (tmp_path / "again").mkdir() is None else small
-    assert again.run(asked("{draws: 40}"), BESIDE, SMALLEST)["robust"]["past"] == past
-
-
-def test_one_past_programme_by_hand(tmp_path: Path) -> None:
-    """With one year before the window and no choice of units left, the placebo is a difference that can be taken."""
-    small = written(tmp_path)
-    # Six stand-ins among seven: 7 sets; all of them have the mean found here.
-    kept = [codes[0] for codes in AREAS.values()] + [wijk(number, 2) for number in range(6, 12)] + [wijk(6, 3)]
-    small.outcomes = small.outcomes[small.outcomes["wijk"].isin(kept)]
-    small.units = small.units[small.units["wijk"].isin(kept)]
-    result = small.run(
-        asked("{draws: 20}"), ("first: 2015, last: 2024", "first: 2018, last: 2024"), ("controls: 2", "controls: 1")
-    )
-    past = result["robust"]["past"]
-    assert past["starts"] == ["2019"] and past["windows"] == 1
-    table = rates(small.outcomes, str)
-    donors = kept[6:]
-    change = table[[2019, 2020, 2021]].mean(axis=1) - table[2018]
-    sets = [float(change[[one for one in donors if one != out]].mean() - change[out]) for out in donors]
-    bias, rmse = past["pairs"][0]["bias"], past["pairs"][0]["rmse"]
-    assert min(sets) <= bias <= max(sets) and rmse <= max(abs(x) for x in sets) + 1e-9
-    # Every world is one of these seven, so the sum of errors is a sum of 20 of them.
-    counts = past["pairs"][0]["worlds"]
-    assert counts == 20 and past["programmes"] == 20
-
-
-@pytest.mark.parametrize(
-    ("change", "because", "words"),
-    [
-        (("first: 2015, last: 2024", "first: 2019, last: 2024"), "no earlier start has the window", "Bij geen enkele"),
-        (("draws: 20", "draws: 20, sets: contiguous"), "place", "is niet uitgerekend"),
-    ],
-)
-def test_a_past_that_cannot_be_tried_says_why(
-    tmp_path: Path, change: tuple[str, str], because: str, words: str
-) -> None:
-    small = written(tmp_path)
-    past = small.run(asked("{draws: 20}"), change)["robust"]["past"]
-    assert because in past["refused"]["because"] and past["pairs"] == []
-    assert words in said(read_bundle(small.out).outcomes[0], "nl")
-
-
 def test_without_the_key_nothing_is_tried(found: dict[str, Any]) -> None:
     assert found["robust"]["past"] is None
-
-
-@pytest.mark.parametrize(
-    ("text", "code"),
-    [("{draws: 5}", "SPEC-007"), ("{sets: random}", "SPEC-006"), ("{draws: 50, sets: near}", "SPEC-007")],
-)
-def test_what_cannot_be_asked_of_the_past(tmp_path: Path, text: str, code: str) -> None:
-    from tests.study.conftest import impact
-
-    small = written(tmp_path)
-    small.write(asked(text))
-    ended = impact("check", small.study)
-    assert ended.code == 2 and code in ended.err and "calibrate" in ended.err

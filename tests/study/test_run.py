@@ -172,9 +172,11 @@ def test_wijken_without_a_number_are_left_out_by_name(results: dict[str, Any], w
 def test_the_bundle_is_whole(first: Path) -> None:
     assert sorted(tree(first)) == [
         "figures/balance.svg",
+        "figures/departures.svg",
         "figures/event-study.svg",
         "figures/flow.svg",
         "figures/gap.svg",
+        "figures/specifications.svg",
         "manifest.json",
         "report.html",
         "results.json",
