@@ -37,6 +37,9 @@ KNOWN: Final[dict[str, str]] = {
     "small-sizes-only": r"the test holds its size at 8\.3 % or less, and (?P<asked>[\d%]+) is asked",
     "no-weights": r".* gives no weights of donors",
     "free-weights": r"with (?P<count>\d+) donors, weights under constraint=.* fit (?P<rows>\d+) numbers exactly, .*",
+    "moments": r"(.*: )?no weights of the .* meet the moments; .*",
+    "nobody-near": r"(.*: )?no area finds a donor within the caliper and the exact characteristics",
+    "other-weighting": r"the weights of the comparison stand for the treated as every .* counts once, and not every .*",
     "window": r"(?P<name>.+) reaches into (?P<period>.+), and what (?P<area>.+) is learned from ends in (?P<end>.+)",
 }
 """The reason of a refusal by its key in the catalogue: numbers and names in it are put into the text of that key."""

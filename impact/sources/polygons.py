@@ -223,13 +223,8 @@ def read_polygons(path: Path | str, region: str, crs: str | None = None) -> Poly
     held = sorted({key for feature in features for key in feature.get("properties") or {}})
     hint = f"Name the property that holds the codes; there are {listed(held, 12)}."
     problems = [
-        Problem(
-            "MAP-003", f"feature{'s' if odd[1:] else ''} {listed(odd)} ha{'ve' if odd[1:] else 's'} {what}.", do, name
-        )
-        for odd, what, do in (
-            (without["code"], f"without {region!r}", hint),
-            (without["geometry"], "without geometry", ""),
-        )
+        Problem("MAP-003", f"{'features' if odd[1:] else 'feature'} {listed(odd)} without {what}.", do, name)
+        for odd, what, do in ((without["code"], repr(region), hint), (without["geometry"], "geometry", ""))
         if odd
     ]
     raise_all(problems, DataError)

@@ -77,3 +77,14 @@ def test_borders_of_gemeenten_are_those_of_their_wijken(small: Small) -> None:
     beside = {other for one, other in sides if one in treated} - treated
     assert beside and len(beside) + len(treated) < 12
     assert {row["unit"] for row in found["excluded"] if row["reason"].startswith("buren")} == beside
+
+
+def test_the_report_names_the_calculation_that_a_refusal_is_about(small: Small) -> None:
+    rules = "[{rule: focus-area, why: programma}, {rule: same-gemeente, why: beleid}]"
+    same = f"{{comparison: {{leave_out: {rules}}}}}"
+    # 48 wijken less the 8 of the areas may be compared; without those of the same gemeenten 32.
+    found = small.run(changed(same, same), ("controls: 2", "controls: 35"))
+    assert found["pool"] == 40 and found["primary"]["value"] is not None
+    page = (small.out / "report.html").read_text(encoding="utf-8")
+    row = page[page.index("Geweigerde uitkomsten") :].split("</table>")[0]
+    assert "‘ander-0’ en ‘ander-1’" in row and "Een schatting" in row and row.count("<tr") == 2

@@ -454,7 +454,7 @@ def test_a_note_is_its_sentence_and_survives_another_process() -> None:
 def test_every_refusal_that_has_words_is_one_of_the_code() -> None:
     """A sentence of the code that changes would be told in English again; whatever stands in braces there is a 7."""
     said = set()
-    for node in written("inference", "estimators"):
+    for node in written("inference", "estimators", "design", "study"):
         if isinstance(node, ast.JoinedStr):
             said.add("".join(str(part.value) if isinstance(part, ast.Constant) else "7" for part in node.values))
         elif isinstance(node, ast.Constant) and isinstance(node.value, str):
