@@ -11,7 +11,7 @@ from impact.study.model import Specification
 from impact.study.source import Loc
 from impact.study.times import before_every_start
 
-__all__ = ["columns_of", "faults_of_match", "known_to"]
+__all__ = ["columns_of", "faults_of_match", "faults_of_outcomes", "known_to"]
 
 _LOC: Final[Loc] = ("comparison", "match")
 
@@ -50,7 +50,7 @@ def faults_of_match(spec: Specification, match: Match) -> Iterator[Fault]:
     yield from _characteristics(spec, match)
     yield from _equals(spec, match)
     yield from _weights(spec, match)
-    yield from _outcomes(spec, match)
+    yield from faults_of_outcomes(spec, match)
 
 
 def _keys(match: Match) -> Iterator[Fault]:
@@ -138,7 +138,7 @@ def _own_weights(estimator: str) -> bool:
     return isinstance(maker, type) and issubclass(maker, Synthetic)
 
 
-def _outcomes(spec: Specification, match: Match) -> Iterator[Fault]:
+def faults_of_outcomes(spec: Specification, match: Match) -> Iterator[Fault]:
     """Outcomes that are matched on are from before the start, and from neither base nor selection wave."""
     bases = {year: start for start in spec.starts() for year in spec.base_periods(start, spec.labels)}
     for number, year in enumerate(match.outcomes_in):

@@ -26,6 +26,7 @@ from impact.sources.frame import listed
 from impact.study.adjust import adjustment, unknown
 from impact.study.areas import FocusArea
 from impact.study.candidates import candidate_rules, cell_rules, pool_name
+from impact.study.dated import check_dates
 from impact.study.likeness import beyond, labels_of, likeness, matcher_of
 from impact.study.load import Loaded
 from impact.study.matcher import Matcher, Placed
@@ -108,9 +109,10 @@ def compare(
         ``DATA-130`` no donor is left, ``DATA-131`` the matching is refused,
         ``DATA-132`` a cluster is unknown, ``DATA-133`` residents of a treated unit that must weigh are unknown,
         ``DATA-134`` no measured period to estimate over is left, ``DATA-152`` a treated region may be other ground in
-        another year, those of `similar`, ``TERM-`` covariates that cannot be.
+        another year, ``DATA-156`` that of `check_dates`, those of `similar`, ``TERM-`` covariates that cannot be.
     """
     regions = loaded.regions
+    check_dates(spec, areas)
     _one_ground(spec, loaded, areas)
     first = min(area.start for area in areas if not area.left_out)
     lost_rules = _data_rules(spec, loaded, series, first)

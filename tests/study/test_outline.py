@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from tests.study.conftest import impact
@@ -88,3 +89,42 @@ def test_the_report_names_the_calculation_that_a_refusal_is_about(small: Small) 
     page = (small.out / "report.html").read_text(encoding="utf-8")
     row = page[page.index("Geweigerde uitkomsten") :].split("</table>")[0]
     assert "‘ander-0’ en ‘ander-1’" in row and "Een schatting" in row and row.count("<tr") == 2
+
+
+@pytest.mark.parametrize(
+    ("years", "estimator", "said"),
+    [
+        (
+            "2023",
+            "group-time, control: never",
+            "takes 2023, which is not before the start in 2022",
+        ),
+        ("2021", "group-time, control: never", "2021 is a base period of group-time for the start in 2022"),
+        ("2018", "did", "2018 is a base period of did for the start in 2022"),
+    ],
+)
+def test_outcomes_of_the_base_or_after_a_start_in_a_column_are_not_matched_on(
+    small: Small, years: str, estimator: str, said: str
+) -> None:
+    start = [2022 if any(code in own for own in MEMBERS.values()) else None for code in small.units["wijk"]]
+    small.units["start"] = pd.array(start, dtype="Int64")
+    matched = f"match: {{method: nearest, ratio: 2, on: [size], outcomes_in: [{years}]}}"
+    changes = (("first_treated: 2022", "column: start"), ("match: none", matched))
+    small.write(*changes, ("{name: group-time, control: never}", f"{{name: {estimator}}}"))
+    checked = impact("check", small.study)
+    assert checked.code == 2 and said in checked.err and "[comparison.match.outcomes_in[0]]" in checked.err
+    assert "DATA-156" in checked.err
+
+
+def test_outcomes_of_a_free_year_before_a_start_in_a_column_are_matched_on(small: Small) -> None:
+    start = [2022 if any(code in own for own in MEMBERS.values()) else None for code in small.units["wijk"]]
+    small.units["start"] = pd.array(start, dtype="Int64")
+    matched = "match: {method: nearest, ratio: 2, on: [size], outcomes_in: [2018]}"
+    found = small.run(("first_treated: 2022", "column: start"), ("match: none", matched))
+    assert "2018" in {row["name"] for row in found["balance"] if row["matched_on"]}
+
+
+def test_a_gemeente_with_two_areas_is_counted_once(small: Small) -> None:
+    small.write(unit("{level: gemeente, built_from: wijk}"))
+    ran = impact("run", small.study, "--out", small.out)
+    assert "iets: 4 gemeenten with a focus area, each as a whole\n" in ran.err
