@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
+from impact.study.comparing import Comparison, Match
+from impact.study.leave_out import LeaveOut
+from impact.study.level import BuiltUnits, Unit
+from impact.study.model import Treatment
+from impact.study.thresholds import ON_REQUEST
+from tests.shared import ROOT
 from tests.study.conftest import impact
 from tests.study.small import MEMBERS, Small, made, of_gemeente, unit, wijk
 
@@ -128,3 +135,13 @@ def test_a_gemeente_with_two_areas_is_counted_once(small: Small) -> None:
     small.write(unit("{level: gemeente, built_from: wijk}"))
     ran = impact("run", small.study, "--out", small.out)
     assert "iets: 4 gemeenten with a focus area, each as a whole\n" in ran.err
+
+
+def test_the_page_on_comparing_has_every_key_and_a_study_that_can_be_made(tmp_path: Path) -> None:
+    page = (ROOT / "docs" / "comparison.md").read_text(encoding="utf-8")
+    for part in (Comparison, Match, LeaveOut, BuiltUnits, Unit, Treatment):
+        assert not [key for key in part.model_fields if not re.search(rf"`[^`]*\b{key}\b", page)]
+    assert all(f"`{check}`" in page for check in ON_REQUEST)
+    (tmp_path / "study.yaml").write_text(page.split("```yaml\n")[1].split("```")[0], encoding="utf-8")
+    checked = impact("check", tmp_path / "study.yaml", "--data", ROOT)
+    assert checked.code == 0 and checked.out.count("areas, ") == 4, checked.err
