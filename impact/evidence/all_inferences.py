@@ -77,5 +77,9 @@ class Battery:
                 lines.append(f"{label:<{wide}} {result.status(len(first.effects.terms) - 1)}")
                 continue
             ends = f"{found.low[-1]:.4g} to {found.high[-1]:.4g}" if not np.isnan(found.low[-1]) else "no interval"
-            lines.append(f"{label:<{wide}} p {found.p_value[-1]:.3f}, {ends}, {result.status(len(found.low) - 1)}")
+            lines.append(f"{label:<{wide}} {_shown(found.p_value[-1])}, {ends}, {result.status(len(found.low) - 1)}")
         return "\n".join([*lines, "* declared: it alone decides"])
+
+
+def _shown(p: float) -> str:
+    return "p < 0.001" if p < 0.0005 else f"p {p:.3f}"

@@ -42,7 +42,7 @@ def front(evidence: Evidence, say: Texts) -> tuple[Section, ...]:
         _basis(evidence, say),
         _left_out(evidence, say),
         _not_said(evidence, say),
-        _verify(evidence, say),
+        _verify(say),
     ]
     return tuple(part for part in parts if part is not None)
 
@@ -281,8 +281,6 @@ def _not_said(evidence: Evidence, say: Texts) -> Section:
     return Section("wat-niet", say("not_said.title"), (Points(tuple(say(f"not_said.{key}") for key in keys)),))
 
 
-def _verify(evidence: Evidence, say: Texts) -> Section:
-    command = f"impact run studies/{evidence.study}/study.yaml"
-    return Section(
-        "nagaan", say("verify.title"), (Paragraph((say("verify.bundle"), say("verify.again"), Code(command))),)
-    )
+def _verify(say: Texts) -> Section:
+    again = (say("verify.bundle"), say("verify.again"), Code("impact run study.yaml"))
+    return Section("nagaan", say("verify.title"), (Paragraph(again),))

@@ -53,6 +53,9 @@ KNOWN: Final[dict[str, str]] = {
     "named-ring": r"its units are named and not found by their borders, so it is not known at which area each lies",
     "added-up": r"the units of the study are added up from smaller ones",
     "empty-ring": r"no unit lies in the ring",
+    "moments": r"(.*: )?no weights of the .* meet the moments; .*",
+    "nobody-near": r"(.*: )?no area finds a donor within the caliper and the exact characteristics",
+    "other-weighting": r"the weights of the comparison stand for the treated as every .* counts once, and not every .*",
     "window": r"(?P<name>.+) reaches into (?P<period>.+), and what (?P<area>.+) is learned from ends in (?P<end>.+)",
 }
 """The reason of a refusal by its key in the catalogue: numbers and names in it are put into the text of that key."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
+from impact.errors import Refused
 from impact.evidence.chosen import chosen
 from impact.evidence.comparison import balance, columns, count, course, design, fact_table
 from impact.evidence.document import Block, Cell, Code, Foreign, Paragraph, Points, Section, Table
@@ -211,18 +212,36 @@ def _alternative(variant: Variant, evidence: Evidence, say: Texts) -> tuple[Cell
     if estimate.value is None and estimate.refused is not None:
         shown = reason(estimate.refused, evidence, say)[1]
     same = say("words.yes" if variant.same_estimand else "words.no")
-    return (variant.name, variant.why, same, value(estimate, say, missing), shown, count(estimate.areas, say))
+    areas = say("words.not_given") if estimate.value is None and not estimate.areas else count(estimate.areas, say)
+    return (variant.name, variant.why, same, value(estimate, say, missing), shown, areas)
 
 
 # --- refusals, checks, data, origin -----------------------------------------------------------------------------------
 
 
 def _refused(evidence: Evidence, say: Texts) -> list[Block]:
-    if not evidence.refusals:
+    about: dict[tuple[Cell, ...], list[str]] = {}
+    for refusal, name in _refusals(evidence, say):
+        names = about.setdefault(reason(refusal, evidence, say), [])
+        names += [] if name in names else [name]
+    if not about:
         return []
-    rows = tuple(dict.fromkeys(reason(refusal, evidence, say) for refusal in evidence.refusals))
+    rows = tuple((opening(listed(names, say.language)), *row) for row, names in about.items())
     note = say("refused.note") if any(isinstance(cell, Foreign) for row in rows for cell in row) else ""
-    return [Table(say("refused.caption"), columns("refused", "what because instead", "", say), rows, note)]
+    return [Table(say("refused.caption"), columns("refused", "about what because instead", "", say), rows, note)]
+
+
+def _refusals(evidence: Evidence, say: Texts) -> Iterator[tuple[Refused, str]]:
+    """Everything that was refused, with the name of the calculation that it is about."""
+    named = [(variant, say.known(f"weightings.{variant.estimate.weighting}", "")) for variant in evidence.weightings]
+    named += [(variant, say(f"bracket.{variant.name}")) for variant in evidence.bracket]
+    named += [(variant, f"‘{variant.name}’") for variant in evidence.alternatives]
+    own = {evidence.primary.refused, *(second.refused for second in evidence.primary.beside)}
+    others = {variant.estimate.refused for variant, _ in named} - own
+    yield from ((refused, say("refused.own")) for refused in evidence.refusals if refused not in others)
+    for variant, name in named:
+        if variant.estimate.refused is not None:
+            yield variant.estimate.refused, name
 
 
 def _checks(evidence: Evidence, say: Texts) -> list[Block]:

@@ -223,7 +223,7 @@ def read_polygons(path: Path | str, region: str, crs: str | None = None) -> Poly
     held = sorted({key for feature in features for key in feature.get("properties") or {}})
     hint = f"Name the property that holds the codes; there are {listed(held, 12)}."
     problems = [
-        Problem("MAP-003", f"no {what} in feature {listed(odd)} ({len(odd)} in all).", do, name)
+        Problem("MAP-003", f"{'features' if odd[1:] else 'feature'} {listed(odd)} without {what}.", do, name)
         for odd, what, do in ((without["code"], repr(region), hint), (without["geometry"], "geometry", ""))
         if odd
     ]

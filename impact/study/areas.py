@@ -222,13 +222,14 @@ def _once(spec: Specification, loaded: Loaded, found: Sequence[FocusArea]) -> li
     for area in found:
         same = [other for other in found if set(other.units) & set(area.units)]
         where = " + ".join(names.get(code, code) for code in area.units)
+        own = f"{area.name} ({where})"
         if where:
             area = replace(area, name=f"{where} ({', '.join(other.name for other in same) or area.name})")
         out = next((other.left_out for other in same if other.left_out), "")
         if area.left_out or out:
             kept.append(replace(area, left_out=area.left_out or out))
         elif same[0].slug != area.slug:
-            kept.append(replace(area, left_out=f"same-gemeente|{where}"))
+            kept.append(replace(area, name=own, left_out=f"same-gemeente|{where}"))
         else:
             start = min(other.start for other in same)
             early = "" if spec.before(start, loaded.periods) else f"already-treated|{start}"

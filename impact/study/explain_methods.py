@@ -58,7 +58,8 @@ def inference(tell: Teller) -> Iterator[Said]:
     """How sure the number is."""
     spec, by = tell.spec, tell.spec.inference.cluster
     column = tell.column(by.column) if by.column is not None else ""
-    yield tell(f"sure.cluster.{cluster(spec)}", "sure.cluster", column=column)
+    alone = cluster(spec) == "gemeente" and spec.unit is not None and spec.unit.level == "gemeente"
+    yield tell(f"sure.cluster.{'unit' if alone else cluster(spec)}", "sure.cluster", column=column)
     yield from _how(tell, spec.inference, "how")
     yield tell("sure.level", level=tell.percent(spec.inference.level))
     for method in spec.inference.beside:

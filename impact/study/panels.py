@@ -241,13 +241,13 @@ def _data_rules(spec: Specification, loaded: Loaded, series: Series, first: str)
     absent = np.array([region not in loaded.units.known for region in regions], dtype=bool)
     rules = [Rule("not-in-units", "", absent, ("",) * count)]
     names, gaps = unknown(spec, loaded.units, regions)
+    blank = {name: [not label for label in labels] for name, labels in labels_of(spec, loaded).items()}
+    names = (*names, *blank)
+    gaps = np.column_stack([gaps, *(np.array(row, dtype=bool) for row in blank.values())])
     if names:
         gaps = gaps & ~absent[:, None]
         detail = tuple(", ".join(names[column] for column in np.flatnonzero(row)) for row in gaps)
         rules.append(Rule("no-characteristic", "", gaps.any(axis=1), detail))
-    for name, labels in labels_of(spec, loaded).items():
-        blank = np.array([not label for label in labels], dtype=bool) & ~absent
-        rules.append(Rule("no-characteristic", "", blank, tuple(name if gap else "" for gap in blank)))
     if series.there is not None and not series.there.all():
         rules.append(Rule("not-in-outcomes", "", ~series.there, ("",) * count))
     moved = np.array([region in loaded.redrawn for region in regions], dtype=bool)

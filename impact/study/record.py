@@ -188,7 +188,9 @@ def variant(
     alike = estimate.value is None or gaps == found.gaps
     alike_pool = pool.steps == declared.pool.steps and pool.donors == declared.pool.donors
     flow = () if alike_pool else steps_of(pool, say)
-    return Variant(variation.name, "; ".join(why), variation.same_estimand and alike, estimate, flow, level, share)
+    first, *more = why
+    said = ". ".join([first.rstrip("."), *more]) if more else first
+    return Variant(variation.name, said, variation.same_estimand and alike, estimate, flow, level, share)
 
 
 def _areas(
@@ -296,6 +298,8 @@ def _worded(spec: Specification, check: Check, say: Texts) -> Check:
         return replace(said, because=" ".join(filter(None, [said.because, say("run.because.foreseen", why=why)])))
     if check.name == "pre-trend" and check.because:
         return replace(check, because=say(f"run.because.{check.because}"))
+    if check.name == "balance" and check.verdict == "not_evaluated":
+        return replace(check, because="")
     if check.name == "balance" and check.statistic is None and check.verdict == "fail":
         return replace(check, because=say("run.because.balance-apart", names=check.because))
     if check.name == "balance" and check.statistic is not None:

@@ -98,7 +98,10 @@ def notes(
         names = listed((f"{unit} ({got})" for unit, got in comparison.short), say.language)
         asked = spec.comparison.match.ratio if spec.comparison.match is not None else None
         found.append(say("run.note.short", ratio=number(asked or 1, say.language, 0), list=names))
-    if not comparison.panel.clustered:
+    partial = [code for area in comparison.areas if not area.left_out for code in area.partial]
+    if partial and spec.unit is None:
+        found.append(say("run.note.partly", list=listed(sorted(partial), say.language)))
+    if not comparison.panel.clustered and (spec.unit is None or spec.unit.level != "gemeente"):
         found.append(say("run.note.unclustered"))
     found += _followed(spec, series, say)
     registered = series.outcome.registered

@@ -162,6 +162,12 @@ def counted(evidence: Evidence) -> str:
     """How many areas are in the estimate, and the names of the others."""
     if evidence.sealed:
         return f"0 of {evidence.areas_total} areas assessed"
-    others = ", ".join(area.name for area in evidence.others)
+    # A gemeente that holds two areas is in the estimate once.
+    taken = {unit for area in evidence.included for unit in area.units}
+    out = [area for area in evidence.others if not area.units or set(area.units) - taken]
+    others = ", ".join(area.name for area in out)
+    if evidence.level == "gemeente":
+        told = f"{len(evidence.included)} gemeenten with a focus area, each as a whole"
+        return f"{told}; without {others}" if others else told
     inside = f"{len(evidence.included)} of {evidence.areas_total} areas"
     return f"{inside}; without {others}" if others else inside

@@ -144,7 +144,7 @@ def test_all_problems_of_a_file_are_told_at_once(tmp_path: Path) -> None:
 
 def test_one_mistake_in_every_region_is_one_problem(tmp_path: Path) -> None:
     path = write(tmp_path / "map.geojson", [feature(str(number), SQUARE) for number in range(10)])
-    with pytest.raises(DataError, match="no 'regio' in feature 1, 2, 3, 4, 5 and 5 more") as told:
+    with pytest.raises(DataError, match="features 1, 2, 3, 4, 5 and 5 more without 'regio'") as told:
         read_polygons(path, "regio")
     assert len(told.value.problems) == 1 and "there are code" in told.value.problems[0].hint
     abroad = {str(number): shapely.box(2.0, 48.0 + number, 2.1, 48.1 + number) for number in range(4)}

@@ -67,7 +67,7 @@ def test_a_wide_and_a_strict_delineation_stand_beside_each_other(small: Small) -
     strict, both = (count[[code for own in areas.values() for code in own]].sum() for areas in (STRICT, WIDE))
     share = f"{100 * strict / both:.0f}%"
     assert wide["why"] == (
-        f"andere kaart; De afbakening is een andere: van de inwoners van deze gebieden woont {share} ook in die van de "
+        f"andere kaart. De afbakening is een andere: van de inwoners van deze gebieden woont {share} ook in die van de "
         "studie, en van die van de studie 100% ook in deze"
     )
 

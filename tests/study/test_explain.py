@@ -374,7 +374,7 @@ CASES: dict[str, tuple[dict[str, Any], Any, str]] = {
     "comparison.match.caliper": ({}, 0.75, "meer dan 0,75 standaardafwijkingen"),
     "comparison.match.method": ({}, "optimal", "zo dat het totaal van alle verschillen zo klein mogelijk is"),
     "comparison.match.replace": ({}, False, "staat hoogstens naast één behandelde"),
-    "comparison.match.exact": ({}, ["klasse"], "Beide zijn gelijk in klasse."),
+    "comparison.match.exact": ({}, ["klasse"], "Wie naast elkaar staan, zijn gelijk in klasse."),
     "comparison.match.same": ({}, "gemeente", "Beide liggen in dezelfde gemeente."),
     "comparison.match.cutpoints": (
         {"comparison.match": {"method": "coarsened-exact", "on": ["structure"]}},
