@@ -34,6 +34,7 @@ __all__ = ["GAP", "Simplex", "Simplexes", "solve", "solve_fw", "solve_many"]
 
 _NONE: Final = frozen(np.empty((0, 0)))
 _NO_ONE: Final = frozen(np.empty((1, 0)), np.intp)
+_NO_RIDGE: Final = frozen([0.0])
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -110,7 +111,7 @@ def solve(
         _NO_ONE,
         _NONE if price is None else price[None, :],
         _NONE if first is None else first[None, :],
-        np.array([ridge], dtype=np.float64),
+        np.array([ridge], dtype=np.float64) if ridge else _NO_RIDGE,
     )
     found = run(donors, batch)
     weights = np.zeros(a.shape[1])

@@ -191,17 +191,19 @@ def run(donors: Donors, batch: Batch) -> Answers:
     shared = donors.rows, donors.centre, donors.tiles
     if not measure(*shared, batch.targets, batch.without, batch.linear, batch.ridge, scale=scale, nearest=nearest):
         raise ValueError("the numbers are not all finite, or too large to be squared")
-    work = _Work(donors, batch, scale, nearest, answers)
     ridged = np.count_nonzero(batch.ridge) > 0
+    if not ridged:
+        _fill(donors, batch, batch.ridge, batch.first, scale, nearest, answers)
+        several = answers.count[:, 1].nonzero()[0]
+        if not len(several) and not np.count_nonzero(answers.found[:, 1] > GAP):
+            return answers
+    work = _Work(donors, batch, scale, nearest, answers)
     if ridged:
         large = batch.ridge > _NEGLIGIBLE * scale[:, 0]
         _dense(work, np.flatnonzero(large))
         rows = np.flatnonzero(~large)
         _corral(work, rows, np.zeros(len(rows)), batch.take(rows).first)
         several = rows[answers.count[rows, 1] != 0]
-    else:
-        _fill(donors, batch, batch.ridge, batch.first, scale, nearest, answers)
-        several = answers.count[:, 1].nonzero()[0]
     if len(several):
         for part in work.parts(several):
             _least_norm(work, part)
