@@ -190,7 +190,7 @@ def test_an_alternative_about_other_periods_is_another_question(country: Project
     assert found["window"] == ["2022/'23", "2024/'25"]
     assert stack["same_estimand"] is False and other["same_estimand"] is True
     assert stack["why"] == (
-        "kijken; Voor gebieden die vanaf 2021/'22 meetellen, gaat de schatting niet over 2024/'25: deze rekenwijze "
+        "kijken. Voor gebieden die vanaf 2021/'22 meetellen, gaat de schatting niet over 2024/'25: deze rekenwijze "
         "geeft daar geen verschil"
     )
     assert other["why"] == "kijken"
