@@ -10,7 +10,7 @@ from impact.checks.protocol import Check
 from impact.errors import DataError, Problem, SpecError, raise_all
 from impact.evidence.record import Selection, Variant
 from impact.evidence.robust import Robust
-from impact.parallel import Parallel, Progress, silent
+from impact.parallel import Parallel, Progress, one_thread, silent
 from impact.study.answers import Answers, alternative, answers
 from impact.study.areas import focus_areas
 from impact.study.bracket import End, bracket, ends
@@ -34,6 +34,7 @@ from impact.study.units import wanted
 __all__ = ["outline", "run"]
 
 
+@one_thread()
 def run(
     study: Study,
     *,
@@ -103,6 +104,7 @@ def run(
     return write_bundle(place, found, html, figures, versions())
 
 
+@one_thread()
 def outline(study: Study, data: Sequence[str | Path] = ()) -> str:
     """What would be compared with what, in words; no outcome after the start is used.
 

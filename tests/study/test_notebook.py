@@ -60,7 +60,9 @@ def test_a_bundle_gives_the_sentences_and_figures_of_its_report(first: Path) -> 
     assert len(bundle.sentences()) > 2 and all(sentence in page for sentence in bundle.sentences())
     for name in ("gap", "event-study", "balance"):
         assert bundle.figure(name) == (first / "figures" / f"{name}.svg").read_text(encoding="utf-8")
-    with pytest.raises(UsageError, match=r"BUNDLE-003.*(?s:.)*balance, departures, event-study, flow, gap, specifications"):
+    with pytest.raises(
+        UsageError, match=r"BUNDLE-003.*(?s:.)*balance, departures, event-study, flow, gap, specifications"
+    ):
         bundle.figure("map")
 
 
