@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
-from impact.arrays import Bool1, Float2, canonical, frozen, require
+from impact.arrays import Bool1, Float1, Float2, frozen, require
 from impact.errors import Refused
 
 __all__ = [
@@ -255,30 +255,23 @@ def no_outcome(
     return Rule("no-outcome", why, absent.any(axis=1), detail)
 
 
-def small_baseline(outcome: Float2, before: ArrayLike, minimum: float, why: str) -> Rule:
+def small_baseline(baseline: Float1, minimum: float, why: str) -> Rule:
     """Units whose mean outcome before the start lies below `minimum`, or was never observed.
 
     Parameters
     ----------
-    outcome : (N, T) float
-        nan where not observed.
-    before : (T,) bool
-        Periods before the start; no other column is read.
+    baseline : (N,) float
+        Mean outcome in periods before the start; nan where not observed.
     minimum : float
         In the unit of the outcome.
     why : str
         The reason in the words of the study.
     """
-    chosen = np.asarray(before, dtype=bool)
-    require("before", chosen, (outcome.shape[1],))
-    past = outcome[:, chosen]
-    seen = ~np.isnan(past)
-    count = seen.sum(axis=1)
-    mean = np.where(seen, past, 0.0).sum(axis=1) / np.maximum(count, 1)
-    applies = (count == 0) | (mean < minimum)
+    unseen = np.isnan(baseline)
+    applies = unseen | (baseline < minimum)
     detail = tuple(
-        "" if not small else "not observed" if not seen_in else canonical(float(value), 6)
-        for small, seen_in, value in zip(applies, count, mean, strict=True)
+        "" if not small else "not observed" if nothing else f"{value:.4g}"
+        for small, nothing, value in zip(applies, unseen, baseline, strict=True)
     )
     return Rule("small-baseline", why, applies, detail)
 

@@ -12,6 +12,7 @@ from impact.arrays import Float1, Float2, Int1
 from impact.errors import Refused
 from impact.estimators.protocol import Estimator, Gives
 from impact.inference.cluster import interval
+from impact.inference.few import FEWEST
 from impact.inference.protocol import Found, Uncertainty, evaluate, spread
 from impact.panel import Panel
 from impact.parallel import Parallel
@@ -21,7 +22,6 @@ from impact.targets import Target
 __all__ = ["Bootstrap", "resampled"]
 
 _BLOCK = 10
-_FEWEST = 4
 _MOST_FAILURES = 0.05
 
 
@@ -183,11 +183,11 @@ def _unsuited(panel: Panel) -> Refused | None:
 
 
 def _too_few(treated: int) -> Refused | None:
-    if treated >= _FEWEST:
+    if treated >= FEWEST:
         return None
     return Refused(
         "an interval",
-        f"{treated} treated clusters carry weight in it, and draws of fewer than {_FEWEST} do not show their error",
+        f"{treated} treated clusters carry weight in it, and draws of fewer than {FEWEST} do not show their error",
         "Use placebo-space for a p-value, or a target over more areas.",
     )
 

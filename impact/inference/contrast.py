@@ -9,6 +9,7 @@ import numpy as np
 from impact.arrays import Bool1, Float1, Float2, Int1
 from impact.cells import Cells
 from impact.errors import Refused
+from impact.inference.few import too_few
 from impact.inference.protocol import Found, spread
 from impact.panel import Panel
 from impact.targets import Effects, Target
@@ -209,13 +210,8 @@ def _refused(treated: int, bare: bool) -> Refused | None:
             "the clusters show no sampling error in it",
             "Look for outcomes without any noise.",
         )
-    if treated < _FEWEST:
-        return Refused(
-            "the error of the difference",
-            f"{treated} treated clusters carry weight in it, and with fewer than {_FEWEST} no interval holds its level",
-            "Use a target over more areas.",
-        )
-    return None
+    (refused,) = too_few(np.array([treated]), "the error of the difference")
+    return None if refused is None else replace(refused, instead="Use a target over more areas.")
 
 
 def _size(scores: Float2) -> Float1:

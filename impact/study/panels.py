@@ -16,6 +16,7 @@ from impact.design.donors import (
     Rule,
     donor_pool,
     no_outcome,
+    small_baseline,
 )
 from impact.design.unions import Unions
 from impact.design.units import ComparisonUnits
@@ -264,13 +265,7 @@ def _data_rules(spec: Specification, loaded: Loaded, series: Series, first: str)
             rules.append(no_outcome(np.where(np.isfinite(other.y), other.y, np.nan), always, named, ""))
     own = series.outcome.measure.as_percent_of_own
     if own is not None and series.baseline is not None:
-        small = np.nan_to_num(series.baseline, nan=-1.0) < own.minimum_mean
-        seen = ~np.isnan(series.baseline)
-        detail = tuple(
-            f"{value:.4g}" if low and there else ""
-            for value, low, there in zip(series.baseline, small, seen, strict=True)
-        )
-        rules.append(Rule("small-baseline", "", small & seen, detail))
+        rules.append(small_baseline(series.baseline, own.minimum_mean, ""))
     return rules
 
 

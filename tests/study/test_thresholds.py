@@ -77,7 +77,9 @@ def test_what_differs_and_does_not_vary_is_shown_and_fails(project: Project) -> 
     units.to_csv(project.units, sep=";", index=False)
     found = ran(project, ("size: [inwoners]", "size: [inwoners]\n      selection: [score]"))
     (row,) = [row for row in found["balance"] if row["name"] == "score"]
-    assert (row["focus"], row["pool"]) == pytest.approx((1, 0)) and row["smd_pool"] is row["smd_matched"] is None
+    assert (row["focus"], row["pool"]) == pytest.approx((1, 0), abs=1e-15) and row["smd_pool"] is row[
+        "smd_matched"
+    ] is None
     page = " ".join((project.out / "report.html").read_text(encoding="utf-8").split())
     assert "er is geen standaardafwijking om het verschil in uit te drukken" in page
     check = balance({"rent": 0.1, "score": None}, 0.25, gates=True)
