@@ -89,8 +89,10 @@ class Lock:
 
     @property
     def lock8(self) -> str:
-        """First eight digits of the digest of all but the deposit."""
-        return hashlib.sha256(replace(self, deposit=None).content).hexdigest()[:8]
+        """First eight digits of the digest of the canonical JSON (RFC 8785) of all but the deposit."""
+        said = json.loads(self.content)
+        del said["deposit"]
+        return hashlib.sha256(rfc8785.dumps(said)).hexdigest()[:8]
 
 
 def read_lock(path: Path) -> Lock | None:
@@ -309,7 +311,7 @@ def _lock(
         design=design_of(spec, loaded, areas),
         inputs=tuple({"role": one.role, "file": one.file, "sha256": one.sha256} for one in loaded.files),
         versions=dict(sorted(versions().items())),
-        thresholds=dict(sorted(spec.thresholds.items())),
+        thresholds={name: float(value) for name, value in sorted(spec.thresholds.items())},
         seed=spec.seed,
         ledger={"lines": len(log.entries), "sha256": log.head},
         arrives=None if arrives is None else arrives.model_dump(mode="json"),
