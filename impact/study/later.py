@@ -18,7 +18,6 @@ LATER: dict[str, str] = {
     "looks": _INFERENCE,
     "data.outcomes.share": _LIFE,
     "data.units.share": _LIFE,
-    "data.outcomes.arrives": _LIFE,
     "needs": _LIFE,
     "disclose": _LIFE,
     "belongs_to": _REPORT,
