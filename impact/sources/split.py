@@ -83,7 +83,7 @@ def split_table(
     wanted = read_period(at)[0]
     mask = np.array([label >= wanted for label in periods], dtype=bool)
     before, after = (
-        tuple(sorted({p for p, m in zip(periods, mask, strict=True) if m is side})) for side in (False, True)
+        tuple(sorted({p for p, m in zip(periods, mask, strict=True) if bool(m) == side})) for side in (False, True)
     )
     if not before or not after:
         side = "before" if not before else "from"
