@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterator
 
 from impact.evidence.document import Cell, Code, Column, Paragraph, Points, Section, Table
-from impact.evidence.language import Texts, listed, number, p_value, significant
+from impact.evidence.language import Texts, listed, number, p_value, percent_level, significant
 from impact.evidence.reading import (
     Printed,
     in_language,
@@ -80,7 +80,7 @@ def _sentences(evidence: Evidence, say: Texts) -> Iterator[Cell]:
         yield say("result.point" if shown.value else "result.point_same", difference=difference, **common)
         yield from _without_interval(evidence, say)
     else:
-        level = number(100 * evidence.primary.level, say.language, 0)
+        level = percent_level(evidence.primary.level, say.language)
         low, high = (size(x, shown.digits, say) for x in (shown.low, shown.high))
         yield say(
             "result.found" if shown.value else "result.found_same",

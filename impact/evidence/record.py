@@ -12,6 +12,7 @@ from typing import Literal
 from impact.checks.protocol import Check
 from impact.errors import Refused
 from impact.evidence.family import Family, Listed
+from impact.evidence.look import Look
 from impact.evidence.robust import Robust
 
 __all__ = [
@@ -307,6 +308,8 @@ class Evidence:
         Sentences about the data and the fit that a reader must know, in the language of the study.
     families : tuple of Family
         What holds for the outcomes of a family together: the one that this outcome is in, if any.
+    look : Look or None
+        Of a study that plans looks, which one this is.
     programme : tuple of Listed
         All indicators of the programme and what became of each, in a study with families.
     remarks : tuple of str
@@ -375,6 +378,7 @@ class Evidence:
     map_source: str = ""
     families: tuple[Family, ...] = ()
     programme: tuple[Listed, ...] = ()
+    look: Look | None = None
     versions: dict[str, str] = field(default_factory=dict)
     schema: int = 1
 
