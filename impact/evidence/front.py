@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 
+from impact.evidence.conclusion import concluded, headline, judged
 from impact.evidence.document import Cell, Code, Column, Paragraph, Points, Section, Table
 from impact.evidence.language import Texts, listed, number, p_value, percent_level, significant
 from impact.evidence.reading import (
@@ -29,6 +30,10 @@ __all__ = ["check_title", "front", "result"]
 
 def result(evidence: Evidence, say: Texts) -> Section:
     """What was found, in words; `evidence` is the visible one."""
+    found = headline(evidence, say)
+    if found is not None:
+        said = (found[1], say("result.whole_sentence"))
+        return Section("resultaat", say("result.statement", title=found[0]), tuple(Paragraph((one,)) for one in said))
     unknown = evidence.sealed or two_signs(evidence) is not None
     key = "not_measurable_title" if evidence.not_measurable else "sealed_title" if unknown else "title"
     title = say(f"result.{key}")
@@ -165,7 +170,8 @@ def _gates(evidence: Evidence, say: Texts) -> str:
 
 
 def _change(evidence: Evidence, say: Texts) -> Section | None:
-    change, shown = evidence.change, printed(evidence.primary)
+    primary = judged(evidence)
+    change, shown = evidence.change, printed(primary)
     if change is None or shown is None:
         return None
     columns = (Column(say("change.period")), Column(say("change.focus"), True), Column(say("change.comparison"), True))
@@ -177,7 +183,7 @@ def _change(evidence: Evidence, say: Texts) -> Section | None:
         (say("change.after", period=change.after), *_levels(change.focus_after, change.comparison_after, shown, say)),
         (say("change.change"), *_moves(change, shown, say)),
     ]
-    total = (say("change.difference"), f"{value(evidence.primary, say)} ({interval(evidence.primary, say)})")
+    total = (say("change.difference"), f"{value(primary, say)} ({interval(primary, say)})")
     table = Table(
         say("change.caption", outcome=plain(in_language(evidence.outcome, say.language)), unit=evidence.unit),
         columns,
@@ -276,7 +282,7 @@ def _not_said(evidence: Evidence, say: Texts) -> Section:
         "people",
         "target" if evidence.change is not None else "target_sealed",
         "other_policy",
-        "exploratory",
+        *(["exploratory"] if concluded(evidence) is None else []),
     ]
     return Section("wat-niet", say("not_said.title"), (Points(tuple(say(f"not_said.{key}") for key in keys)),))
 
