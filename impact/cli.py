@@ -108,6 +108,7 @@ def run(
     data: Data = None,
     out: Annotated[Path | None, typer.Option("--out", help="Folder of the bundle; default out/<id>.")] = None,
     workers: Workers = 1,
+    look: Annotated[int, typer.Option("--look", min=1, help="Which of the planned looks this is.")] = 1,
 ) -> int:
     """Run a study and write its bundle: numbers, figures, report and manifest."""
     from impact.parallel import Bar
@@ -115,7 +116,7 @@ def run(
     from impact.study.run import run as run_study
 
     with Bar() as progress:
-        bundle = run_study(read_study(study), data=data or [], out=out, workers=workers, progress=progress)
+        bundle = run_study(read_study(study), data=data or [], out=out, workers=workers, progress=progress, look=look)
     for name in (
         *sorted(file.name for file in bundle.path.glob("report*.html")),
         "results.json",
@@ -124,6 +125,8 @@ def run(
         "manifest.json",
     ):
         typer.echo(bundle.path / name)
+    for note in bundle.notes:
+        typer.echo(note, err=True)
     typer.echo(_verdict(bundle.outcomes), err=True)
     return FINDINGS if bundle.findings else COMPLETED
 
@@ -357,6 +360,7 @@ def _long_table(file: Path, sheet: str | None, numbers: set[str]) -> pd.DataFram
 
 def _verdict(outcomes: Sequence[Evidence]) -> str:
     """How a run ended, in words."""
+    from impact.study.keeping import said as standing_of
     from impact.study.tidy import counted
 
     said = [f"{evidence.indicator}: {counted(evidence)}" for evidence in outcomes]
@@ -370,7 +374,7 @@ def _verdict(outcomes: Sequence[Evidence]) -> str:
         parts.append(f"{failed} check{'s' if failed > 1 else ''} not met")
     if refused:
         parts.append(f"{refused} answer{'s' if refused > 1 else ''} refused")
-    return "\n".join([*said, "; ".join([*parts, "exploratory: the design was not locked beforehand"])])
+    return "\n".join([*said, "; ".join([*parts, *standing_of(outcomes[0].standing)])])
 
 
 def _records(table: pd.DataFrame) -> str:

@@ -100,12 +100,12 @@ def standing_sentences(standing: Standing, say: Texts) -> Iterator[str]:
     if standing.lock8 and standing.deposit is not None:
         given = standing.deposit
         yield say("standing.deposit", where=given.where, date=given.date, reference=given.reference)
-    elif standing.lock8:
+    else:
         yield say("standing.own")
-    for key in ("ran", "tried"):
-        count = getattr(standing, key)
-        plural = "one" if count == 1 else "more"
-        yield say(f"standing.{key}.{plural if count else 'none'}", count=number(count, say.language, 0))
+    for key, count in (("ran", standing.ran), ("tried", standing.tried)):
+        form = "none" if not count else "one" if count == 1 else "more"
+        if count or key == "ran":
+            yield say(f"standing.{key}.{form}", count=number(count, say.language, 0))
     if standing.revised:
         yield say("standing.revised", what=listed(standing.revised, say.language))
     if standing.short:

@@ -30,7 +30,7 @@ from impact.study.read import Study
 from impact.study.render import versions
 from impact.study.validate import canonical
 
-__all__ = ["LOCK", "Lock", "amended", "deposited", "design_of", "locked", "read_lock"]
+__all__ = ["LOCK", "Lock", "amended", "beside", "deposited", "design_of", "locked", "read_lock"]
 
 LOCK: Final = "study.lock"
 _MOST: Final = 5_000_000
@@ -93,6 +93,11 @@ class Lock:
         said = json.loads(self.content)
         del said["deposit"]
         return hashlib.sha256(rfc8785.dumps(said)).hexdigest()[:8]
+
+
+def beside(path: Path) -> tuple[Path, Path]:
+    """Where the lock and the ledger of the study in the file `path` are: beside it, under its own name."""
+    return path.with_suffix(".lock"), path.with_suffix(".log.jsonl")
 
 
 def read_lock(path: Path) -> Lock | None:
@@ -210,8 +215,8 @@ def locked(
         ``LOCK-010`` it is locked, and says something else or has other data now: that takes an amendment;
         ``LOCK-011`` the ledger says that it was locked, and the lock is gone.
     """
-    place = study.path.parent
-    log, old = read_log(place), read_lock(place)
+    place, ledger = beside(study.path)
+    log, old = read_log(ledger), read_lock(place)
     new = _lock(study, loaded, areas, log, plan, short)
     if old is not None:
         if (old.spec_sha256, old.design) != (new.spec_sha256, new.design):
@@ -224,10 +229,10 @@ def locked(
         message = f"the ledger says that this study was locked as {before[-1].lock8}, and study.lock is not there."
         raise UsageError(Problem("LOCK-011", message, hint, study.file))
     if old is None:
-        write(place / LOCK, new.content)
+        write(place, new.content)
     log = (
         append(
-            place,
+            ledger,
             "locked",
             seen="design",
             spec_sha256=new.spec_sha256,
@@ -250,8 +255,8 @@ def amended(
     UsageError
         ``LOCK-012`` it is not locked; ``LOCK-013`` nothing changed; ``LOCK-014`` no reason is given.
     """
-    place = study.path.parent
-    log, old = read_log(place), read_lock(place)
+    place, ledger = beside(study.path)
+    log, old = read_log(ledger), read_lock(place)
     if old is None:
         raise UsageError(Problem("LOCK-012", "the study is not locked.", "Lock it with `impact lock`.", study.file))
     if not why.strip():
@@ -264,8 +269,8 @@ def amended(
     made = Amendment(now(), why.strip(), kind, tuple(changes), old.lock8, old.deposit)
     new = replace(new, amendments=(*old.amendments, made))
     details = {"why": made.why, "kind": kind, "before": old.lock8, "changes": list(changes)}
-    log = append(place, "amended", seen="design", spec_sha256=new.spec_sha256, lock8=new.lock8, details=details)
-    write(place / LOCK, new.content)
+    log = append(ledger, "amended", seen="design", spec_sha256=new.spec_sha256, lock8=new.lock8, details=details)
+    write(place, new.content)
     return new, log
 
 
@@ -278,7 +283,7 @@ def deposited(study: Study, deposit: Deposit) -> tuple[Lock, Log]:
         ``LOCK-012`` the study is not locked; ``LOCK-015`` a deposit without place, date or reference, or another one
         than the lock has.
     """
-    place = study.path.parent
+    place, ledger = beside(study.path)
     lock = read_lock(place)
     if lock is None:
         raise UsageError(Problem("LOCK-012", "the study is not locked.", "Lock it with `impact lock`.", study.file))
@@ -289,8 +294,8 @@ def deposited(study: Study, deposit: Deposit) -> tuple[Lock, Log]:
         raise UsageError(Problem("LOCK-015", message, "Another deposit is one of another lock.", study.file))
     lock = replace(lock, deposit=deposit)
     details = asdict(deposit)
-    log = append(place, "deposited", seen="nothing", spec_sha256=lock.spec_sha256, lock8=lock.lock8, details=details)
-    write(place / LOCK, lock.content)
+    log = append(ledger, "deposited", seen="nothing", spec_sha256=lock.spec_sha256, lock8=lock.lock8, details=details)
+    write(place, lock.content)
     return lock, log
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 from scipy import special
@@ -11,22 +12,26 @@ from scipy import special
 from impact.arrays import Float2
 from impact.errors import Problem, Refused, UsageError
 from impact.evidence.look import Look, Revised, Taken
-from impact.evidence.record import PathPoint
+from impact.evidence.record import DataFile, Evidence, PathPoint
+from impact.inference.crossing import MOST
 from impact.inference.looks import Ledger, spent_by
 from impact.inference.looks import Look as Spent
 from impact.inference.protocol import evaluate
 from impact.streams import Streams
 from impact.study.answers import Answers, estimator_of, target
+from impact.study.log import Log
 from impact.study.model import Specification
 from impact.study.panels import Comparison
 
-__all__ = ["LEAST", "at_level", "check_number", "look_at", "revisions"]
+__all__ = ["LEAST", "at_level", "check_number", "look_at", "looked", "looks_in", "revisions", "taken_before"]
 
 LEAST = 1e-6
 """No interval is asked for at a stricter level than 1 less this, also where a look may spend less; over all looks the
 error that was declared can be exceeded by this at each, and by no more."""
 
-_SAME = 1e-9
+_DIGITS = 8  # of what the ledger keeps of a look, so that another machine writes the same line
+_SPENT = ("fraction", "critical", "nominal", "spent")
+_SAME = 1e-7
 
 
 def check_number(spec: Specification, number: int) -> None:
@@ -41,6 +46,63 @@ def check_number(spec: Specification, number: int) -> None:
         message = f"look {number} of a study that plans no looks" if number > 1 else f"there is no look {number}"
         hint = "Add `looks: {planned: [2026-11, 2027-05]}` before the study is locked, or leave out --look."
         raise UsageError(Problem("LOOK-001", message, hint))
+
+
+def taken_before(
+    spec: Specification, log: Log, number: int, files: Sequence[DataFile]
+) -> Mapping[str, tuple[Taken, ...]]:
+    """The looks before look `number` by indicator, as the ledger has them; the last of each number.
+
+    Raises
+    ------
+    UsageError
+        ``LOOK-002`` this look was taken before, on other outcomes: what is seen again has been seen.
+    """
+    found: dict[str, dict[int, Taken]] = {}
+    now = {(one.file, one.sha256) for one in files if one.role == "outcomes"}
+    for entry in log.of("ran") if spec.looks is not None else ():
+        look, kept = entry.details.get("look"), entry.details.get("looks", {})
+        if look == number and kept and entry.lock8 is not None:
+            then = {(one["file"], one["sha256"]) for one in entry.details["inputs"] if one["role"] == "outcomes"}
+            if then != now:
+                message = f"look {number} was taken on {entry.at[:10]}, on other outcomes than these"
+                hint = f"Take the next planned look, or one that was not planned: --look {number + 1}."
+                raise UsageError(Problem("LOOK-002", message, hint))
+        elif isinstance(look, int) and look < number:
+            for indicator, one in kept.items():
+                path = tuple((period, focus, other) for period, focus, other in one["path"])
+                found.setdefault(indicator, {})[look] = Taken(**{**one, "number": look, "path": path})
+    return {indicator: tuple(by[look] for look in sorted(by)) for indicator, by in found.items()}
+
+
+def looked(evidence: Evidence, look: Look | None) -> Evidence:
+    """The record with its look, and what the source has revised since those before."""
+    if look is None:
+        return evidence
+    return replace(evidence, look=replace(look, revised=revisions(look.before, evidence.path)))
+
+
+def looks_in(outcomes: Sequence[Evidence]) -> dict[str, dict[str, Any]]:
+    """What the ledger keeps of a planned look, by indicator."""
+    kept = {}
+    for evidence in outcomes:
+        look, primary = evidence.look, evidence.primary
+        if look is None or not look.label:
+            continue
+        numbers: dict[str, float | None] = {name: getattr(look, name) for name in _SPENT}
+        numbers |= {"value": primary.value, "low": primary.low, "high": primary.high}
+        path = [[point.period, _short(point.focus), _short(point.comparison)] for point in evidence.path]
+        kept[evidence.indicator] = {
+            "label": look.label,
+            "until": look.until,
+            "path": path,
+            **{name: _short(value) for name, value in numbers.items()},
+        }
+    return kept
+
+
+def _short(value: float | None) -> float | None:
+    return None if value is None else float(f"{value:.{_DIGITS}g}")
 
 
 def at_level(spec: Specification, look: Look | None) -> Specification:
@@ -103,7 +165,7 @@ def look_at(
         return replace(blank, fraction=fraction, critical=_critical(left), nominal=left, spent=left, joint=False)
     generator = Streams(spec.seed).at("looks", indicator, blank.label).generator()
     new = ledger.look(blank.label, covariance, generator).taken[-1]
-    return replace(blank, fraction=new.fraction, critical=new.critical, nominal=new.nominal, spent=new.spent)
+    return replace(blank, fraction=new.fraction, critical=min(new.critical, MOST), nominal=new.nominal, spent=new.spent)
 
 
 def revisions(before: Sequence[Taken], path: Sequence[PathPoint]) -> tuple[Revised, ...]:
@@ -151,4 +213,4 @@ def _joint(spec: Specification, found: Answers, comparison: Comparison, untils: 
 
 
 def _critical(alpha: float) -> float:
-    return float(special.ndtri(1 - alpha / 2)) if alpha > 0 else np.inf
+    return float(special.ndtri(1 - alpha / 2)) if alpha > 0 else MOST

@@ -10,15 +10,18 @@ from typing import Any
 from impact.errors import DataError
 from impact.evidence.record import DataFile
 from impact.evidence.standing import Deposit, Standing
-from impact.study.lock import Lock, read_lock
+from impact.study.lock import Lock, beside, read_lock
 from impact.study.log import Entry, Log, read_log
 
-__all__ = ["Kept", "Now", "kept", "standing"]
+__all__ = ["Kept", "Now", "beside", "kept", "standing"]
 
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """What is kept beside a study: its lock and its ledger, or what is wrong with either ("" for nothing)."""
+    """What is kept beside a study: its lock and its ledger, or what is wrong with either ("" for nothing).
+
+    Of a ledger that is `log_wrong`, the number of the first line that does not hold.
+    """
 
     lock: Lock | None = None
     log: Log = field(default_factory=Log)
@@ -36,15 +39,16 @@ class Now:
     look: int = 1
 
 
-def kept(place: Path) -> Kept:
-    """Lock and ledger in the folder `place`; what cannot be read is said and counts as not there."""
+def kept(path: Path) -> Kept:
+    """Lock and ledger of the study in the file `path`; what cannot be read is said and counts as not there."""
     found = Kept()
+    lock, ledger = beside(path)
     try:
-        found = replace(found, log=read_log(place))
+        found = replace(found, log=read_log(ledger))
     except DataError as error:
-        found = replace(found, log_wrong=error.problems[0].message.rstrip("."))
+        found = replace(found, log_wrong=str(error.problems[0].line or 1))
     try:
-        found = replace(found, lock=read_lock(place))
+        found = replace(found, lock=read_lock(lock))
     except DataError as error:
         found = replace(found, lock_wrong=error.problems[0].message.rstrip("."))
     return found
