@@ -113,6 +113,7 @@ def run(
     data: Data = None,
     out: Annotated[Path | None, typer.Option("--out", help="Folder of the bundle; default out/<id>.")] = None,
     workers: Workers = 1,
+    look: Annotated[int, typer.Option("--look", min=1, help="Which of the planned looks this is.")] = 1,
 ) -> int:
     """Run a study and write its bundle: numbers, figures, report and manifest."""
     from impact.parallel import Bar
@@ -120,7 +121,7 @@ def run(
     from impact.study.run import run as run_study
 
     with Bar() as progress:
-        bundle = run_study(read_study(study), data=data or [], out=out, workers=workers, progress=progress)
+        bundle = run_study(read_study(study), data=data or [], out=out, workers=workers, progress=progress, look=look)
     for name in (
         *sorted(file.name for file in bundle.path.glob("report*.html")),
         "results.json",

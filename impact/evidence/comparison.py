@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from impact.evidence.document import Block, Cell, Column, Figure, Paragraph, Table
-from impact.evidence.language import Texts, listed, number, significant
+from impact.evidence.language import Texts, listed, number, percent_level, significant
 from impact.evidence.maps import map_table
 from impact.evidence.reading import in_language, interval, one_base, printed, slug, value, window, with_unit
 from impact.evidence.record import AreaRow, Evidence, FlowStep
@@ -244,7 +244,7 @@ def course(evidence: Evidence, figures: Mapping[str, str], say: Texts) -> list[B
             tuple(events),
             folded="event-study" in figures,
         )
-        level = number(100 * evidence.primary.level, say.language, 0)
+        level = percent_level(evidence.primary.level, say.language)
         shown_intervals = any(row.low is not None for row in evidence.event)
         remark = say("event.pointwise", level=level) if shown_intervals else say("event.no_intervals")
         blocks += [

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 
+from impact.evidence.conclusion import headline, judged
 from impact.evidence.document import Cell, Code, Column, Paragraph, Points, Section, Table
-from impact.evidence.language import Texts, listed, number, p_value, significant
+from impact.evidence.language import Texts, listed, number, p_value, percent_level, significant
 from impact.evidence.reading import (
     Printed,
     in_language,
@@ -29,6 +30,10 @@ __all__ = ["check_title", "front", "result"]
 
 def result(evidence: Evidence, say: Texts) -> Section:
     """What was found, in words; `evidence` is the visible one."""
+    found = headline(evidence, say)
+    if found is not None:
+        said = (found[1], say("result.whole_sentence"))
+        return Section("resultaat", say("result.statement", title=found[0]), tuple(Paragraph((one,)) for one in said))
     unknown = evidence.sealed or two_signs(evidence) is not None
     key = "not_measurable_title" if evidence.not_measurable else "sealed_title" if unknown else _key("title", evidence)
     title = say(f"result.{key}")
@@ -80,7 +85,7 @@ def _sentences(evidence: Evidence, say: Texts) -> Iterator[Cell]:
         yield say("result.point" if shown.value else "result.point_same", difference=difference, **common)
         yield from _without_interval(evidence, say)
     else:
-        level = number(100 * evidence.primary.level, say.language, 0)
+        level = percent_level(evidence.primary.level, say.language)
         low, high = (size(x, shown.digits, say) for x in (shown.low, shown.high))
         yield say(
             "result.found" if shown.value else "result.found_same",
@@ -172,7 +177,8 @@ def _gates(evidence: Evidence, say: Texts) -> str:
 
 
 def _change(evidence: Evidence, say: Texts) -> Section | None:
-    change, shown = evidence.change, printed(evidence.primary)
+    primary = judged(evidence)
+    change, shown = evidence.change, printed(primary)
     if change is None or shown is None:
         return None
     columns = (Column(say("change.period")), Column(say("change.focus"), True), Column(say("change.comparison"), True))
@@ -184,7 +190,7 @@ def _change(evidence: Evidence, say: Texts) -> Section | None:
         (say("change.after", period=change.after), *_levels(change.focus_after, change.comparison_after, shown, say)),
         (say("change.change"), *_moves(change, shown, say)),
     ]
-    total = (say("change.difference"), f"{value(evidence.primary, say)} ({interval(evidence.primary, say)})")
+    total = (say("change.difference"), f"{value(primary, say)} ({interval(primary, say)})")
     table = Table(
         say("change.caption", outcome=plain(in_language(evidence.outcome, say.language)), unit=evidence.unit),
         columns,

@@ -20,7 +20,7 @@ from ruamel.yaml import YAML
 
 from impact.errors import Problem, UsageError
 
-__all__ = ["Texts", "decimals", "languages", "listed", "number", "p_value", "significant", "texts"]
+__all__ = ["Texts", "decimals", "languages", "listed", "number", "p_value", "percent_level", "significant", "texts"]
 
 _FOLDER = resources.files("impact.evidence") / "texts"
 _FIRST = "nl"
@@ -138,6 +138,15 @@ def decimals(std_error: float | None, value: float | None = None) -> int:
     # Two digits after rounding: 0.0996 counts as 0.10, so it asks for 2 decimals, not 3.
     exponent = int(f"{size:.1e}".split("e")[1])
     return min(max(1 - exponent, 0), 12)
+
+
+def percent_level(level: float, language: str) -> str:
+    """The level of an interval in percent, with as many decimals as keep it from looking like 100."""
+    left = 100 * (1 - level)
+    places = 0 if abs(left - round(left)) < 1e-9 and left >= 1 else min(max(1 - math.floor(math.log10(left)), 1), 8)
+    written = number(100 * level, language, places)
+    sign = texts(language)("format.decimal")
+    return written.rstrip("0").rstrip(sign) if sign in written else written
 
 
 def significant(x: float, language: str, digits: int = 3) -> str:

@@ -59,6 +59,7 @@ def visible(evidence: Evidence) -> Evidence:
         event=(),
         change=None,
         path=(),
+        look=None,
         areas=tuple(replace(area, effect=None) for area in evidence.areas),
         families=tuple(family.without(evidence.indicator) for family in evidence.families),
         checks=tuple(

@@ -11,6 +11,7 @@ from typing import Literal
 from impact.checks.protocol import Check
 from impact.errors import Refused
 from impact.evidence.family import Family, Listed
+from impact.evidence.look import Look
 from impact.evidence.robust import Robust
 from impact.evidence.standing import Standing, Status
 
@@ -306,6 +307,8 @@ class Evidence:
         Sentences about the data and the fit that a reader must know, in the language of the study.
     families : tuple of Family
         What holds for the outcomes of a family together: the one that this outcome is in, if any.
+    look : Look or None
+        Of a study that plans looks, which one this is.
     programme : tuple of Listed
         All indicators of the programme and what became of each, in a study with families.
     remarks : tuple of str
@@ -374,6 +377,7 @@ class Evidence:
     map_source: str = ""
     families: tuple[Family, ...] = ()
     programme: tuple[Listed, ...] = ()
+    look: Look | None = None
     versions: dict[str, str] = field(default_factory=dict)
     standing: Standing = field(default_factory=Standing)
     schema: int = 1

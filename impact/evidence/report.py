@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from impact.evidence.document import Document
 from impact.evidence.front import front, result
 from impact.evidence.language import number, texts
+from impact.evidence.look_words import looked
 from impact.evidence.reading import in_language, visible
 from impact.evidence.record import Evidence
 from impact.evidence.render import html
@@ -25,7 +26,8 @@ def document(evidence: Evidence, figures: Mapping[str, str], language: str = "nl
         language,
         in_language(shown.title, language),
         in_language(shown.question, language),
-        say(f"status.{shown.status}", areas=areas, total=number(shown.areas_total, language, 0)),
+        say(f"status.{shown.status}", areas=areas, total=number(shown.areas_total, language, 0))
+        + looked(evidence.look, say),
         shown.siblings,
         (say("status.placebo"), say("status.placebo_why")) if shown.placebo else None,
         result(shown, say),

@@ -10,7 +10,8 @@ from impact.evidence.comparison import balance, columns, count, course, design, 
 from impact.evidence.document import Block, Cell, Code, Foreign, Paragraph, Points, Section, Table
 from impact.evidence.family_tables import families
 from impact.evidence.front import check_title
-from impact.evidence.language import Texts, listed, number, p_value, significant
+from impact.evidence.language import Texts, listed, number, p_value, percent_level, significant
+from impact.evidence.look_words import looks
 from impact.evidence.reading import interval, opening, printed, reason, supported, value, with_unit
 from impact.evidence.record import Evidence, Second, Variant
 from impact.evidence.robust_sections import robust
@@ -28,6 +29,7 @@ def account(evidence: Evidence, figures: Mapping[str, str], say: Texts) -> tuple
         _section("andere-berekeningen", "others", _others(evidence, say), say),
         *_robust(evidence, figures, say),
         *_families(evidence, say),
+        *_looks(evidence, say),
         _section("geweigerd", "refused", _refused(evidence, say), say),
         _section("toetsen", "checked", _checks(evidence, say), say),
         _section("gegevens", "data", _data(evidence, say), say),
@@ -43,6 +45,12 @@ def _families(evidence: Evidence, say: Texts) -> tuple[Section, ...]:
     """Only of a study whose outcomes are judged together."""
     blocks = families(evidence.families, evidence.programme, say)
     return (_section("familie", "family", blocks, say),) if blocks else ()
+
+
+def _looks(evidence: Evidence, say: Texts) -> tuple[Section, ...]:
+    """Only of a study that is looked at more than once."""
+    blocks = looks(evidence, say)
+    return (_section("momenten", "look", blocks, say),) if blocks else ()
 
 
 def _robust(evidence: Evidence, figures: Mapping[str, str], say: Texts) -> tuple[Section, ...]:
@@ -69,7 +77,7 @@ def _estimate(evidence: Evidence, say: Texts) -> list[Block]:
 
     facts: list[tuple[Cell, Cell]] = [
         (say("estimate.value"), with_unit(value(primary, say, missing), evidence.unit) if shown else nothing),
-        (say("estimate.interval", level=number(100 * primary.level, say.language, 0)), interval(primary, say, missing)),
+        (say("estimate.interval", level=percent_level(primary.level, say.language)), interval(primary, say, missing)),
         (say("estimate.std_error"), given(primary.std_error, digits)),
         (say("estimate.df"), given(primary.df, 0)),
         (say("estimate.p_value"), nothing if primary.p_value is None else p_value(primary.p_value, say.language)),

@@ -13,7 +13,7 @@ from impact.evidence.language import texts
 __all__ = ["Statement", "choose", "sentence"]
 
 Kind = Literal["not-measurable", "cannot-be-established", "more-favourable", "less-favourable", "no-difference-of-s"]
-Form = Literal["text", "smaller", "interval", "open", "check", "bracket"]
+Form = Literal["text", "smaller", "interval", "open", "check", "unknown", "bracket"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,10 +24,10 @@ class Statement:
     ----------
     kind : str
         Which statement.
-    form : {"text", "smaller", "interval", "open", "check", "bracket"}
-        ``smaller`` adds that the difference is smaller than the preset bound. The last four are why nothing can be
+    form : {"text", "smaller", "interval", "open", "check", "unknown", "bracket"}
+        ``smaller`` adds that the difference is smaller than the preset bound. The last five are why nothing can be
         established: both no difference and the bound fit; no difference fits and there is no bound; a check was not
-        met, and no number is given; or the sign depends on whom is compared with.
+        met, and no number is given; no interval can be given; or the sign depends on whom is compared with.
     """
 
     kind: Kind
@@ -75,8 +75,10 @@ def choose(
         raise ValueError("the smallest difference that matters is above 0")
     if not measurable:
         return Statement("not-measurable")
-    if not gates_passed or low is None or high is None:
+    if not gates_passed:
         return Statement("cannot-be-established", "check")
+    if low is None or high is None:
+        return Statement("cannot-be-established", "unknown")
     if not one_sign:
         return Statement("cannot-be-established", "bracket")
     inside = smallest is not None and -smallest < low and high < smallest

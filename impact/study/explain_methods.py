@@ -67,6 +67,10 @@ def inference(tell: Teller) -> Iterator[Said]:
     if spec.comparison.match is not None:
         yield tell("sure.given-matching", FOLLOWS)
     yield from _together(tell)
+    if spec.looks is not None:
+        error = tell.percent(1 - spec.inference.level)
+        yield tell("sure.looks.planned", "sure.looks", list=tell.listed(spec.looks.planned), level=error)
+        yield tell(f"sure.looks.{spec.looks.spending}", "sure.looks.spending")
     if spec.calibrate is not None:
         yield tell("sure.calibrate.draws", "sure.calibrate", draws=tell.exact(spec.calibrate.draws))
         yield tell(f"sure.calibrate.sets.{spec.calibrate.sets}", "sure.calibrate.sets")

@@ -40,13 +40,17 @@ def stand(study: Study, loaded: Loaded, look: int = 1) -> tuple[Kept, Standing]:
     return found, standing(found, Now(study.sha256, design, loaded.files, look))
 
 
-def ran(study: Study, before: Kept, loaded: Loaded, opened: bool, look: int = 1) -> After:
+def ran(
+    study: Study, before: Kept, loaded: Loaded, opened: bool, look: int = 1, looks: Mapping[str, Any] | None = None
+) -> After:
     """Write in the ledger that `study` was run, and give what its bundle keeps of the study.
 
-    `opened` says whether any outcome was not sealed: then outcomes up to the last period have been seen.
+    `opened` says whether any outcome was not sealed: then outcomes up to the last period have been seen. `looks` is
+    what the look spends and finds, by indicator.
     """
     inputs = [{"role": one.role, "file": one.file, "sha256": one.sha256} for one in loaded.files]
-    details = {"look": look, "inputs": inputs, "until": loaded.periods[-1] if opened else None}
+    details: dict[str, Any] = {"look": look, "inputs": inputs, "until": loaded.periods[-1] if opened else None}
+    details |= {"looks": dict(looks)} if looks else {}
     log, notes = _note(study, before, "ran", "outcomes" if opened else "diagnostics", details)
     files = {SPECIFICATION: study.text.encode("utf-8")}
     lock, ledger = beside(study.path)

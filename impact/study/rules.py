@@ -15,6 +15,7 @@ from impact.study.crosswalks import faults_of_crosswalk
 from impact.study.faults import Fault, near
 from impact.study.identity import faults_of_identity
 from impact.study.leave_out import faults_of_comparison
+from impact.study.looking import faults_of_looks
 from impact.study.match_rules import faults_of_match
 from impact.study.methods import methods
 from impact.study.model import Outcome, Specification
@@ -55,6 +56,7 @@ def faults(spec: Specification) -> Iterator[Fault]:
     yield from methods(spec)
     yield from faults_of_covariates(spec)
     yield from faults_of_families(spec)
+    yield from faults_of_looks(spec)
     yield from faults_of_checks(spec.checks)
     if "respondents" in spec.checks and spec.data.outcomes.columns.n is None:
         hint = "Name it in `data.outcomes.columns.n`."

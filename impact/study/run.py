@@ -8,6 +8,7 @@ from pathlib import Path
 
 from impact.checks.protocol import Check
 from impact.errors import DataError, Problem, SpecError, raise_all
+from impact.evidence.look import Look
 from impact.evidence.record import Selection, Variant
 from impact.evidence.robust import Robust
 from impact.parallel import Parallel, Progress, one_thread, silent
@@ -20,6 +21,7 @@ from impact.study.gates import bracketed, gates
 from impact.study.keeping import checked, ran, stand
 from impact.study.living import living
 from impact.study.load import Loaded, load
+from impact.study.looks import at_level, check_number, look_at, looked, looks_in, taken_before
 from impact.study.model import Specification
 from impact.study.panels import Comparison, compare
 from impact.study.read import Study, locate
@@ -43,6 +45,7 @@ def run(
     out: str | Path | None = None,
     workers: int = 1,
     progress: Progress | None = None,
+    look: int = 1,
 ) -> Bundle:
     """Run `study` and write its bundle.
 
@@ -53,18 +56,23 @@ def run(
     data : sequence of path
         Folders in which its tables may also stand.
     out : path, optional
-        Folder of the bundle; ``out/<id>`` by default. An older bundle there is replaced when the new one is whole.
+        Folder of the bundle; ``out/<id>`` by default, ``out/<id>-look-2`` of a second look. An older bundle there is
+        replaced when the new one is whole.
     workers : int
         Processes; the bundle is the same for any number.
     progress : Progress, optional
         Told how far the work is.
+    look : int
+        Which look at the outcomes this is, of a study that plans several.
 
     Raises
     ------
-    SpecError, DataError, WriteError
+    SpecError, DataError, UsageError, WriteError
         Nothing is written then.
     """
-    place = Path(out) if out is not None else Path("out") / study.model.id
+    check_number(study.model, look)
+    name = study.model.id if look == 1 else f"{study.model.id}-look-{look}"
+    place = Path(out) if out is not None else Path("out") / name
     check_place(place)
     progress = progress or silent
     parallel = Parallel(workers, progress)
@@ -72,21 +80,28 @@ def run(
     others, varied = _varied(study, loaded, data, opened=True)
     files = dict.fromkeys(file for tables in (loaded, *others) for file in tables.files)
     loaded = replace(loaded, files=tuple(files))
-    before, stands = stand(study, loaded)
+    before, stands = stand(study, loaded, look)
+    earlier = taken_before(study.model, before.log, look, loaded.files)
     # Every comparison is made before anything is estimated, so that a study with a hole in it computes nothing.
     outcomes = range(len(study.model.all_outcomes))
     cases = [_case(study.model, loaded, number) for number in outcomes]
     both = [ends(study.model, loaded, number, case.comparison) for number, case in enumerate(cases)]
     cases = [_bracketed(study.model, case, made) for case, made in zip(cases, both, strict=True)]
     given: list[tuple[Answers, tuple[Variant, ...], tuple[Variant, ...], Robust | None]] = []
+    looks: list[Look | None] = []
     for number, case in enumerate(cases):
         sealed = _sealed(case)
         drawn = () if sealed else _completed(study.model, loaded, number)
         answer = answers(study.model, case.comparison, parallel, sealed=sealed, completed=drawn)
+        indicator = case.series.outcome.indicator
+        taken = look_at(study.model, look, indicator, answer, case.comparison, earlier.get(indicator, ()))
+        spec = at_level(study.model, taken)
+        if spec is not study.model:
+            answer = answers(spec, case.comparison, parallel, sealed=sealed, completed=drawn)
         alternatives = tuple(
             variant(
                 variation,
-                alternative(variation.model, comparison, parallel),
+                alternative(at_level(variation.model, taken), comparison, parallel),
                 answer,
                 comparison,
                 case.comparison,
@@ -96,17 +111,20 @@ def run(
             for variation, comparison, other in zip(study.variations, varied[number], others, strict=True)
             if not sealed
         )
-        either = () if sealed else bracket(answer, both[number], case.comparison, parallel)
-        held = None if sealed else robust(study.model, case, answer, alternatives, either, parallel)
+        sides = tuple(replace(end, model=at_level(end.model, taken)) for end in both[number])
+        either = () if sealed else bracket(answer, sides, case.comparison, parallel)
+        held = None if sealed else robust(spec, case, answer, alternatives, either, parallel)
         given.append((answer, alternatives, either, held))
+        looks.append(taken)
         progress("outcomes", number + 1, len(cases))
     every = together(study.model, cases, [answer for answer, *_ in given])
     found = [
         evidence(study, case, *answered, versions(), *every, stands)
         for case, answered in zip(cases, given, strict=True)
     ]
+    found = [looked(one, taken) for one, taken in zip(found, looks, strict=True)]
     html, figures = pages(found)
-    after = ran(study, before, loaded, any(not _sealed(case) for case in cases), look=stands.look)
+    after = ran(study, before, loaded, any(not _sealed(case) for case in cases), look, looks_in(found))
     bundle = write_bundle(place, found, html, figures, versions(), after.files)
     return replace(bundle, notes=after.notes)
 

@@ -35,7 +35,7 @@ SURE: dict[str, Any] = {"measurable": True, "gates_passed": True, "better": "low
         (-7.0, 3.0, None, "cannot-be-established", "open"),
         (0.0, 4.0, None, "cannot-be-established", "open"),
         # no interval
-        (None, None, 5.0, "cannot-be-established", "check"),
+        (None, None, 5.0, "cannot-be-established", "unknown"),
     ],
 )
 def test_the_rows_of_the_table(

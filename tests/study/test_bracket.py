@@ -143,7 +143,7 @@ def test_a_sealed_bracket_shows_no_number() -> None:
 def test_a_locked_result_cannot_be_established_either() -> None:
     sure: dict[str, Any] = {"measurable": True, "gates_passed": True, "better": "lower", "smallest": 5.0}
     assert choose(low=-4.0, high=-1.0, one_sign=False, **sure) == Statement("cannot-be-established", "bracket")
-    assert choose(low=None, high=None, one_sign=False, **sure).form == "check", "a check comes first"
+    assert choose(low=None, high=None, one_sign=False, **sure).form == "unknown", "a missing interval comes first"
 
 
 # --- the time before --------------------------------------------------------------------------------------------------

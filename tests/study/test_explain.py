@@ -454,6 +454,8 @@ CASES: dict[str, tuple[dict[str, Any], Any, str]] = {
     "correction.level": (FAMILY, 0.01, "op ook maar één onterechte bevinding in een familie is hoogstens 1%"),
     "calibrate.draws": ({"calibrate": {"draws": 100}}, 250, "250 denkbeeldige programma’s"),
     "calibrate.sets": ({"calibrate": {"draws": 100}}, "contiguous", "die bij elkaar in de buurt liggen"),
+    "looks.planned": ({"looks": {"planned": ["2026-11"]}}, ["2026-11", "2027-05"], "2026-11 en 2027-05"),
+    "looks.spending": ({"looks": {"planned": ["2026-11"]}}, "pocock", "ongeveer gelijk over de keren verdeeld"),
     "outcome.part_of": (FAMILY, "leefbaarometer", "Dit is een onderdeel van leefbaarometer"),
     "seed": ({}, 20251231, "het startgetal 20251231"),
 }
