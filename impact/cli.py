@@ -110,7 +110,9 @@ def run(
     workers: Workers = 1,
 ) -> int:
     """Run a study and write its bundle: numbers, figures, report and manifest."""
+    from impact.files import sha256
     from impact.parallel import Bar
+    from impact.study.bundle import ARCHIVE
     from impact.study.read import read_study
     from impact.study.run import run as run_study
 
@@ -122,8 +124,10 @@ def run(
         "tidy.csv",
         "tables.xlsx",
         "manifest.json",
+        ARCHIVE,
     ):
         typer.echo(bundle.path / name)
+    typer.echo(f"sha256 of {ARCHIVE}: {sha256(bundle.path / ARCHIVE)}", err=True)
     typer.echo(_verdict(bundle.outcomes), err=True)
     return FINDINGS if bundle.findings else COMPLETED
 

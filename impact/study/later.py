@@ -16,8 +16,6 @@ LATER: dict[str, str] = {
     "breaks.check": _INFERENCE,
     "data.outcomes.columns.base": _REPORT,
     "looks": _INFERENCE,
-    "data.outcomes.share": _LIFE,
-    "data.units.share": _LIFE,
     "data.outcomes.arrives": _LIFE,
     "needs": _LIFE,
     "deposit": _LIFE,

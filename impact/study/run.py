@@ -15,6 +15,7 @@ from impact.study.answers import Answers, alternative, answers
 from impact.study.areas import focus_areas
 from impact.study.bracket import End, bracket, ends
 from impact.study.bundle import Bundle, check_place, write_bundle
+from impact.study.companions import companions, shared
 from impact.study.comparing import Impute
 from impact.study.gates import bracketed, gates
 from impact.study.living import living
@@ -101,7 +102,8 @@ def run(
     every = together(study.model, cases, [answer for answer, *_ in given])
     found = [evidence(study, case, *answered, versions(), *every) for case, answered in zip(cases, given, strict=True)]
     html, figures = pages(found)
-    return write_bundle(place, found, html, figures, versions())
+    beside = companions(study, loaded, _shared_paths(study, data))
+    return write_bundle(place, found, html, figures, versions(), beside)
 
 
 @one_thread()
@@ -192,6 +194,11 @@ def _chosen(found: Selection | None) -> list[str]:
 
 def _paths(study: Study, data: Sequence[str | Path], model: Specification | None = None) -> Mapping[str, Path]:
     return locate(study, Roots.of(study.path, [Path(folder) for folder in data]), model)
+
+
+def _shared_paths(study: Study, data: Sequence[str | Path]) -> dict[str, Path]:
+    roots = Roots.of(study.path, [Path(folder) for folder in data])
+    return {file: roots.find(file) for file in shared(study)}
 
 
 def _varied(study: Study, loaded: Loaded, data: Sequence[str | Path]) -> tuple[list[Loaded], list[list[Comparison]]]:
