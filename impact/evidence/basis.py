@@ -22,11 +22,12 @@ class Basis:
         What `replicates` are: the estimate without each cluster or unit, influence scores by cluster, or statistics of
         placebo sets, of which that of the estimate itself is `observed`.
     replicates : tuple of (name, value)
+        None for one that there is not: it counts against the estimate.
     observed : float or None
     """
 
     cells: tuple[tuple[str, float, float], ...]
     clusters: tuple[tuple[str, float | None, float], ...]
     kind: str = ""
-    replicates: tuple[tuple[str, float], ...] = ()
+    replicates: tuple[tuple[str, float | None], ...] = ()
     observed: float | None = None

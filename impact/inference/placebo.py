@@ -203,7 +203,7 @@ class PlaceboSpace:
             std_error=estimates.std(axis=0) if len(estimates) > 1 else np.full(len(p_value), np.nan),
             failures=failures,
             refused=terms,
-            replicates=Replicates("placebo", tuple(str(row + 1) for row in placebos.kept), statistics, observed),
+            replicates=_kept(statistics, observed, attempted),
         )
 
     def placebos(
@@ -313,3 +313,10 @@ class PlaceboSpace:
             "Name the column with residents= in Panel.from_frame, leave these units out of the donor pool, or use "
             "another weighting and statistic.",
         )
+
+
+def _kept(statistics: Float2, observed: Float1, attempted: int) -> Replicates:
+    """What was ranked, a row a set; nan for sets that failed, which come last."""
+    values = np.full((attempted, len(observed)), np.nan)
+    values[: len(statistics)] = statistics
+    return Replicates("placebo", tuple(str(number) for number in range(1, attempted + 1)), values, observed)

@@ -42,7 +42,7 @@ def basis_of(result: Result, term: int) -> Basis:
             for row in np.flatnonzero(there).tolist()
         ),
         kind="" if known is None else known.kind,
-        replicates=tuple((name, value) for name, value in kept if np.isfinite(value)),
+        replicates=tuple((name, value if np.isfinite(value) else None) for name, value in kept),
         observed=None if known is None or known.observed is None else float(known.observed[term]),
     )
 

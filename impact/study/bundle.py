@@ -27,17 +27,17 @@ if TYPE_CHECKING:
 __all__ = [
     "ARCHIVE",
     "MANIFEST",
-    "NOTHING",
     "Bundle",
     "check_place",
     "contents",
     "parsed",
     "read_bundle",
+    "results_json",
     "write_bundle",
 ]
 
 ARCHIVE, MANIFEST = "bundle.zip", "manifest.json"
-NOTHING: Mapping[str, bytes] = MappingProxyType({})
+_NOTHING: Mapping[str, bytes] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +137,7 @@ def write_bundle(
     pages: Mapping[str, str],
     figures: Mapping[str, str],
     versions: Mapping[str, str],
-    beside: Mapping[str, bytes] = NOTHING,
+    beside: Mapping[str, bytes] = _NOTHING,
 ) -> Bundle:
     """Write the bundle into `path`, with ``bundle.zip`` of all other files; the old one stands until the new is whole.
 
@@ -173,21 +173,20 @@ def contents(
     pages: Mapping[str, str],
     figures: Mapping[str, str],
     versions: Mapping[str, str],
-    beside: Mapping[str, bytes] = NOTHING,
+    beside: Mapping[str, bytes] = _NOTHING,
 ) -> dict[str, bytes]:
     """Every file of the bundle by its name, the manifest of all others last; parameters as in `write_bundle`."""
     first, table, parquet = outcomes[0], tidy(outcomes), io.BytesIO()
     table.to_parquet(parquet, index=False)
-    results = {"schema": 1, "study": first.study, "outcomes": [_plain(asdict(evidence)) for evidence in outcomes]}
     files = {
-        **beside,
-        "results.json": _json(results),
+        "results.json": results_json(outcomes),
         "aggregates.csv": aggregates(outcomes),
         "tidy.csv": table.to_csv(index=False, lineterminator="\n").encode("utf-8"),
         "tidy.parquet": parquet.getvalue(),
         "tables.xlsx": workbook(tables(outcomes)),
         **{name: text.encode("utf-8") for name, text in pages.items()},
         **{f"figures/{name}": svg.encode("utf-8") for name, svg in figures.items()},
+        **beside,
     }
     if made := made_of(outcomes):
         text = io.StringIO()
@@ -208,6 +207,12 @@ def contents(
         "versions": dict(sorted(versions.items())),
     }
     return files | {MANIFEST: _json(manifest)}
+
+
+def results_json(outcomes: Sequence[Evidence]) -> bytes:
+    """The bytes of ``results.json``, which `parsed` reads back."""
+    said = [_plain(asdict(evidence)) for evidence in outcomes]
+    return _json({"schema": 1, "study": outcomes[0].study, "outcomes": said})
 
 
 def read_bundle(path: Path) -> Bundle:

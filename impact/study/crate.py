@@ -10,6 +10,7 @@ from pathlib import PurePosixPath
 from typing import Any
 from urllib.parse import quote
 
+import rfc8785
 from ruamel.yaml import YAML
 
 from impact.evidence.record import Evidence
@@ -38,8 +39,15 @@ _FORMATS = {
 
 
 def lock8(files: Mapping[str, bytes]) -> str:
-    """First digits of the digest of the lock that goes with a bundle; "" where the study was not locked."""
-    return hashlib.sha256(files[LOCK]).hexdigest()[:8] if LOCK in files else ""
+    """First digits of the digest of the lock that goes with a bundle; "" where the study was not locked.
+
+    Of the canonical JSON (RFC 8785) of all but the deposit, which refers to it.
+    """
+    try:
+        said = {key: value for key, value in json.loads(files[LOCK]).items() if key != "deposit"}
+        return hashlib.sha256(rfc8785.dumps(said)).hexdigest()[:8]
+    except (KeyError, ValueError, AttributeError, RecursionError):
+        return ""
 
 
 def citation(first: Evidence, files: Mapping[str, bytes]) -> bytes:
@@ -47,7 +55,7 @@ def citation(first: Evidence, files: Mapping[str, bytes]) -> bytes:
     locked = lock8(files)
     said = {
         "cff-version": "1.2.0",
-        "message": "Cite a result in the words of its report: with its interval and its status, never as a bare number.",
+        "message": "Cite a result in the words of its report: with its interval and status, never as a bare number.",
         "type": "dataset",
         "title": first.title["nl"],
         "abstract": first.question["nl"],
@@ -62,7 +70,8 @@ def citation(first: Evidence, files: Mapping[str, bytes]) -> bytes:
     }
     text = io.BytesIO()
     yaml = YAML(typ="safe", pure=True)
-    yaml.default_flow_style, yaml.width, yaml.sort_base_mapping_type_on_output = False, 2**20, False
+    yaml.default_flow_style, yaml.width = False, 2**20
+    yaml.sort_base_mapping_type_on_output = False  # type: ignore[assignment]
     yaml.dump(said, text)
     return text.getvalue()
 
@@ -75,19 +84,18 @@ def crate(first: Evidence, files: Mapping[str, bytes], versions: Mapping[str, st
     RO-Crate Metadata Specification 1.1, https://w3id.org/ro/crate/1.1 (root data entity, file entities, provenance).
     """
     date = _date(files)
+    undated = ". The date is that of every entry of bundle.zip, not one of publication." if date == _NO_DATE else ""
     about = {
         "@id": "./",
         "@type": "Dataset",
         "name": first.title["nl"],
-        "description": f"{first.question['nl']} ({first.status})",
+        "description": f"{first.question['nl']} ({first.status}){undated}",
         "identifier": f"{first.study}@{lock8(files) or first.spec_sha256[:8]}",
         "datePublished": date,
         "license": {"@id": "#terms"},
         "hasPart": [_to(name) for name in sorted([*files, "manifest.json"])],
         "mentions": {"@id": "#run"},
     }
-    if date == _NO_DATE:
-        about["description"] += ". The date is that of every entry of bundle.zip, not one of publication."
     tool = {
         "@id": "#impact",
         "@type": "SoftwareApplication",
