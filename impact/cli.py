@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 import typer
 
 from impact.cli_data import areas
+from impact.cli_life import amend, deposit, lock
 from impact.cli_verify import verify
 from impact.errors import ImpactError, WriteError
 
@@ -71,6 +72,8 @@ def command(function: Callable[..., int], on: typer.Typer = app) -> Callable[...
 
 command(areas, data_app)
 command(verify)
+for life in (lock, amend, deposit):
+    command(life)
 
 Data = Annotated[
     list[Path] | None, typer.Option("--data", help="Folder in which the study's data may also stand; repeatable.")
@@ -130,6 +133,8 @@ def run(
     ):
         typer.echo(bundle.path / name)
     typer.echo(f"sha256 of {ARCHIVE}: {sha256(bundle.path / ARCHIVE)}", err=True)
+    for note in bundle.notes:
+        typer.echo(note, err=True)
     typer.echo(_verdict(bundle.outcomes), err=True)
     return FINDINGS if bundle.findings else COMPLETED
 
@@ -363,6 +368,7 @@ def _long_table(file: Path, sheet: str | None, numbers: set[str]) -> pd.DataFram
 
 def _verdict(outcomes: Sequence[Evidence]) -> str:
     """How a run ended, in words."""
+    from impact.study.keeping import said as standing_of
     from impact.study.tidy import counted
 
     said = [f"{evidence.indicator}: {counted(evidence)}" for evidence in outcomes]
@@ -376,7 +382,7 @@ def _verdict(outcomes: Sequence[Evidence]) -> str:
         parts.append(f"{failed} check{'s' if failed > 1 else ''} not met")
     if refused:
         parts.append(f"{refused} answer{'s' if refused > 1 else ''} refused")
-    return "\n".join([*said, "; ".join([*parts, "exploratory: the design was not locked beforehand"])])
+    return "\n".join([*said, "; ".join([*parts, *standing_of(outcomes[0].standing)])])
 
 
 def _records(table: pd.DataFrame) -> str:

@@ -50,10 +50,13 @@ class Bundle:
         The folder.
     outcomes : tuple of Evidence
         One per outcome of the study, the headline first.
+    notes : tuple of str
+        What went otherwise while it was made, such as a ledger that could not be written.
     """
 
     path: Path
     outcomes: tuple[Evidence, ...]
+    notes: tuple[str, ...] = ()
 
     @property
     def findings(self) -> int:

@@ -1,4 +1,4 @@
-"""What goes along in a bundle as it is: the study, its lock and ledger, the environment, inputs that may be shared."""
+"""What goes along in a bundle as it is, beside the study, its lock and its ledger: environment and shared inputs."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from impact.errors import DataError, Problem
-from impact.study.crate import INPUTS, LEDGER, LOCK
+from impact.study.crate import INPUTS
 from impact.study.load import Loaded
 from impact.study.read import Study
 
@@ -31,9 +31,7 @@ def companions(study: Study, loaded: Loaded, paths: Mapping[str, Path]) -> dict[
     DataError
         ``BUNDLE-004`` when an input that is shared is not the file that was read.
     """
-    found = {"study.yaml": study.text.encode("utf-8"), "environment.json": environment()}
-    beside = study.path.resolve().parent
-    found |= {name: (beside / name).read_bytes() for name in (LOCK, LEDGER) if (beside / name).is_file()}
+    found = {"environment.json": environment()}
     read = {data.file: data.sha256 for data in loaded.files}
     for file in shared(study):
         content = paths[file].read_bytes()

@@ -221,6 +221,6 @@ def _supported(
     made = lock.get("amendments")
     kinds = {row.get("kind") for row in made if isinstance(row, dict)} if isinstance(made, list) else set()
     later = [place for place, row in enumerate(ledger) if row.get("event") == "amended"]
-    if "deviation" in kinds or any(row.get("event") == "ran" for place in later for row in ledger[:place]):
+    if "deviation" in kinds or any(row.get("seen") == "outcomes" for place in later for row in ledger[:place]):
         return "deviation"
     return "amended" if kinds or later else "pre-specified"

@@ -18,7 +18,6 @@ LATER: dict[str, str] = {
     "looks": _INFERENCE,
     "data.outcomes.arrives": _LIFE,
     "needs": _LIFE,
-    "deposit": _LIFE,
     "disclose": _LIFE,
     "belongs_to": _REPORT,
     "context": _REPORT,
@@ -39,6 +38,7 @@ INSTEAD: dict[str, str] = {
     "estimator.errors": "Known errors are those of the outcomes table: its columns `se`, `n` or `margin`.",
     "estimator.opposite": "Which way is favourable stands under `better` of every outcome.",
     "inference.rematch": "A study matches as `comparison.match` says, for placebos too.",
+    "deposit": "Where a lock was deposited is said with `impact deposit`, and stands in study.lock.",
     "weighting": "Say who counts once in `target: {every: area | resident | unit}`.",
     "target.weighting": "Say who counts once in `every: area | resident | unit`.",
 }

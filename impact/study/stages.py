@@ -20,7 +20,8 @@ _SAME: Final = frozenset({"versions"})
 # Every part of the evidence, by the stage that makes it; those of an estimate are told apart below.
 STAGE_OF: Final[Mapping[str, str]] = {
     **dict.fromkeys(
-        ("study", "title", "question", "seen_before", "status", "placebo", "seed", "spec_sha256", "schema"), "data"
+        ("study", "title", "question", "seen_before", "status", "placebo", "seed", "spec_sha256", "schema", "standing"),
+        "data",
     ),
     **dict.fromkeys(
         ("indicator", "outcome", "unit", "better", "smallest", "smallest_why", "data", "periods", "window"), "data"

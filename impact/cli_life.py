@@ -1,0 +1,94 @@
+"""`impact lock`, `amend` and `deposit`: what is fixed before the outcomes are opened, and what changed since."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from impact.study.lock import Lock
+    from impact.study.log import Log
+    from impact.study.read import Study
+
+__all__ = ["amend", "deposit", "lock"]
+
+_STUDY = typer.Argument(help="study.yaml")
+_DATA = typer.Option("--data", help="Folder in which the study's data may also stand; repeatable.")
+_LANGUAGE = typer.Option("--language", help="nl or en.")
+
+
+def lock(
+    study: Annotated[Path, _STUDY],
+    data: Annotated[list[Path] | None, _DATA] = None,
+    why: Annotated[
+        str, typer.Option("--why", help="Why it is locked although it cannot detect what it says it needs.")
+    ] = "",
+    language: Annotated[str, _LANGUAGE] = "nl",
+) -> int:
+    """Fix what a study says and the data of its design, before its outcomes are opened; print a line to paste."""
+    from impact.study.design_data import at_design
+    from impact.study.lock import locked
+    from impact.study.read import read_study
+
+    found = read_study(study)
+    loaded, areas = at_design(found, data or [])
+    made, log = locked(found, loaded, areas, short=why)
+    _told(found, made, log, language)
+    return 0
+
+
+def amend(
+    study: Annotated[Path, _STUDY],
+    why: Annotated[str, typer.Option("--why", help="The reason for the change.")],
+    data: Annotated[list[Path] | None, _DATA] = None,
+    language: Annotated[str, _LANGUAGE] = "nl",
+) -> int:
+    """Change a locked study: an amendment as long as no outcome was seen, and a deviation afterwards."""
+    from impact.study.amending import changes
+    from impact.study.design_data import at_design
+    from impact.study.lock import amended, beside, read_lock
+    from impact.study.read import read_study
+
+    found = read_study(study)
+    old = read_lock(beside(found.path)[0])
+    loaded, areas = at_design(found, data or [])
+    said = () if old is None else changes(old.spec, found, language)
+    made, log = amended(found, loaded, areas, why, said)
+    for sentence in made.amendments[-1].changes:
+        typer.echo(sentence)
+    typer.echo(f"{made.amendments[-1].kind}: {made.amendments[-1].why}", err=True)
+    _told(found, made, log, language)
+    return 0
+
+
+def deposit(
+    study: Annotated[Path, _STUDY],
+    where: Annotated[str, typer.Option("--where", help="The archive, register or notary that dates what it keeps.")],
+    date: Annotated[str, typer.Option("--date", help="The date it gives, as 2026-11-26.")],
+    reference: Annotated[str, typer.Option("--reference", help="What it is found by: a DOI, a number.")],
+    language: Annotated[str, _LANGUAGE] = "nl",
+) -> int:
+    """Say where the lock of a study was deposited; only that shows when it was made."""
+    from impact.evidence.standing import Deposit
+    from impact.study.lock import deposited
+    from impact.study.read import read_study
+
+    found = read_study(study)
+    made, log = deposited(found, Deposit(where, date, reference))
+    _told(found, made, log, language)
+    return 0
+
+
+def _told(study: Study, lock: Lock, log: Log, language: str) -> None:
+    """The line to paste into a plan of work; and on standard error what it is worth."""
+    from impact.evidence.language import texts
+
+    say = texts(language)
+    made = next(entry for entry in reversed(log.of("locked", "amended")) if entry.lock8 == lock.lock8)
+    typer.echo(say("lock.line", study=study.model.id, lock=lock.lock8, date=made.at[:10], sha256=lock.spec_sha256))
+    if log.upto(log.of("locked")[0].number).seen == "outcomes":
+        typer.echo(say("lock.late"), err=True)
+    if lock.deposit is None:
+        typer.echo(say("lock.deposit", lock=lock.lock8), err=True)
