@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from impact.study.bundle import MANIFEST
-from impact.study.crate import INPUTS
+from impact.study.crate import INPUTS, LEDGER, LOCK
 from impact.study.digits import agree, digits_of
 from impact.study.strict import strict
 
@@ -39,7 +39,8 @@ _ESTIMATES: Final = ("primary", "weightings", "event")
 _INFERENCE: Final = frozenset(
     ("std_error", "df", "low", "high", "p_value", "beside", "refused", "band_low", "band_high", "known_share")
 )
-_ABOVE: Final = ("shared", "areas")  # weights of a comparison, as exact as the estimator that finds them
+_IN_UNITS: Final = frozenset((*_ESTIMATES, "change", "path", "alternatives", "bracket", "robust", "families"))
+_REST: Final = 1e-3
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,8 +86,9 @@ def compared(
     versions : bool
         Whether both were made by the same versions of everything: else pictures and pages are not compared.
     """
-    found = list(_walk(strict(made["results.json"])["outcomes"], strict(again["results.json"])["outcomes"], (), 0))
-    names = sorted((made.keys() | again.keys()) - {"results.json", MANIFEST})
+    one, other = (strict(files["results.json"])["outcomes"] for files in (made, again))
+    found = list(_walk(one, other, (), 0, [_size(outcome.get("primary", {})) for outcome in one]))
+    names = sorted((made.keys() | again.keys()) - {"results.json", MANIFEST, LOCK, LEDGER})
     apart = tuple(name for name in names if made.get(name) != again.get(name) and not name.startswith(INPUTS))
     if versions and not found and made["results.json"] == again["results.json"]:
         found += [Difference(stage_of_file(name), name) for name in apart]
@@ -95,20 +97,22 @@ def compared(
     return sorted(found, key=lambda one: (order[one.stage], -one.size)), apart
 
 
-def _walk(one: Any, other: Any, path: tuple[str | int, ...], digits: int) -> Iterator[Difference]:
-    """Leaves that differ; `digits` are those of the estimator that the values are about."""
+def _walk(
+    one: Any, other: Any, path: tuple[str | int, ...], digits: int, sizes: Sequence[float]
+) -> Iterator[Difference]:
+    """Leaves that differ; `digits` are those of the estimator that the values are about, `sizes` of the outcomes."""
     if isinstance(one, dict) and isinstance(other, dict):
         if len(path) == 1:
             digits = digits_of(str(one.get("primary", {}).get("method", "")))
         digits = digits_of(str(one["method"])) if "method" in one and len(path) > 1 else digits
         for key in sorted(one.keys() | other.keys()):
             if key not in _SAME:
-                yield from _walk(one.get(key), other.get(key), (*path, key), digits)
+                yield from _walk(one.get(key), other.get(key), (*path, key), digits, sizes)
     elif isinstance(one, list) and isinstance(other, list) and len(one) == len(other):
         for place, (left, right) in enumerate(zip(one, other, strict=True)):
-            yield from _walk(left, right, (*path, place), digits)
+            yield from _walk(left, right, (*path, place), digits, sizes)
     elif _number(one) and _number(other):
-        if not agree(one, other, digits, _scale(path)):
+        if not agree(one, other, digits, _scale(path, sizes)):
             yield Difference(
                 _stage(path), _spoken(path), repr(one), repr(other), abs(one - other) / max(abs(one), abs(other))
             )
@@ -120,9 +124,15 @@ def _number(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
-def _scale(path: Sequence[str | int]) -> float:
-    """What the last digits of a number are held against where it is the rest of a subtraction."""
-    return 1e-3 if path and path[-1] not in ("p_value", "population", "share") else 0.0
+def _scale(path: Sequence[str | int], sizes: Sequence[float]) -> float:
+    """What the last digits are held against of a number that may be no more than the rest of a subtraction."""
+    return _REST * (sizes[int(path[0])] if len(path) > 1 and path[1] in _IN_UNITS else 1.0)
+
+
+def _size(primary: Mapping[str, Any]) -> float:
+    """How large differences are in the unit of an outcome: its standard error, else the estimate."""
+    known = (primary.get(name) for name in ("std_error", "value"))
+    return next((abs(float(one)) for one in known if _number(one) and one), 1.0)
 
 
 def _stage(path: Sequence[str | int]) -> str:
