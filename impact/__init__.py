@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from impact.study.bundle import Bundle, read_bundle
     from impact.study.read import Study, read_study
     from impact.study.run import run
+    from impact.study.verification import Verification
+    from impact.study.verify import verify
     from impact.targets import Target
 
 __all__ = [
@@ -39,6 +41,7 @@ __all__ = [
     "Study",
     "Target",
     "UsageError",
+    "Verification",
     "WriteError",
     "__version__",
     "backdate",
@@ -54,6 +57,7 @@ __all__ = [
     "read_bundle",
     "read_study",
     "run",
+    "verify",
 ]
 
 __version__ = "0.1.0"
@@ -75,6 +79,7 @@ _HOME = {
     "Study": "impact.study.read",
     "Target": "impact.targets",
     "UsageError": "impact.errors",
+    "Verification": "impact.study.verification",
     "WriteError": "impact.errors",
     "backdate": "impact.robustness",
     "balance": "impact.design.balance_frame",
@@ -89,6 +94,7 @@ _HOME = {
     "read_bundle": "impact.study.bundle",
     "read_study": "impact.study.read",
     "run": "impact.study.run",
+    "verify": "impact.study.verify",
 }
 
 

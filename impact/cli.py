@@ -14,6 +14,7 @@ import typer
 from impact.cli_data import areas
 from impact.cli_life import amend, deposit, lock
 from impact.cli_split import split
+from impact.cli_verify import verify
 from impact.errors import ImpactError, WriteError
 
 if TYPE_CHECKING:
@@ -72,6 +73,7 @@ def command(function: Callable[..., int], on: typer.Typer = app) -> Callable[...
 
 command(areas, data_app)
 command(split, data_app)
+command(verify)
 for life in (lock, amend, deposit):
     command(life)
 
@@ -116,7 +118,9 @@ def run(
     look: Annotated[int, typer.Option("--look", min=1, help="Which of the planned looks this is.")] = 1,
 ) -> int:
     """Run a study and write its bundle: numbers, figures, report and manifest."""
+    from impact.files import sha256
     from impact.parallel import Bar
+    from impact.study.bundle import ARCHIVE
     from impact.study.read import read_study
     from impact.study.run import run as run_study
 
@@ -128,8 +132,10 @@ def run(
         "tidy.csv",
         "tables.xlsx",
         "manifest.json",
+        ARCHIVE,
     ):
         typer.echo(bundle.path / name)
+    typer.echo(f"sha256 of {ARCHIVE}: {sha256(bundle.path / ARCHIVE)}", err=True)
     for note in bundle.notes:
         typer.echo(note, err=True)
     typer.echo(_verdict(bundle.outcomes), err=True)

@@ -7,16 +7,18 @@ goes into a temporary folder that takes the place of the old one at the very end
 from __future__ import annotations
 
 import hashlib
+import io
 import os
 import shutil
 import uuid
-from collections.abc import Iterator
+import zipfile
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from impact.errors import Problem, WriteError
 
-__all__ = ["folder", "sha256", "write"]
+__all__ = ["folder", "sha256", "write", "zipped"]
 
 
 def write(path: Path, content: bytes | str) -> None:
@@ -86,6 +88,21 @@ def sha256(path: Path) -> str:
     """Digest of a file's bytes, as 64 hexadecimal digits."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def zipped(files: Mapping[str, bytes]) -> bytes:
+    """A zip archive of `files` whose bytes depend on them alone: in the order of their names, of one date, stored.
+
+    Stored and not compressed: what a compressor makes differs between versions of its library.
+    """
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w", zipfile.ZIP_STORED) as archive:
+        for name in sorted(files):
+            entry = zipfile.ZipInfo(name, (1980, 1, 1, 0, 0, 0))
+            entry.create_system = 3  # else that of the machine
+            entry.external_attr = 0o100644 << 16
+            archive.writestr(entry, files[name])
+    return content.getvalue()
 
 
 def _refused(path: Path, error: OSError) -> Problem:

@@ -10,8 +10,10 @@ from typing import Literal
 
 from impact.checks.protocol import Check
 from impact.errors import Refused
+from impact.evidence.basis import Basis
 from impact.evidence.family import Family, Listed
 from impact.evidence.look import Look
+from impact.evidence.placed import MapPart, PlacedUnit
 from impact.evidence.robust import Robust
 from impact.evidence.standing import Standing, Status
 
@@ -56,7 +58,8 @@ class Estimate:
     `low`, `high` and `p_value` are None where the declared inference was refused; `refused` says why. `band_low` and
     `band_high` hold for all terms at once. `known_share` is the share of the variance that known errors of the figures
     make up (samples, rounding); None where there are none, or where it is not known. `adjusted`: the estimate adjusts
-    for covariates, with which no pair of estimator and inference was tried by simulation.
+    for covariates, with which no pair of estimator and inference was tried by simulation. `basis`: what it can be
+    computed again from; written to a table of its own.
     """
 
     term: str
@@ -82,6 +85,7 @@ class Estimate:
     band_high: float | None = None
     known_share: float | None = None
     adjusted: bool = False
+    basis: Basis | None = field(default=None, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,46 +236,6 @@ class DataFile:
     rows: int
     source: str = ""
     vintage: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class PlacedUnit:
-    """What became of a unit, and how near it lies to a focus area; None where it has no border, or no focus area has.
-
-    Attributes
-    ----------
-    role : {"focus", "aside", "compared", "pool", "excluded"}
-        In the estimate; in a focus area or a part of it that is not; with weight in the comparison; a possible
-        comparison; none.
-    reason : str
-        Why it is no comparison.
-    ring : int or None
-        0 in a focus area, 1 beside one, 2 beside those; None also where no chain of neighbours leads to one.
-    km : float or None
-        From border to border of the `nearest` region of a focus area, as the crow flies.
-    border : float or None
-        Share of the border that runs along a focus area; of a region of one along others.
-    residents : float or None
-        Share of the residents in parts that border on a focus area; None where no parts are given.
-    """
-
-    unit: str
-    role: str
-    reason: str
-    ring: int | None
-    km: float | None
-    nearest: str
-    border: float | None
-    residents: float | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class MapPart:
-    """All regions of one role on the map: how many, and their borders as `impact.sources.outlines` writes them."""
-
-    role: str
-    units: int
-    rings: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from impact.errors import Refused
 from impact.estimators.protocol import Estimator, FromMoments, Gives
 from impact.inference.few import FEWEST, too_few
 from impact.inference.held import without_each_control
-from impact.inference.protocol import Found, Uncertainty, evaluate, spread
+from impact.inference.protocol import Found, Replicates, Uncertainty, evaluate, spread
 from impact.inference.small_sample import Convention, small_sample
 from impact.numerics.moments import Moments
 from impact.panel import Panel
@@ -91,7 +91,9 @@ class ClusterJackknife:
         df = np.minimum(clusters, treated) - 1.0
         error, draws = np.sqrt(np.diag(covariance)), len(replicates)
         given = interval(found, self.name, error, df, self.level, too_few(treated), draws, len(weighing))
-        return with_covariance(given, covariance)
+        names = tuple(panel.clusters[cluster] for cluster in weighing[:draws].tolist())
+        kept = Replicates("left-out", names, np.array(replicates).reshape(draws, len(error)))
+        return replace(with_covariance(given, covariance), replicates=kept)
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,7 +164,9 @@ class Jackknife:
             )
             for value in error
         )
-        return interval(found, self.name, error, np.full(len(error), np.inf), self.level, refused, count, count)
+        given = interval(found, self.name, error, np.full(len(error), np.inf), self.level, refused, count, count)
+        names = tuple(panel.units[unit] for unit in weighing.tolist())
+        return replace(given, replicates=Replicates("left-out", names, away + found.effects.estimate))
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,7 +223,8 @@ class Scores:
         clusters, treated, _, _ = spread(found)
         df = np.asarray(clusters - 1.0)
         given = interval(found, self.name, error, df, self.level, own_error(treated), 0, 0)
-        return with_covariance(given, covariance)
+        kept = Replicates("score", found.panel.clusters, np.sqrt(factor) * found.effects.scores)
+        return replace(with_covariance(given, covariance), replicates=kept)
 
     def _factor(self, found: Found, estimator: Estimator) -> float | Refused:
         """What the variance is multiplied by."""

@@ -15,7 +15,7 @@ from impact.estimators.protocol import Estimator, Gives, Reassigns
 from impact.inference.placebo_refits import Again, Rematch, own_size, reassigned
 from impact.inference.placebo_sets import Drawn, Sets, draw, without_residents
 from impact.inference.placebo_statistics import Measured, Statistic, least, measure, ratio, studentised
-from impact.inference.protocol import Found, Uncertainty, drawn_error, evaluate, without_interval
+from impact.inference.protocol import Found, Replicates, Uncertainty, drawn_error, evaluate, without_interval
 from impact.longtable import few
 from impact.panel import Panel
 from impact.parallel import Parallel
@@ -203,6 +203,7 @@ class PlaceboSpace:
             std_error=estimates.std(axis=0) if len(estimates) > 1 else np.full(len(p_value), np.nan),
             failures=failures,
             refused=terms,
+            replicates=_kept(statistics, observed, attempted),
         )
 
     def placebos(
@@ -312,3 +313,10 @@ class PlaceboSpace:
             "Name the column with residents= in Panel.from_frame, leave these units out of the donor pool, or use "
             "another weighting and statistic.",
         )
+
+
+def _kept(statistics: Float2, observed: Float1, attempted: int) -> Replicates:
+    """What was ranked, a row a set; nan for sets that failed, which come last."""
+    values = np.full((attempted, len(observed)), np.nan)
+    values[: len(statistics)] = statistics
+    return Replicates("placebo", tuple(str(number) for number in range(1, attempted + 1)), values, observed)

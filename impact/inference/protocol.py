@@ -17,7 +17,7 @@ from impact.sample import Sample
 from impact.streams import Streams
 from impact.targets import Effects, Target
 
-__all__ = ["Band", "Found", "Inference", "Uncertainty", "drawn_error", "evaluate"]
+__all__ = ["Band", "Found", "Inference", "Replicates", "Uncertainty", "drawn_error", "evaluate", "serving"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -43,6 +43,27 @@ class Band:
     def inside(self) -> Bool1:
         """(m,) the terms that it holds for."""
         return np.isfinite(self.low)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Replicates:
+    """What an error or a p-value was computed from, so that others can compute it again.
+
+    Attributes
+    ----------
+    kind : {"left-out", "score", "placebo"}
+        Estimates without each cluster or unit; influence scores by cluster; statistics of placebo sets.
+    names : (k,) tuple of str
+        Of the clusters or units; numbers of the sets.
+    values : (k, m) float
+    observed : (m,) float or None
+        The statistic of the estimate itself, where those of others are ranked with it.
+    """
+
+    kind: Literal["left-out", "score", "placebo"]
+    names: tuple[str, ...]
+    values: Float2
+    observed: Float1 | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -78,6 +99,8 @@ class Uncertainty:
     covariance : (m, m) float or None
         Of the terms, with ``std_error²`` on its diagonal, where the inference gives one; nan in the rows and columns of
         a term that has none.
+    replicates : Replicates or None
+        What it was computed from, where that is little enough to keep.
     """
 
     name: str
@@ -100,6 +123,7 @@ class Uncertainty:
     kind: Literal["pointwise", "uniform", "joint"] = "pointwise"
     band: Band | None = None
     covariance: Float2 | None = None
+    replicates: Replicates | None = None
 
     def __post_init__(self) -> None:
         if (self.kind == "uniform") != (self.band is not None):
@@ -167,16 +191,22 @@ def evaluate(
     return effects if isinstance(effects, Refused) else Found(prepared, fit, effects)
 
 
-def spread(found: Found) -> tuple[Int1, Int1, Float1, Float1]:
-    """Per term: clusters with weight, treated clusters with weight, largest cluster share, effective clusters."""
-    panel, share = found.panel, found.effects.share
+def serving(found: Found) -> Bool1:
+    """(G,) the clusters with a unit that others are compared with."""
+    panel = found.panel
     controls = np.flatnonzero(
         (panel.weight > 0) & (~panel.treated if panel.pairs is None else (panel.pairs > 0).any(axis=0))
     )
-    serving = np.zeros(len(panel.clusters), dtype=bool)
-    serving[panel.cluster[controls]] = True
+    there = np.zeros(len(panel.clusters), dtype=bool)
+    there[panel.cluster[controls]] = True
+    return there
+
+
+def spread(found: Found) -> tuple[Int1, Int1, Float1, Float1]:
+    """Per term: clusters with weight, treated clusters with weight, largest cluster share, effective clusters."""
+    share = found.effects.share
     treated = share > 0
-    count = (treated | serving[:, None]).sum(axis=0)
+    count = (treated | serving(found)[:, None]).sum(axis=0)
     return (count.astype(np.intp), treated.sum(axis=0).astype(np.intp), share.max(axis=0), 1.0 / (share**2).sum(axis=0))
 
 
@@ -193,6 +223,7 @@ def without_interval(
     std_error: Float1 | None = None,
     failures: tuple[str, ...] = (),
     refused: tuple[Refused | None, ...] | None = None,
+    replicates: Replicates | None = None,
 ) -> Uncertainty:
     """The uncertainty of an inference that gives a p-value and no interval."""
     nothing = np.full(len(p_value), np.nan)
@@ -211,4 +242,5 @@ def without_interval(
         attempted=attempted,
         failures=failures,
         mc_error=mc_error,
+        replicates=replicates,
     )

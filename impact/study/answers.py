@@ -23,6 +23,7 @@ from impact.inference.protocol import Found, Inference, Uncertainty, evaluate, s
 from impact.inference.registry import resolve as resolve_inference
 from impact.panel import Panel, Weighting
 from impact.parallel import Parallel
+from impact.study.aggregates import basis_of
 from impact.study.gates import gates
 from impact.study.likeness import counted
 from impact.study.methods import family
@@ -328,6 +329,7 @@ def _estimates(
             band_high=_plain(table["band_high"].iloc[term]),
             known_share=None if shares is None else _plain(shares[term]),
             adjusted=bool(result.panel.covariates),
+            basis=basis_of(result, term),
         )
         for term, name in enumerate(result.effects.terms)
     )

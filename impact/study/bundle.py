@@ -3,23 +3,41 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import io
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from impact.errors import DataError, Problem, UsageError, WriteError
 from impact.evidence.record import Evidence
-from impact.files import folder, sha256, write
+from impact.files import folder, write, zipped
+from impact.study.aggregates import aggregates
+from impact.study.crate import citation, crate
+from impact.study.dictionary import dictionary
 from impact.study.tidy import MADE_OF, made_of, tables, tidy
 from impact.workbook import workbook
 
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["Bundle", "check_place", "read_bundle", "write_bundle"]
+__all__ = [
+    "ARCHIVE",
+    "MANIFEST",
+    "Bundle",
+    "check_place",
+    "contents",
+    "parsed",
+    "read_bundle",
+    "results_json",
+    "write_bundle",
+]
+
+ARCHIVE, MANIFEST = "bundle.zip", "manifest.json"
+_NOTHING: Mapping[str, bytes] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,10 +128,10 @@ def check_place(path: Path) -> None:
 def _own_files(path: Path) -> set[str]:
     """Names of the files that the bundle in `path` says it wrote; none where there is no bundle."""
     try:
-        outputs = json.loads((path / "manifest.json").read_text(encoding="utf-8"))["outputs"]
-    except (OSError, ValueError, KeyError, TypeError):
+        outputs = json.loads((path / MANIFEST).read_text(encoding="utf-8"))["outputs"]
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return set()
-    return {"manifest.json", *outputs} if isinstance(outputs, dict) and "results.json" in outputs else set()
+    return {MANIFEST, ARCHIVE, *outputs} if isinstance(outputs, dict) and "results.json" in outputs else set()
 
 
 def write_bundle(
@@ -122,9 +140,9 @@ def write_bundle(
     pages: Mapping[str, str],
     figures: Mapping[str, str],
     versions: Mapping[str, str],
-    kept: Mapping[str, bytes] | None = None,
+    beside: Mapping[str, bytes] = _NOTHING,
 ) -> Bundle:
-    """Write the bundle into `path`; the old one stands until the new one is whole.
+    """Write the bundle into `path`, with ``bundle.zip`` of all other files; the old one stands until the new is whole.
 
     Parameters
     ----------
@@ -136,8 +154,8 @@ def write_bundle(
         HTML pages and SVG figures.
     versions : mapping
         Of Python and the packages that computed.
-    kept : mapping of file name to bytes
-        What is kept of the study beside its results: its text, its lock and its ledger.
+    beside : mapping of file name to bytes
+        What goes along as it is: the study with its lock and ledger, the environment, inputs that may be shared.
 
     Raises
     ------
@@ -145,43 +163,59 @@ def write_bundle(
         ``WRITE-001`` the file system refuses; ``WRITE-002`` the folder holds something else than a bundle.
     """
     check_place(path)
-    table = tidy(outcomes)
-    parquet = io.BytesIO()
+    files = contents(outcomes, pages, figures, versions, beside)
+    with folder(path) as place:
+        for name, content in files.items():
+            write(place / name, content)
+        write(place / ARCHIVE, zipped(files))
+    return Bundle(path, tuple(outcomes))
+
+
+def contents(
+    outcomes: Sequence[Evidence],
+    pages: Mapping[str, str],
+    figures: Mapping[str, str],
+    versions: Mapping[str, str],
+    beside: Mapping[str, bytes] = _NOTHING,
+) -> dict[str, bytes]:
+    """Every file of the bundle by its name, the manifest of all others last; parameters as in `write_bundle`."""
+    first, table, parquet = outcomes[0], tidy(outcomes), io.BytesIO()
     table.to_parquet(parquet, index=False)
-    first = outcomes[0]
-    files: dict[str, bytes] = {
-        "results.json": _json(
-            {"schema": 1, "study": first.study, "outcomes": [asdict(evidence) for evidence in outcomes]}
-        ),
+    files = {
+        "results.json": results_json(outcomes),
+        "aggregates.csv": aggregates(outcomes),
         "tidy.csv": table.to_csv(index=False, lineterminator="\n").encode("utf-8"),
         "tidy.parquet": parquet.getvalue(),
         "tables.xlsx": workbook(tables(outcomes)),
+        **{name: text.encode("utf-8") for name, text in pages.items()},
+        **{f"figures/{name}": svg.encode("utf-8") for name, svg in figures.items()},
+        **beside,
     }
-    files |= kept or {}
     if made := made_of(outcomes):
         text = io.StringIO()
         csv.writer(text, lineterminator="\n").writerows([MADE_OF, *made])
         files["made_of.csv"] = text.getvalue().encode("utf-8")
-    files |= {
-        name: text.encode("utf-8")
-        for name, text in {**pages, **{f"figures/{name}": svg for name, svg in figures.items()}}.items()
+    files |= dictionary(files)
+    files["CITATION.cff"] = citation(first, files)
+    files["ro-crate-metadata.json"] = _json(crate(first, files, versions))
+    inputs = {(data.role, data.file): data.sha256 for evidence in outcomes for data in evidence.data}
+    manifest = {
+        "schema": 1,
+        "study": first.study,
+        "status": first.status,
+        "seed": first.seed,
+        "spec_sha256": first.spec_sha256,
+        "inputs": [{"role": role, "file": file, "sha256": value} for (role, file), value in sorted(inputs.items())],
+        "outputs": {name: hashlib.sha256(files[name]).hexdigest() for name in sorted(files)},
+        "versions": dict(sorted(versions.items())),
     }
-    with folder(path) as place:
-        for name, content in files.items():
-            write(place / name, content)
-        inputs = {(data.role, data.file): data.sha256 for evidence in outcomes for data in evidence.data}
-        manifest = {
-            "schema": 1,
-            "study": first.study,
-            "status": first.status,
-            "seed": first.seed,
-            "spec_sha256": first.spec_sha256,
-            "inputs": [{"role": role, "file": file, "sha256": value} for (role, file), value in sorted(inputs.items())],
-            "outputs": {name: sha256(place / name) for name in sorted(files)},
-            "versions": dict(sorted(versions.items())),
-        }
-        write(place / "manifest.json", _json(manifest))
-    return Bundle(path, tuple(outcomes))
+    return files | {MANIFEST: _json(manifest)}
+
+
+def results_json(outcomes: Sequence[Evidence]) -> bytes:
+    """The bytes of ``results.json``, which `parsed` reads back."""
+    said = [_plain(asdict(evidence)) for evidence in outcomes]
+    return _json({"schema": 1, "study": outcomes[0].study, "outcomes": said})
 
 
 def read_bundle(path: Path) -> Bundle:
@@ -192,31 +226,35 @@ def read_bundle(path: Path) -> Bundle:
     DataError
         ``BUNDLE-001`` no bundle there, ``BUNDLE-002`` its results cannot be read.
     """
-    from pydantic import TypeAdapter, ValidationError
-
     file = path / "results.json"
     if not file.is_file():
-        raise DataError(
-            Problem(
-                "BUNDLE-001",
-                "there is no bundle here: results.json is missing",
-                "give the folder that run printed",
-                file=str(path),
-            )
-        )
+        hint = "give the folder that run printed"
+        raise DataError(Problem("BUNDLE-001", "there is no bundle here: results.json is missing", hint, str(file)))
+    return Bundle(path, parsed(file.read_bytes(), str(file)))
+
+
+def parsed(results: bytes, file: str) -> tuple[Evidence, ...]:
+    """The outcomes in the bytes of ``results.json``.
+
+    Raises
+    ------
+    DataError
+        ``BUNDLE-002``.
+    """
+    from pydantic import TypeAdapter, ValidationError
+
     try:
-        parsed = json.loads(file.read_text(encoding="utf-8"))
-        outcomes = TypeAdapter(tuple[Evidence, ...]).validate_python(_tuples(parsed["outcomes"]))
-    except (ValueError, KeyError, TypeError, ValidationError) as error:
-        raise DataError(
-            Problem(
-                "BUNDLE-002",
-                f"results.json cannot be read: {str(error).splitlines()[0]}",
-                "run the study again",
-                file=str(file),
-            )
-        ) from error
-    return Bundle(path, outcomes)
+        return TypeAdapter(tuple[Evidence, ...]).validate_python(_tuples(json.loads(results)["outcomes"]))
+    except (ValueError, KeyError, TypeError, RecursionError, ValidationError) as error:
+        why = f"results.json cannot be read: {str(error).splitlines()[0]}"
+        raise DataError(Problem("BUNDLE-002", why, "run the study again", file)) from error
+
+
+def _plain(value: Any) -> Any:
+    """Values without what an estimate rests on, which has a table of its own."""
+    if isinstance(value, dict):
+        return {name: _plain(item) for name, item in value.items() if name != "basis"}
+    return [_plain(item) for item in value] if isinstance(value, list | tuple) else value
 
 
 def _tuples(value: Any) -> Any:

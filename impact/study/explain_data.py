@@ -69,7 +69,7 @@ def data(tell: Teller) -> tuple[Iterator[Said], Iterator[Said]]:
     """What stands in the table of outcomes, and what in that of characteristics."""
     given = tell.spec.data
     outcomes = chain(_outcomes(tell, given.outcomes), _unchanged(tell), _crosswalk(tell, given.crosswalk))
-    return outcomes, chain(_units(tell, given.units), _polygons(tell, given.polygons))
+    return outcomes, chain(_units(tell, given.units), _polygons(tell, given.polygons), _shared(tell))
 
 
 def _polygons(tell: Teller, given: PolygonFile | None) -> Iterator[Said]:
@@ -209,6 +209,17 @@ def _file(tell: Teller, table: File, role: str) -> Iterator[Said]:
         yield said("where", filter=tell.filter(table.rows.where))
     if table.rows.add_up_to is not None:
         yield said("added-up")
+
+
+def _shared(tell: Teller) -> Iterator[Said]:
+    """Which files go along in the bundle."""
+    data = tell.spec.data
+    drawn = data.polygons
+    parts = None if drawn is None else drawn.parts
+    given = (data.outcomes, data.units, data.crosswalk, drawn, parts, data.names)
+    names = [tell.word("quoted", text=one.file) for one in given if one is not None and one.share]
+    if names:
+        yield tell("data.share" if len(names) == 1 else "data.shares", "data.share", files=tell.listed(names))
 
 
 def _origin(tell: Teller, table: File | PolygonFile, role: str) -> Iterator[Said]:

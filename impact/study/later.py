@@ -15,8 +15,6 @@ _REPORT = "the part on statements, collections and reports"
 LATER: dict[str, str] = {
     "breaks.check": _INFERENCE,
     "data.outcomes.columns.base": _REPORT,
-    "data.outcomes.share": _LIFE,
-    "data.units.share": _LIFE,
     "needs": _LIFE,
     "disclose": _LIFE,
     "belongs_to": _REPORT,

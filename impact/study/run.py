@@ -16,6 +16,7 @@ from impact.study.answers import Answers, alternative, answers
 from impact.study.areas import focus_areas
 from impact.study.bracket import End, bracket, ends
 from impact.study.bundle import Bundle, check_place, write_bundle
+from impact.study.companions import companions, shared
 from impact.study.comparing import Impute
 from impact.study.gates import bracketed, gates
 from impact.study.keeping import checked, ran, stand
@@ -125,7 +126,8 @@ def run(
     found = [looked(one, taken) for one, taken in zip(found, looks, strict=True)]
     html, figures = pages(found)
     after = ran(study, before, loaded, any(not _sealed(case) for case in cases), look, looks_in(found))
-    bundle = write_bundle(place, found, html, figures, versions(), after.files)
+    beside = {**after.files, **companions(study, loaded, _shared_paths(study, data))}
+    bundle = write_bundle(place, found, html, figures, versions(), beside)
     return replace(bundle, notes=after.notes)
 
 
@@ -221,6 +223,11 @@ def _paths(
     study: Study, data: Sequence[str | Path], model: Specification | None = None, *, opened: bool = False
 ) -> Mapping[str, Path]:
     return locate(study, Roots.of(study.path, [Path(folder) for folder in data]), model, opened=opened)
+
+
+def _shared_paths(study: Study, data: Sequence[str | Path]) -> dict[str, Path]:
+    roots = Roots.of(study.path, [Path(folder) for folder in data])
+    return {file: roots.find(file) for file in shared(study)}
 
 
 def _varied(

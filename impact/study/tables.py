@@ -57,7 +57,8 @@ class File(Part):
 
     `layout`: ``statline`` for the export that StatLine gives in a browser, with its title, heads, units and footer.
     `join`: ``name`` where the column of the region holds names; their codes are looked up in ``data.names``, in the
-    year `vintage` and in the gemeente of the row, or the one gemeente that the whole table lies `within`.
+    year `vintage` and in the gemeente of the row, or the one gemeente that the whole table lies `within`. `share`: the
+    file itself goes along in the bundle, and not its digest alone; as of any other file under `data`.
     """
 
     file: Word = Field(description="the file's path in the study's folder, the project or the folder given with --data")
@@ -74,6 +75,7 @@ class File(Part):
     vintage: Annotated[int, Field(ge=1995, le=2100)] | None = None
     join: Literal["code", "name"] = "code"
     within: Annotated[str, Field(pattern="^GM[0-9]{4}$")] | None = None
+    share: bool = False
 
 
 class Margin(Part):
@@ -207,6 +209,7 @@ class CrosswalkTable(Part):
     from_: Literal["outcomes", "each-year"] = Field(default="outcomes", alias="from")
     basis: Word | None = None
     value: Literal["count"] | None = None
+    share: bool = False
 
 
 class PartFile(Part):
@@ -218,6 +221,7 @@ class PartFile(Part):
     file: Word = Field(description="the file's path, as that of a table")
     column: Word = Field(description="the property of the features that holds the code of the wijk or buurt")
     residents: Word = Field(description="the property that holds the number of residents")
+    share: bool = False
 
 
 class PolygonFile(Part):
@@ -235,12 +239,14 @@ class PolygonFile(Part):
     sha256: Annotated[str, Field(pattern="^[0-9a-f]{64}$")] | None = None
     source: str = ""
     vintage: Annotated[int, Field(ge=1995, le=2100)] | None = None
+    share: bool = False
 
 
 class NameList(Part):
     """A list (code, vintage, name) of how regions are called, for tables that hold names instead of codes."""
 
     file: Word = Field(description="the file with the columns code, vintage and name")
+    share: bool = False
 
 
 class Data(Part):

@@ -15,7 +15,7 @@ from impact.workbook import Sheet
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["MADE_OF", "counted", "made_of", "tables", "tidy"]
+__all__ = ["MADE_OF", "counted", "entries", "made_of", "tables", "tidy"]
 
 MADE_OF = ("outcome", "role", "unit", "part", "share")
 _ABOUT = ("level", "population")
@@ -28,23 +28,28 @@ def tidy(outcomes: Sequence[Evidence]) -> pd.DataFrame:
 
     rows = []
     for evidence in outcomes:
-        if evidence.sealed:
-            continue
-        named: list[tuple[str, str, bool, Estimate]] = [("primary", "", True, evidence.primary)]
-        named += [
-            ("weighting", variant.name, variant.same_estimand, variant.estimate) for variant in evidence.weightings
-        ]
-        named += [
-            ("alternative", variant.name, variant.same_estimand, variant.estimate) for variant in evidence.alternatives
-        ]
-        named += [("bracket", variant.name, variant.same_estimand, variant.estimate) for variant in evidence.bracket]
-        named += [("event", "", True, estimate) for estimate in evidence.event]
-        rows += [_row(evidence, *entry) for entry in named]
-        rows += _of_families(evidence)
+        rows += [_row(evidence, *entry) for entry in entries(evidence)]
+        rows += [] if evidence.sealed else _of_families(evidence)
     first = ["study", "outcome", "role", "name", "same_estimand", "standing"]
     last = ["inference", "areas_total", "areas_left_out", *_ABOUT, "p_adjusted"]
     frame = pd.DataFrame(rows, columns=[*first, *COLUMNS, *last])
     return frame.astype({"p_adjusted": float})
+
+
+def entries(evidence: Evidence) -> list[tuple[str, str, bool, Estimate]]:
+    """Every estimate with its role, its name and whether it is about the same; none of a sealed outcome."""
+    if evidence.sealed:
+        return []
+    variants = {"weighting": evidence.weightings, "alternative": evidence.alternatives, "bracket": evidence.bracket}
+    return [
+        ("primary", "", True, evidence.primary),
+        *(
+            (role, variant.name, variant.same_estimand, variant.estimate)
+            for role, of_role in variants.items()
+            for variant in of_role
+        ),
+        *(("event", "", True, estimate) for estimate in evidence.event),
+    ]
 
 
 def _of_families(evidence: Evidence) -> list[dict[str, Any]]:

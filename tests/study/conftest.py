@@ -111,6 +111,9 @@ def first(tmp_path_factory: pytest.TempPathFactory) -> Path:
     done = apart("run", f"studies/{FIRST}", "--out", out)
     assert (done.returncode, done.stdout.split()) == (
         0,
-        [str(out / name) for name in ("report.html", "results.json", "tidy.csv", "tables.xlsx", "manifest.json")],
+        [
+            str(out / name)
+            for name in ("report.html", "results.json", "tidy.csv", "tables.xlsx", "manifest.json", "bundle.zip")
+        ],
     ), done.stderr
     return out

@@ -260,7 +260,7 @@ def test_periods_are_those_of_the_reader(spelled: str, fits: bool) -> None:
         ("add_up_to: [region, period]", "add_up_to: [region]"),
         ("{rule: focus-area, why: programma}", "{rule: focus-area}"),
         ("better: lower", "better: lager"),
-        ("file: uitkomst.csv", "file: uitkomst.csv\n    share: false"),
+        ("file: uitkomst.csv", "file: uitkomst.csv\n    share: soms"),
     ],
 )  # fmt: skip
 def test_what_is_refused_for_its_form_is_refused(old: str, new: str, tmp_path: Path) -> None:
