@@ -18,6 +18,7 @@ from impact.study.later import INSTEAD, LATER, LATER_VALUES
 from impact.study.model import Specification
 from impact.study.rules import faults
 from impact.study.source import Finding, Loc, Node, Place
+from impact.study.versions import upgraded
 
 __all__ = ["canonical", "dotted", "placed", "validate"]
 
@@ -48,6 +49,9 @@ def validate(tree: Node) -> tuple[Specification | None, list[Finding]]:
     if "studies" in tree.content:
         message = f"This is a collection of studies, which comes with a later version ({LATER['studies']})."
         return None, [Finding("SPEC-005", message, "Give one of its studies.", tree.keys["studies"], "studies")]
+    # In another version a key may mean something else: nothing more can be said of the others.
+    if unread := upgraded(tree):
+        return None, unread
     findings = list(_without_value(tree, ()))
     empty = {finding.path for finding in findings}
     while True:
