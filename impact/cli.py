@@ -126,6 +126,8 @@ def run(
         "manifest.json",
     ):
         typer.echo(bundle.path / name)
+    for note in bundle.notes:
+        typer.echo(note, err=True)
     typer.echo(_verdict(bundle.outcomes), err=True)
     return FINDINGS if bundle.findings else COMPLETED
 
@@ -359,6 +361,7 @@ def _long_table(file: Path, sheet: str | None, numbers: set[str]) -> pd.DataFram
 
 def _verdict(outcomes: Sequence[Evidence]) -> str:
     """How a run ended, in words."""
+    from impact.study.keeping import said as standing_of
     from impact.study.tidy import counted
 
     said = [f"{evidence.indicator}: {counted(evidence)}" for evidence in outcomes]
@@ -372,7 +375,7 @@ def _verdict(outcomes: Sequence[Evidence]) -> str:
         parts.append(f"{failed} check{'s' if failed > 1 else ''} not met")
     if refused:
         parts.append(f"{refused} answer{'s' if refused > 1 else ''} refused")
-    return "\n".join([*said, "; ".join([*parts, "exploratory: the design was not locked beforehand"])])
+    return "\n".join([*said, "; ".join([*parts, *standing_of(outcomes[0].standing)])])
 
 
 def _records(table: pd.DataFrame) -> str:

@@ -112,7 +112,10 @@ class Section:
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """A report: its first page and the account behind it; `others` are titles and files of other pages."""
+    """A report: its first page and the account behind it; `others` are titles and files of other pages.
+
+    `standing` says what there is to know of the status.
+    """
 
     language: str
     title: Cell
@@ -123,3 +126,4 @@ class Document:
     result: Section
     front: tuple[Section, ...]
     account: tuple[Section, ...]
+    standing: tuple[str, ...] = ()

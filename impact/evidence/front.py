@@ -30,7 +30,7 @@ __all__ = ["check_title", "front", "result"]
 def result(evidence: Evidence, say: Texts) -> Section:
     """What was found, in words; `evidence` is the visible one."""
     unknown = evidence.sealed or two_signs(evidence) is not None
-    key = "not_measurable_title" if evidence.not_measurable else "sealed_title" if unknown else "title"
+    key = "not_measurable_title" if evidence.not_measurable else "sealed_title" if unknown else _key("title", evidence)
     title = say(f"result.{key}")
     return Section("resultaat", title, tuple(Paragraph((piece,)) for piece in _sentences(evidence, say)))
 
@@ -91,12 +91,19 @@ def _sentences(evidence: Evidence, say: Texts) -> Iterator[Cell]:
             **common,
         )
         if two_signs(evidence) is None:
-            yield say("result.outside_zero" if shown.low > 0 or shown.high < 0 else "result.inside_zero", **common)
+            outside = shown.low > 0 or shown.high < 0
+            yield say(f"result.{_key('outside_zero', evidence) if outside else 'inside_zero'}", **common)
             yield from _against_smallest(evidence, shown.low, shown.high, say)
     yield from _two_signs(evidence, say)
     yield say("result.caution")
     if evidence.level == "gemeente":
         yield _whole(evidence.population, say)
+
+
+def _key(name: str, evidence: Evidence) -> str:
+    """The text of that name for a result that was fixed beforehand, that deviates from it, or that is exploratory."""
+    fixed = evidence.status in ("pre-specified", "amended")
+    return f"{name}_locked" if fixed else f"{name}_deviation" if evidence.status == "deviation" else name
 
 
 def _whole(population: float | None, say: Texts) -> str:
@@ -276,8 +283,8 @@ def _not_said(evidence: Evidence, say: Texts) -> Section:
         "people",
         "target" if evidence.change is not None else "target_sealed",
         "other_policy",
-        "exploratory",
     ]
+    keys += [evidence.status] if f"not_said.{evidence.status}" in say else []
     return Section("wat-niet", say("not_said.title"), (Points(tuple(say(f"not_said.{key}") for key in keys)),))
 
 

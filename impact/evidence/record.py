@@ -1,7 +1,6 @@
 """What a run has to say, as one value: written to results.json, read back by show, report and everything later.
 
-Plain numbers and text only; None stands for "not given", and a refusal says why. The report is a function of this
-value, so it can be rendered again, in another language, from the bundle alone.
+Plain numbers and text only; None stands for "not given", and a refusal says why. The report is a function of it.
 """
 
 from __future__ import annotations
@@ -13,6 +12,7 @@ from impact.checks.protocol import Check
 from impact.errors import Refused
 from impact.evidence.family import Family, Listed
 from impact.evidence.robust import Robust
+from impact.evidence.standing import Standing, Status
 
 __all__ = [
     "AreaRow",
@@ -279,8 +279,8 @@ class Evidence:
 
     Attributes
     ----------
-    status : {"exploratory"}
-        How far the design was fixed beforehand; locking comes with the life of a study.
+    status : {"pre-specified", "amended", "deviation", "exploratory"}
+        How far the design was fixed beforehand; `standing` says why.
     areas_total : int
         Areas of the programme (20), or of the study's own list when it does not use the register.
     not_measurable : tuple of str
@@ -293,8 +293,7 @@ class Evidence:
         Characteristics that the estimate adjusts for, in the language of the study.
     bracket : tuple of Variant
         Of a study that matches, the same estimate by the names "unmatched", "structure" (matched on that alone) and
-        "selection" (on the score that areas were chosen by too), as far as its tables allow. With two signs among them
-        nothing can be established: data cannot tell how much of a bad score was chance.
+        "selection" (on the score that areas were chosen by too), as far as its tables allow.
     shared : tuple of Shared
         Of a study that weighs the pool, the weights; empty where every area has units of its own.
     selection : Selection or None
@@ -328,7 +327,7 @@ class Evidence:
     title: Text
     question: Text
     seen_before: str
-    status: Literal["exploratory"]
+    status: Status
     placebo: bool
     seed: int
     spec_sha256: str
@@ -376,6 +375,7 @@ class Evidence:
     families: tuple[Family, ...] = ()
     programme: tuple[Listed, ...] = ()
     versions: dict[str, str] = field(default_factory=dict)
+    standing: Standing = field(default_factory=Standing)
     schema: int = 1
 
     @property

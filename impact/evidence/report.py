@@ -11,6 +11,7 @@ from impact.evidence.reading import in_language, visible
 from impact.evidence.record import Evidence
 from impact.evidence.render import html
 from impact.evidence.sections import account
+from impact.evidence.standing import standing_sentences
 
 __all__ = ["document", "report_html"]
 
@@ -30,6 +31,7 @@ def document(evidence: Evidence, figures: Mapping[str, str], language: str = "nl
         result(shown, say),
         front(shown, say),
         account(shown, {} if shown.sealed else figures, say),
+        tuple(standing_sentences(shown.standing, say)),
     )
 
 

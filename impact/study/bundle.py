@@ -32,10 +32,13 @@ class Bundle:
         The folder.
     outcomes : tuple of Evidence
         One per outcome of the study, the headline first.
+    notes : tuple of str
+        What went otherwise while it was made, such as a ledger that could not be written.
     """
 
     path: Path
     outcomes: tuple[Evidence, ...]
+    notes: tuple[str, ...] = ()
 
     @property
     def findings(self) -> int:
@@ -119,6 +122,7 @@ def write_bundle(
     pages: Mapping[str, str],
     figures: Mapping[str, str],
     versions: Mapping[str, str],
+    kept: Mapping[str, bytes] | None = None,
 ) -> Bundle:
     """Write the bundle into `path`; the old one stands until the new one is whole.
 
@@ -132,6 +136,8 @@ def write_bundle(
         HTML pages and SVG figures.
     versions : mapping
         Of Python and the packages that computed.
+    kept : mapping of file name to bytes
+        What is kept of the study beside its results: its text, its lock and its ledger.
 
     Raises
     ------
@@ -151,6 +157,7 @@ def write_bundle(
         "tidy.parquet": parquet.getvalue(),
         "tables.xlsx": workbook(tables(outcomes)),
     }
+    files |= kept or {}
     if made := made_of(outcomes):
         text = io.StringIO()
         csv.writer(text, lineterminator="\n").writerows([MADE_OF, *made])

@@ -14,6 +14,7 @@ from impact.evidence.language import Texts, number, texts
 from impact.evidence.record import AreaRow, Change, Estimate, Evidence, Excluded, MadeOf, PathPoint, Shared, Variant
 from impact.evidence.result import Result
 from impact.evidence.robust import Robust
+from impact.evidence.standing import Standing
 from impact.panel import Panel
 from impact.register.areas import areas as register_areas
 from impact.study.alternatives import Variation
@@ -57,6 +58,7 @@ def evidence(
     versions: dict[str, str],
     families: tuple[Family, ...] = (),
     programme: tuple[Listed, ...] = (),
+    standing: Standing | None = None,
 ) -> Evidence:
     """The record of one outcome, with its texts in Dutch."""
     spec, outcome, comparison = study.model, case.series.outcome, case.comparison
@@ -75,7 +77,8 @@ def evidence(
         title=spec.title.languages(),
         question=spec.question.languages(),
         seen_before=spec.seen_before.nl,
-        status="exploratory",
+        status="exploratory" if standing is None else standing.status,
+        standing=standing or Standing(),
         placebo=spec.placebo,
         seed=spec.seed,
         spec_sha256=study.sha256,

@@ -17,6 +17,7 @@ from impact.study.bracket import End, bracket, ends
 from impact.study.bundle import Bundle, check_place, write_bundle
 from impact.study.comparing import Impute
 from impact.study.gates import bracketed, gates
+from impact.study.keeping import checked, ran, stand
 from impact.study.living import living
 from impact.study.load import Loaded, load
 from impact.study.model import Specification
@@ -71,6 +72,7 @@ def run(
     others, varied = _varied(study, loaded, data)
     files = dict.fromkeys(file for tables in (loaded, *others) for file in tables.files)
     loaded = replace(loaded, files=tuple(files))
+    before, stands = stand(study, loaded)
     # Every comparison is made before anything is estimated, so that a study with a hole in it computes nothing.
     outcomes = range(len(study.model.all_outcomes))
     cases = [_case(study.model, loaded, number) for number in outcomes]
@@ -99,14 +101,19 @@ def run(
         given.append((answer, alternatives, either, held))
         progress("outcomes", number + 1, len(cases))
     every = together(study.model, cases, [answer for answer, *_ in given])
-    found = [evidence(study, case, *answered, versions(), *every) for case, answered in zip(cases, given, strict=True)]
+    found = [
+        evidence(study, case, *answered, versions(), *every, stands)
+        for case, answered in zip(cases, given, strict=True)
+    ]
     html, figures = pages(found)
-    return write_bundle(place, found, html, figures, versions())
+    after = ran(study, before, loaded, any(not _sealed(case) for case in cases), look=stands.look)
+    bundle = write_bundle(place, found, html, figures, versions(), after.files)
+    return replace(bundle, notes=after.notes)
 
 
 @one_thread()
 def outline(study: Study, data: Sequence[str | Path] = ()) -> str:
-    """What would be compared with what, in words; no outcome after the start is used.
+    """What would be compared with what, in words; no outcome after the start is used. The ledger says that it was seen.
 
     Raises
     ------
@@ -133,6 +140,7 @@ def outline(study: Study, data: Sequence[str | Path] = ()) -> str:
     for place, variation in enumerate(study.variations):
         lines.append(f"alternative {variation.name}: {variation.why}")
         lines += [_summed(variation.model, row[place]) for row in varied]
+    lines += checked(study, loaded)
     return "\n".join([*lines, "nothing was estimated"])
 
 

@@ -41,7 +41,7 @@ def tidy(outcomes: Sequence[Evidence]) -> pd.DataFrame:
         named += [("event", "", True, estimate) for estimate in evidence.event]
         rows += [_row(evidence, *entry) for entry in named]
         rows += _of_families(evidence)
-    first = ["study", "outcome", "role", "name", "same_estimand", "exploratory"]
+    first = ["study", "outcome", "role", "name", "same_estimand", "standing"]
     last = ["inference", "areas_total", "areas_left_out", *_ABOUT, "p_adjusted"]
     frame = pd.DataFrame(rows, columns=[*first, *COLUMNS, *last])
     return frame.astype({"p_adjusted": float})
@@ -71,7 +71,7 @@ def _row(evidence: Evidence, role: str, name: str, same: bool, estimate: Estimat
         "role": role,
         "name": name,
         "same_estimand": same,
-        "exploratory": evidence.status == "exploratory",
+        "standing": evidence.status,
         "target": "event" if role == "event" or (role == "family" and estimate.term != primary) else "average",
         "term": estimate.term,
         "weighting": estimate.weighting,
@@ -131,7 +131,7 @@ def tables(outcomes: Sequence[Evidence]) -> tuple[Sheet, ...]:
         for e in outcomes
         for period in sorted({*e.periods, *out[e.indicator]})
     ]
-    head = tuple(f"{e.indicator}: {counted(e)}" for e in outcomes)
+    head = tuple(f"{e.indicator}: {e.status}; {counted(e)}" for e in outcomes)
     return (
         Sheet("estimates", tuple(frame.columns), estimates, above=head),
         Sheet(
