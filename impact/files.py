@@ -7,16 +7,22 @@ goes into a temporary folder that takes the place of the old one at the very end
 from __future__ import annotations
 
 import hashlib
+import json
+import math
 import os
 import shutil
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any, NoReturn
 
 from impact.errors import Problem, WriteError
 
-__all__ = ["folder", "sha256", "write"]
+__all__ = ["MAX_JSON", "folder", "read_json", "sha256", "write"]
+
+MAX_JSON = 500_000_000
+"""Bytes of a JSON file that is read; in memory it takes several times as many."""
 
 
 def write(path: Path, content: bytes | str) -> None:
@@ -86,6 +92,35 @@ def sha256(path: Path) -> str:
     """Digest of a file's bytes, as 64 hexadecimal digits."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def read_json(path: Path, most: int = MAX_JSON) -> Any:
+    """What a JSON file of at most `most` bytes holds.
+
+    Raises
+    ------
+    OSError
+        The file system refuses.
+    ValueError
+        No JSON in UTF-8, too large, nested too deeply, or with a number that is not finite.
+    """
+    with path.open("rb") as file:
+        content = file.read(most + 1)
+    if len(content) > most:
+        raise ValueError(f"the file has more than {most:,} bytes")
+    try:
+        return json.loads(content, parse_constant=_not_finite, parse_float=_finite)
+    except RecursionError as error:
+        raise ValueError("it is nested too deeply") from error
+
+
+def _not_finite(text: str) -> NoReturn:
+    raise ValueError(f"{text} is no number")
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    return number if math.isfinite(number) else _not_finite(text)
 
 
 def _refused(path: Path, error: OSError) -> Problem:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import csv
 import io
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 from impact.errors import DataError, Problem, UsageError, WriteError
 from impact.evidence.record import Evidence
-from impact.files import folder, sha256, write
+from impact.files import folder, read_json, sha256, write
+from impact.harmless import as_csv, no_formula
 from impact.study.tidy import MADE_OF, made_of, tables, tidy
 from impact.workbook import workbook
 
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
     import pandas as pd
 
 __all__ = ["Bundle", "check_place", "read_bundle", "write_bundle"]
+
+_SLUG = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
+_PAGE = re.compile(rf"report(-{_SLUG.pattern})?\.html")
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +114,7 @@ def check_place(path: Path) -> None:
 def _own_files(path: Path) -> set[str]:
     """Names of the files that the bundle in `path` says it wrote; none where there is no bundle."""
     try:
-        outputs = json.loads((path / "manifest.json").read_text(encoding="utf-8"))["outputs"]
+        outputs = read_json(path / "manifest.json")["outputs"]
     except (OSError, ValueError, KeyError, TypeError):
         return set()
     return {"manifest.json", *outputs} if isinstance(outputs, dict) and "results.json" in outputs else set()
@@ -153,15 +157,13 @@ def write_bundle(
         "results.json": _json(
             {"schema": 1, "study": first.study, "outcomes": [asdict(evidence) for evidence in outcomes]}
         ),
-        "tidy.csv": table.to_csv(index=False, lineterminator="\n").encode("utf-8"),
+        "tidy.csv": table.map(_no_formula).to_csv(index=False, lineterminator="\n").encode("utf-8"),
         "tidy.parquet": parquet.getvalue(),
         "tables.xlsx": workbook(tables(outcomes)),
     }
     files |= kept or {}
     if made := made_of(outcomes):
-        text = io.StringIO()
-        csv.writer(text, lineterminator="\n").writerows([MADE_OF, *made])
-        files["made_of.csv"] = text.getvalue().encode("utf-8")
+        files["made_of.csv"] = as_csv([MADE_OF, *made]).encode("utf-8")
     files |= {
         name: text.encode("utf-8")
         for name, text in {**pages, **{f"figures/{name}": svg for name, svg in figures.items()}}.items()
@@ -205,9 +207,12 @@ def read_bundle(path: Path) -> Bundle:
             )
         )
     try:
-        parsed = json.loads(file.read_text(encoding="utf-8"))
+        parsed = read_json(file)
         outcomes = TypeAdapter(tuple[Evidence, ...]).validate_python(_tuples(parsed["outcomes"]))
-    except (ValueError, KeyError, TypeError, ValidationError) as error:
+        if not outcomes:
+            raise ValueError("it holds no outcome")
+        _check_names(outcomes)
+    except (OSError, ValueError, KeyError, TypeError, RecursionError, ValidationError) as error:
         raise DataError(
             Problem(
                 "BUNDLE-002",
@@ -219,6 +224,17 @@ def read_bundle(path: Path) -> Bundle:
     return Bundle(path, outcomes)
 
 
+def _check_names(outcomes: Sequence[Evidence]) -> None:
+    """ValueError for a name that would become another file, or a link to anything but a page of the bundle."""
+    for evidence in outcomes:
+        for name in (evidence.study, evidence.indicator):
+            if not _SLUG.fullmatch(name):
+                raise ValueError(f"{name[:80]!r} is no short name of a study or an outcome")
+        for _, file in evidence.siblings:
+            if not _PAGE.fullmatch(file):
+                raise ValueError(f"{file[:80]!r} is no page of a bundle")
+
+
 def _tuples(value: Any) -> Any:
     """JSON has lists where the values have tuples."""
     if isinstance(value, list):
@@ -226,6 +242,10 @@ def _tuples(value: Any) -> Any:
     if isinstance(value, dict):
         return {name: _tuples(item) for name, item in value.items()}
     return value
+
+
+def _no_formula(cell: object) -> object:
+    return no_formula(cell) if isinstance(cell, str) else cell
 
 
 def _json(value: Any) -> bytes:

@@ -140,7 +140,7 @@ def _head(slug: str, found: Indicator | None, schema: str) -> Iterator[str]:
     yield from _said(
         "Gemaakt met `impact new`. Alles wat een keuze is, heeft hieronder een toelichting met de mogelijkheden; wat "
         f"met {TO_FILL} begint, moet iemand schrijven. `impact explain` vertelt in zinnen wat er nu staat, "
-        "`impact check` leest de gegevens zonder naar uitkomsten na de start te kijken, `impact lock` legt de opzet vast."
+        "`impact check` leest de gegevens zonder naar uitkomsten na de start te kijken, en `impact lock` legt vast."
     )
     if found is None:
         name, english = slug, slug

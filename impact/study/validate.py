@@ -22,6 +22,8 @@ from impact.study.versions import upgraded
 
 __all__ = ["canonical", "dotted", "placed", "validate"]
 
+_MOST = 50
+
 
 def canonical(model: Specification) -> bytes:
     """RFC 8785 JSON of what the specification says, without what is standard anyway."""
@@ -63,6 +65,8 @@ def validate(tree: Node) -> tuple[Specification | None, list[Finding]]:
             if not strange:
                 wrong = [_finding(tree, found) for found in errors]
                 return None, findings + [found for found in wrong if found.path not in empty]
+            if len(findings) > _MOST:
+                return None, findings  # more would not be shown, and every one is a whole reading
             # One at a time: a moved or renamed key can make another one known.
             findings.append(_mend(tree, strange[0]))
         else:
