@@ -109,11 +109,9 @@ def _members(
 
 def _order(path: Path, parts: Sequence[Part], compared: bool) -> bool:
     """Write the list; whether it is complete, and if not, say what is left to do."""
-    import csv
-    import io
-
     from impact.errors import Problem, UsageError
     from impact.files import write
+    from impact.harmless import as_csv
     from impact.study.area_order import table
     from impact.workbook import Sheet, workbook
 
@@ -121,9 +119,7 @@ def _order(path: Path, parts: Sequence[Part], compared: bool) -> bool:
     if path.suffix.lower() == ".xlsx":
         write(path, workbook([Sheet("buurten", names, rows)]))
     elif path.suffix.lower() == ".csv":
-        text = io.StringIO()
-        csv.writer(text, lineterminator="\n").writerows([names, *rows])
-        write(path, text.getvalue())
+        write(path, as_csv([names, *rows]))
     else:
         raise UsageError(Problem("USAGE-012", f"'{path.suffix}' files are not written.", "Name a .csv or .xlsx file."))
     typer.echo(path)

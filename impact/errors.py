@@ -9,6 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from impact.harmless import shown
+
+_LONGEST = 5_000  # characters of a line of a message; a message quotes what it is about
+
 __all__ = ["DataError", "ImpactError", "Problem", "Refused", "SpecError", "UsageError", "WriteError", "raise_all"]
 
 
@@ -57,7 +61,7 @@ class Problem:
                 lines.append("    " + " " * (self.column - 1) + "^")
         if self.hint:
             lines.append(f"    → {self.hint}")
-        return "\n".join(lines)
+        return shown("\n".join(line if len(line) <= _LONGEST else f"{line[:_LONGEST]} …" for line in lines))
 
 
 class ImpactError(Exception):

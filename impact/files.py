@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import hashlib
 import io
+import json
+import math
 import os
 import shutil
 import uuid
@@ -15,10 +17,14 @@ import zipfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any, NoReturn
 
 from impact.errors import Problem, WriteError
 
-__all__ = ["folder", "sha256", "write", "zipped"]
+__all__ = ["MAX_JSON", "folder", "parse_json", "read_bytes", "read_json", "sha256", "write", "zipped"]
+
+MAX_JSON = 500_000_000
+"""Bytes of a JSON file that is read; in memory it takes several times as many."""
 
 
 def write(path: Path, content: bytes | str) -> None:
@@ -103,6 +109,51 @@ def zipped(files: Mapping[str, bytes]) -> bytes:
             entry.external_attr = 0o100644 << 16
             archive.writestr(entry, files[name])
     return content.getvalue()
+
+
+def read_json(path: Path, most: int = MAX_JSON) -> Any:
+    """What a JSON file of at most `most` bytes holds.
+
+    Raises
+    ------
+    OSError
+        The file system refuses.
+    ValueError
+        As `parse_json`, or too large.
+    """
+    return parse_json(read_bytes(path, most))
+
+
+def read_bytes(path: Path, most: int = MAX_JSON) -> bytes:
+    """The bytes of a file that has at most `most`; ValueError of one that has more."""
+    with path.open("rb") as file:
+        content = file.read(most + 1)
+    if len(content) > most:
+        raise ValueError(f"the file has more than {most:,} bytes")
+    return content
+
+
+def parse_json(content: bytes) -> Any:
+    """What JSON in UTF-8 holds.
+
+    Raises
+    ------
+    ValueError
+        No JSON, nested too deeply, or with a number that is not finite.
+    """
+    try:
+        return json.loads(content, parse_constant=_not_finite, parse_float=_finite)
+    except RecursionError as error:
+        raise ValueError("it is nested too deeply") from error
+
+
+def _not_finite(text: str) -> NoReturn:
+    raise ValueError(f"{text} is no number")
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    return number if math.isfinite(number) else _not_finite(text)
 
 
 def _refused(path: Path, error: OSError) -> Problem:

@@ -9,6 +9,8 @@ from datetime import datetime
 
 __all__ = ["Sheet", "workbook"]
 
+_LONGEST = 32_767  # characters that a cell can hold
+_CUT = " … (cut off: longer than a cell)"
 _WIDEST = 48  # characters; wider cells run on in the next column, as a reader expects
 
 
@@ -54,7 +56,7 @@ def workbook(sheets: Sequence[Sheet]) -> bytes:
         page = book.add_worksheet(sheet.name)
         first = len(sheet.above)
         for number, line in enumerate(sheet.above):
-            page.write_string(number, 0, line)
+            page.write_string(number, 0, _fitting(line))
         for column, name in enumerate(sheet.columns):
             page.write_string(first, column, name, head)
             widest = max([len(name), *(len(str(row[column])) for row in sheet.rows)])
@@ -62,9 +64,14 @@ def workbook(sheets: Sequence[Sheet]) -> bytes:
         for number, row in enumerate(sheet.rows, first + 1):
             for column, cell in enumerate(row):
                 if isinstance(cell, str):
-                    page.write_string(number, column, cell)
+                    page.write_string(number, column, _fitting(cell))
                 elif cell is not None:
                     page.write_number(number, column, cell)
         page.freeze_panes(first + 1, 1)
     book.close()
     return content.getvalue()
+
+
+def _fitting(text: str) -> str:
+    """A text as a cell can hold it; what is cut off is said, where the writer would leave the cell empty."""
+    return text if len(text) <= _LONGEST else f"{text[: _LONGEST - len(_CUT)]}{_CUT}"

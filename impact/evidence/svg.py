@@ -63,6 +63,7 @@ def _own_font(texts: Sequence[object]) -> None:
     """The font files that come with matplotlib, so that the paths do not depend on what else is installed."""
     for text in texts:
         if isinstance(text, Text):
+            text.set_parse_math(False)  # a name with dollar signs is a name, and not a formula
             font = text.get_fontproperties().copy()
             font.set_file(FONT.with_stem("DejaVuSans-Bold") if font.get_weight() == "bold" else FONT)
             text.set_fontproperties(font)

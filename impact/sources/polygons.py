@@ -5,7 +5,6 @@ Needs the optional ``spatial`` (shapely).
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -19,6 +18,7 @@ from impact.arrays import Float1, Float2, frozen
 from impact.errors import DataError, Problem, UsageError, raise_all
 from impact.sources import rd
 from impact.sources.frame import listed
+from impact.sources.geojson import geometries, read_features
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -199,13 +199,7 @@ def read_polygons(path: Path | str, region: str, crs: str | None = None) -> Poly
         ``MAP-003`` features without a code or without area, places outside the Netherlands; all at once.
     """
     name = Path(path).name
-    try:
-        content = json.loads(Path(path).read_text(encoding="utf-8"))
-        features = content["features"]
-        said = content.get("crs", {}).get("properties", {}).get("name", "EPSG:4326")
-    except (ValueError, KeyError, TypeError, AttributeError):
-        hint = "Save it as GeoJSON with one feature per region."
-        raise DataError(Problem("MAP-002", "this is no GeoJSON FeatureCollection.", hint, name)) from None
+    features, said = read_features(Path(path))
     known = crs if crs is not None else _NAMES.get(said)
     if known not in (LONLAT, METRES):
         hint = f"Save it in {LONLAT} (longitude, latitude) or {METRES} (metres)."
@@ -219,7 +213,7 @@ def read_polygons(path: Path | str, region: str, crs: str | None = None) -> Poly
         elif not feature.get("geometry"):
             without["geometry"].append(f"{number} ({code})")
         else:
-            parts.append((code, needs_shapely().from_geojson(json.dumps(feature["geometry"]))))
+            parts.append((code, feature["geometry"]))
     held = sorted({key for feature in features for key in feature.get("properties") or {}})
     hint = f"Name the property that holds the codes; there are {listed(held, 12)}."
     problems = [
@@ -230,14 +224,15 @@ def read_polygons(path: Path | str, region: str, crs: str | None = None) -> Poly
     raise_all(problems, DataError)
     if not parts:
         raise DataError(Problem("MAP-002", "this file holds no regions.", "", name))
-    reach = needs_shapely().total_bounds([shape for _, shape in parts])
+    drawn = geometries(parts, needs_shapely(), name)
+    reach = needs_shapely().total_bounds([shape for _, shape in drawn])
     if known == METRES and np.abs(reach).max() <= 360:
         hint = f"Take the statement of {METRES} out (`crs`), or state {LONLAT}."
         raise DataError(Problem("MAP-002", f"these coordinates are degrees, not metres as {METRES} has.", hint, name))
     if known == LONLAT and np.abs(reach).max() > 360:
         hint = f"State what they are, on the Dutch grid `crs: {METRES}`; a file that states nothing is in degrees."
         raise DataError(Problem("MAP-002", f"these coordinates are metres, not degrees as {LONLAT} has.", hint, name))
-    return polygons(parts, known, name)
+    return polygons(drawn, known, name)
 
 
 def read_numbers(path: Path | str, region: str, column: str) -> dict[str, float]:
@@ -260,7 +255,7 @@ def read_numbers(path: Path | str, region: str, column: str) -> dict[str, float]
     name = Path(path).name
     found: dict[str, float] = {}
     odd: list[str] = []
-    features = json.loads(Path(path).read_text(encoding="utf-8"))["features"]
+    features, _ = read_features(Path(path))
     if not any(column in (feature.get("properties") or {}) for feature in features):
         raise DataError(Problem("MAP-004", f"no feature has {column!r}.", "Name the property with numbers.", name))
     for feature in features:

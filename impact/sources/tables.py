@@ -6,6 +6,7 @@ import csv
 import gzip
 import io
 import zlib
+from collections import Counter
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
@@ -25,6 +26,10 @@ __all__ = ["MAX_BYTES", "SEPARATORS", "Note", "Table", "read_table"]
 SEPARATORS = (";", "\t", "|", ",")
 """Separators that are recognised, the first preferred: a comma inside numbers is common, a semicolon is not."""
 MAX_BYTES = 2_000_000_000
+MAX_COLUMNS = 16_384
+"""As many as the widest sheet of a workbook has."""
+MAX_CELLS = 1_000_000_000
+"""Of a parquet file, which can hold as many equal cells as it likes in a few bytes."""
 
 
 def read_table(
@@ -76,9 +81,7 @@ def read_table(
 
             return read_workbook(path, file, sha256, sheet=sheet, header_row=header_row, max_bytes=max_bytes)
         if suffix == ".parquet":
-            frame = pd.read_parquet(path).reset_index(drop=True)
-            named = frame.set_axis([str(name) for name in frame.columns], axis=1)
-            return Table(named, file, sha256, frozen(np.arange(2, len(frame) + 2), np.intp))
+            return _read_parquet(path, file, sha256)
         if suffix not in (".csv", ".tsv", ".txt", ".gz"):
             hint = "Save it as a workbook (.xlsx), CSV (UTF-8) or parquet."
             return (Problem("DATA-101", f"'{path.suffix}' files are not read.", hint, file),)
@@ -102,6 +105,27 @@ def read_table(
         hint = "This looks like a StatLine export: state `layout: statline`."
         return tuple(replace(one, hint=hint) if one.code in ("DATA-103", "DATA-104") else one for one in table)
     return table
+
+
+def _read_parquet(path: Path, file: str, sha256: str) -> Table | tuple[Problem, ...]:
+    from pyarrow import ArrowException
+    from pyarrow.parquet import read_metadata
+
+    try:
+        stated = read_metadata(path)
+        if stated.num_columns > MAX_COLUMNS or stated.num_rows * max(stated.num_columns, 1) > MAX_CELLS:
+            what = f"the file states {stated.num_rows:,} rows and {stated.num_columns:,} columns"
+            return (Problem("DATA-102", f"{what}; that is no table.", "Keep the columns you need.", file),)
+        frame = pd.read_parquet(path).reset_index(drop=True)
+        named = frame.set_axis([str(name) for name in frame.columns], axis=1)
+    except (ArrowException, LookupError, TypeError, AttributeError, RecursionError, OverflowError) as error:
+        # What pyarrow raises on a damaged file, and pandas on a damaged note of its own inside one.
+        what = str(error).splitlines()[0] if str(error) else type(error).__name__
+        return (Problem("DATA-101", f"the file cannot be read: {what}.", file=file),)
+    if twice := sorted(name for name, count in Counter(named.columns).items() if count > 1):
+        what = f"column names occur more than once: {listed([repr(name) for name in twice])}"
+        return (Problem("DATA-104", f"{what}.", "Give every column a name of its own.", file),)
+    return Table(named, file, sha256, frozen(np.arange(2, len(frame) + 2), np.intp))
 
 
 def _unfit(file: str, suffix: str, sheet: str | None) -> Problem:
@@ -171,7 +195,10 @@ def _read_csv(
 
 def _shape_problems(header: list[str], widths: Int1, file: str, header_row: int) -> tuple[Problem, ...]:
     problems = []
-    twice = sorted({name for name in header if header.count(name) > 1})
+    if len(header) > MAX_COLUMNS:
+        message = f"the header has {len(header):,} columns; at most {MAX_COLUMNS:,} are read."
+        return (Problem("DATA-102", message, "Keep the columns you need.", file, header_row),)
+    twice = sorted(name for name, count in Counter(header).items() if count > 1)
     if twice or not header:
         what = (
             f"column names occur more than once: {listed([repr(name) for name in twice])}"

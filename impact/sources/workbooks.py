@@ -36,6 +36,8 @@ __all__ = ["MAX_UNPACKED", "read_workbook"]
 
 MAX_UNPACKED = 500_000_000
 """Bytes of XML in a workbook; more is no table but a zip bomb."""
+MAX_CELLS = 50_000_000
+"""Cells in a sheet, with the empty ones before the last of every row: a few bytes can state a row of 16,384."""
 _LITERAL = re.compile(r'"[^"]*"|\\.')  # what a number format shows as it stands, such as \\% behind a plain number
 _OLE = bytes.fromhex("d0cf11e0a1b11ae1")
 _ENCRYPTED = "EncryptedPackage".encode("utf-16-le")
@@ -47,7 +49,7 @@ _TRUTH = "is a yes or no to the spreadsheet; type a number or a word"
 # What zipfile, expat and openpyxl raise on files that are cut off, changed or no workbook at all.
 _DAMAGED = (
     BadZipFile, zlib.error, OSError, EOFError, SAXException, ParseError, ValueError, LookupError, TypeError,
-    AttributeError, NotImplementedError, RuntimeError, OverflowError,
+    AttributeError, NotImplementedError, RuntimeError, OverflowError, SyntaxError,
 )  # fmt: skip
 
 
@@ -160,7 +162,18 @@ def _quoted(names: Iterable[str]) -> str:
 
 def _any(page: Any) -> bool:
     page.reset_dimensions()
-    return any(value not in (None, "") for row in page.iter_rows(max_row=LAST_ROW, values_only=True) for value in row)
+    rows = page.iter_rows(max_row=LAST_ROW, values_only=True)
+    return any(value not in (None, "") for row in _bounded(rows) for value in row)
+
+
+def _bounded(rows: Iterable[Sequence[Any]]) -> Iterable[Sequence[Any]]:
+    """The rows, as long as they hold fewer cells than a table can."""
+    held = 0
+    for row in rows:
+        held += len(row)
+        if held > MAX_CELLS:
+            raise ValueError(f"a sheet has more than {MAX_CELLS:,} cells")
+        yield row
 
 
 def _named(cells: Iterable[tuple[int, int]]) -> str:
@@ -174,7 +187,7 @@ def _content(page: Any, header_row: int) -> _Sheet:
     page.reset_dimensions()
     header: list[Any] = []
     rows, cells, percent = list[int](), list[list[Any]](), dict[int, int]()
-    for number, row in enumerate(page.iter_rows(max_row=LAST_ROW), 1):
+    for number, row in enumerate(_bounded(page.iter_rows(max_row=LAST_ROW)), 1):
         if number < header_row:
             continue
         values = [_value(cell) for cell in row]
@@ -215,6 +228,9 @@ def _table(
     content: _Sheet, marks: SheetMarks, computed: bool, header_row: int, file: str, sha256: str
 ) -> Table | tuple[Problem, ...]:
     width = max([len(content.header), *map(len, content.cells)])
+    if width * len(content.cells) > MAX_CELLS:
+        message = f"the sheet has {len(content.cells):,} rows of up to {width:,} columns; that is no table."
+        return (Problem("DATA-102", message, "Keep the sheet and the columns you need.", file),)
     cells = [[*row, *[""] * (width - len(row))] for row in content.cells]
     header = [" ".join(str(name).split()) for name in content.header] + [""] * (width - len(content.header))
     first: dict[int, int] = {}

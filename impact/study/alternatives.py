@@ -22,6 +22,7 @@ _ANOTHER_QUESTION = (
     ("comparison", "match", "estimand"),
 )
 _METHODS = ("estimator", "inference")
+_MOST = 100
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -42,6 +43,11 @@ def alternatives(tree: Node, model: Specification | None) -> tuple[tuple[Variati
     listed = tree.content.get("alternatives")
     found: list[Variation] = []
     findings: list[Finding] = []
+    if listed and isinstance(listed.content, list) and len(listed.content) > _MOST:
+        message = f"A study has at most {_MOST} alternatives; here are {len(listed.content)}."
+        return (), [
+            Finding("SPEC-011", message, "Keep those that a reader would ask for.", listed.place, "alternatives")
+        ]
     for number, node in enumerate(listed.content if listed and isinstance(listed.content, list) else ()):
         change = node.content.get("change") if isinstance(node.content, dict) else None
         if change is None or not isinstance(change.content, dict):
@@ -100,8 +106,8 @@ def _merged(tree: Node, change: Node) -> Node:
 
     A method that is named anew starts from its own standard values; a new way of matching keeps what it knows too.
     """
-    base = deepcopy(tree)
-    base.content.pop("alternatives")
+    rest = {key: node for key, node in tree.content.items() if key != "alternatives"}
+    base = deepcopy(Node(rest, tree.place, tree.keys))
     for key in _CHANGEABLE:
         if key in change.content:
             _lay(base, key, change)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import csv
 import hashlib
 import io
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 from impact.errors import DataError, Problem, UsageError, WriteError
 from impact.evidence.record import Evidence
-from impact.files import folder, write, zipped
+from impact.files import folder, parse_json, read_bytes, read_json, write, zipped
+from impact.harmless import as_csv, no_formula
 from impact.study.aggregates import aggregates
 from impact.study.crate import citation, crate
 from impact.study.dictionary import dictionary
@@ -38,6 +39,9 @@ __all__ = [
 
 ARCHIVE, MANIFEST = "bundle.zip", "manifest.json"
 _NOTHING: Mapping[str, bytes] = MappingProxyType({})
+
+_SLUG = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
+_PAGE = re.compile(rf"report(-{_SLUG.pattern})?\.html")
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,8 +132,8 @@ def check_place(path: Path) -> None:
 def _own_files(path: Path) -> set[str]:
     """Names of the files that the bundle in `path` says it wrote; none where there is no bundle."""
     try:
-        outputs = json.loads((path / MANIFEST).read_text(encoding="utf-8"))["outputs"]
-    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        outputs = read_json(path / MANIFEST)["outputs"]
+    except (OSError, ValueError, KeyError, TypeError):
         return set()
     return {MANIFEST, ARCHIVE, *outputs} if isinstance(outputs, dict) and "results.json" in outputs else set()
 
@@ -184,7 +188,7 @@ def contents(
     files = {
         "results.json": results_json(outcomes),
         "aggregates.csv": aggregates(outcomes),
-        "tidy.csv": table.to_csv(index=False, lineterminator="\n").encode("utf-8"),
+        "tidy.csv": table.map(_no_formula).to_csv(index=False, lineterminator="\n").encode("utf-8"),
         "tidy.parquet": parquet.getvalue(),
         "tables.xlsx": workbook(tables(outcomes)),
         **{name: text.encode("utf-8") for name, text in pages.items()},
@@ -192,9 +196,7 @@ def contents(
         **beside,
     }
     if made := made_of(outcomes):
-        text = io.StringIO()
-        csv.writer(text, lineterminator="\n").writerows([MADE_OF, *made])
-        files["made_of.csv"] = text.getvalue().encode("utf-8")
+        files["made_of.csv"] = as_csv([MADE_OF, *made]).encode("utf-8")
     files |= dictionary(files)
     files["CITATION.cff"] = citation(first, files)
     files["ro-crate-metadata.json"] = _json(crate(first, files, versions))
@@ -230,7 +232,12 @@ def read_bundle(path: Path) -> Bundle:
     if not file.is_file():
         hint = "give the folder that run printed"
         raise DataError(Problem("BUNDLE-001", "there is no bundle here: results.json is missing", hint, str(file)))
-    return Bundle(path, parsed(file.read_bytes(), str(file)))
+    try:
+        content = read_bytes(file)
+    except (OSError, ValueError) as error:
+        why = f"results.json cannot be read: {error}"
+        raise DataError(Problem("BUNDLE-002", why, "run the study again", str(file))) from error
+    return Bundle(path, parsed(content, str(file)))
 
 
 def parsed(results: bytes, file: str) -> tuple[Evidence, ...]:
@@ -244,10 +251,14 @@ def parsed(results: bytes, file: str) -> tuple[Evidence, ...]:
     from pydantic import TypeAdapter, ValidationError
 
     try:
-        return TypeAdapter(tuple[Evidence, ...]).validate_python(_tuples(json.loads(results)["outcomes"]))
+        outcomes = TypeAdapter(tuple[Evidence, ...]).validate_python(_tuples(parse_json(results)["outcomes"]))
+        if not outcomes:
+            raise ValueError("it holds no outcome")
+        _check_names(outcomes)
     except (ValueError, KeyError, TypeError, RecursionError, ValidationError) as error:
         why = f"results.json cannot be read: {str(error).splitlines()[0]}"
         raise DataError(Problem("BUNDLE-002", why, "run the study again", file)) from error
+    return outcomes
 
 
 def _plain(value: Any) -> Any:
@@ -257,6 +268,17 @@ def _plain(value: Any) -> Any:
     return [_plain(item) for item in value] if isinstance(value, list | tuple) else value
 
 
+def _check_names(outcomes: Sequence[Evidence]) -> None:
+    """ValueError for a name that would become another file, or a link to anything but a page of the bundle."""
+    for evidence in outcomes:
+        for name in (evidence.study, evidence.indicator):
+            if not _SLUG.fullmatch(name):
+                raise ValueError(f"{name[:80]!r} is no short name of a study or an outcome")
+        for _, file in evidence.siblings:
+            if not _PAGE.fullmatch(file):
+                raise ValueError(f"{file[:80]!r} is no page of a bundle")
+
+
 def _tuples(value: Any) -> Any:
     """JSON has lists where the values have tuples."""
     if isinstance(value, list):
@@ -264,6 +286,10 @@ def _tuples(value: Any) -> Any:
     if isinstance(value, dict):
         return {name: _tuples(item) for name, item in value.items()}
     return value
+
+
+def _no_formula(cell: object) -> object:
+    return no_formula(cell) if isinstance(cell, str) else cell
 
 
 def _json(value: Any) -> bytes:

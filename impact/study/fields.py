@@ -33,6 +33,7 @@ __all__ = [
     "as_standard",
     "as_texts",
     "fault",
+    "whole",
 ]
 
 
@@ -42,6 +43,13 @@ SURVEY: dict[str, float] = {"respondents": 50}
 
 def fault(message: str, hint: str = "") -> PydanticCustomError:
     return PydanticCustomError("SPEC-007", "{message}", {"message": message, "hint": hint})
+
+
+def whole(value: object) -> object:
+    """A whole number: `true` and `1.0` equal 1 and are not written so."""
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise fault("is not a whole number", "Write 1, without quotes.")
+    return value
 
 
 def as_period(value: object) -> object:

@@ -29,6 +29,7 @@ from impact.study.fields import (
     as_covariate,
     as_named,
     as_standard,
+    whole,
 )
 from impact.study.leave_out import LeaveOut
 from impact.study.level import Unit
@@ -258,7 +259,9 @@ class Alternative(Part):
 class Specification(Part):
     """A whole study."""
 
-    schema_: Literal[1] = Field(alias="schema", description="the version of the language of studies: 1")
+    schema_: Annotated[Literal[1], BeforeValidator(whole)] = Field(
+        alias="schema", description="the version of the language of studies: 1"
+    )
     id: Slug = Field(description="the short name of the study, as in its folder")
     title: Texts = Field(description="the title of the report")
     question: Texts = Field(description="the question, in one sentence")

@@ -8,6 +8,7 @@ looks like and a small file cannot unfold into a large one. Numbers are only tho
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
@@ -16,6 +17,8 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 from ruamel.yaml.events import AliasEvent, CollectionEndEvent, CollectionStartEvent, DocumentStartEvent, NodeEvent
 from ruamel.yaml.nodes import MappingNode, ScalarNode, SequenceNode
+
+from impact.harmless import hidden
 
 __all__ = ["MAX_BYTES", "Finding", "Loc", "Node", "Place", "excerpt", "parse"]
 
@@ -159,11 +162,13 @@ def _node(raw: Any, findings: list[Finding]) -> Node:
     if isinstance(raw, SequenceNode):
         return Node([_node(item, findings) for item in raw.value], place)
     if isinstance(raw, ScalarNode):
+        _seen(raw.value, place, findings)
         return Node(raw.value if raw.style else _scalar(raw.value), place)
     node = Node({}, place)
     for key, value in raw.value:
         at = (key.start_mark.line + 1, key.start_mark.column + 1)
         name = key.value if isinstance(key, ScalarNode) else ""
+        _seen(name, at, findings)
         if not name:
             findings.append(Finding("SPEC-003", "A key is one word.", "Put a text with : or ? in quotes.", at))
         elif name in node.content:
@@ -175,6 +180,16 @@ def _node(raw: Any, findings: list[Finding]) -> Node:
             node.content[name] = _node(value, findings)
             node.keys[name] = at
     return node
+
+
+def _seen(text: str, place: Place, findings: list[Finding]) -> None:
+    """Every character of a text must be one that a reader sees: others hide what a study says, or command a screen."""
+    if sign := hidden(text):
+        name = unicodedata.name(sign, "a control character").lower()
+        hint = "Write the text again, without copying it."
+        findings.append(
+            Finding("SPEC-003", f"An invisible character stands here (U+{ord(sign):04X}, {name}).", hint, place)
+        )
 
 
 _INT = re.compile(r"[-+]?(0|[1-9]\d{0,17})")

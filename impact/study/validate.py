@@ -18,8 +18,11 @@ from impact.study.later import INSTEAD, LATER, LATER_VALUES
 from impact.study.model import Specification
 from impact.study.rules import faults
 from impact.study.source import Finding, Loc, Node, Place
+from impact.study.versions import upgraded
 
 __all__ = ["canonical", "dotted", "placed", "validate"]
+
+_MOST = 50
 
 
 def canonical(model: Specification) -> bytes:
@@ -48,6 +51,9 @@ def validate(tree: Node) -> tuple[Specification | None, list[Finding]]:
     if "studies" in tree.content:
         message = f"This is a collection of studies, which comes with a later version ({LATER['studies']})."
         return None, [Finding("SPEC-005", message, "Give one of its studies.", tree.keys["studies"], "studies")]
+    # In another version a key may mean something else: nothing more can be said of the others.
+    if unread := upgraded(tree):
+        return None, unread
     findings = list(_without_value(tree, ()))
     empty = {finding.path for finding in findings}
     while True:
@@ -59,6 +65,8 @@ def validate(tree: Node) -> tuple[Specification | None, list[Finding]]:
             if not strange:
                 wrong = [_finding(tree, found) for found in errors]
                 return None, findings + [found for found in wrong if found.path not in empty]
+            if len(findings) > _MOST:
+                return None, findings  # more would not be shown, and every one is a whole reading
             # One at a time: a moved or renamed key can make another one known.
             findings.append(_mend(tree, strange[0]))
         else:

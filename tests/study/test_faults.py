@@ -82,7 +82,7 @@ def test_text_that_is_no_yaml_gets_the_repair_that_helps(tmp_path: Path, old: st
         ("seed: 7", "seed: -1", "SPEC-007", "seed", "0 or more"),
         ("seed: 7", "seed:", "SPEC-007", "seed", "no value"),
         ("seed: 7\n", "", "SPEC-006", "seed", "missing"),
-        ("schema: 1", "schema: 2", "SPEC-007", "schema", "must be 1"),
+        ("schema: 1", "schema: 2", "SPEC-005", "schema", "knows schema 1"),
         ("id: voorbeeld", "id: Voor Beeld", "SPEC-007", "id", "small letters"),
         ("ratio: 5", "ratio: 0", "SPEC-007", "comparison.match.ratio", "1 or more"),
         ("value: 0.5", "value: .inf", "SPEC-007", "outcome.smallest_difference_that_matters.value", "a number"),
