@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 import typer
 
 from impact.cli_data import areas
+from impact.cli_plan import plan
 from impact.errors import ImpactError, WriteError
 
 if TYPE_CHECKING:
@@ -69,6 +70,7 @@ def command(function: Callable[..., int], on: typer.Typer = app) -> Callable[...
 
 
 command(areas, data_app)
+command(plan)
 
 Data = Annotated[
     list[Path] | None, typer.Option("--data", help="Folder in which the study's data may also stand; repeatable.")

@@ -19,7 +19,6 @@ LATER: dict[str, str] = {
     "data.outcomes.share": _LIFE,
     "data.units.share": _LIFE,
     "data.outcomes.arrives": _LIFE,
-    "needs": _LIFE,
     "deposit": _LIFE,
     "disclose": _LIFE,
     "belongs_to": _REPORT,

@@ -32,6 +32,7 @@ from impact.study.fields import (
 )
 from impact.study.leave_out import LeaveOut
 from impact.study.level import Unit
+from impact.study.needs import Needs
 from impact.study.tables import Data
 from impact.study.thresholds import CHECKS, Checks, declared
 from impact.study.timing import Break, LeftOut, Periods, segment
@@ -283,6 +284,7 @@ class Specification(Part):
     families: dict[Slug, Annotated[tuple[Slug, ...], Field(min_length=1)]] = Field(default_factory=dict)
     correction: Correction | None = None
     calibrate: Calibrate | None = None
+    needs: Needs | None = None
     checks: Annotated[Checks, BeforeValidator(as_standard)] = Field(default_factory=dict)
     seed: Annotated[int, Field(ge=0, lt=2**53)] = Field(
         description="a whole number from which every random draw follows"
