@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from impact.robustness import backdate, leave_one_out, placebos
     from impact.sample import Sample
     from impact.study.bundle import Bundle, read_bundle
+    from impact.study.planning import plan
     from impact.study.read import Study, read_study
     from impact.study.run import run
     from impact.study.verification import Verification
@@ -54,6 +55,7 @@ __all__ = [
     "leave_one_out",
     "match",
     "placebos",
+    "plan",
     "read_bundle",
     "read_study",
     "run",
@@ -91,6 +93,7 @@ _HOME = {
     "leave_one_out": "impact.robustness",
     "match": "impact.design.match_frame",
     "placebos": "impact.robustness",
+    "plan": "impact.study.planning",
     "read_bundle": "impact.study.bundle",
     "read_study": "impact.study.read",
     "run": "impact.study.run",

@@ -14,6 +14,7 @@ import typer
 from impact.cli_data import areas
 from impact.cli_life import amend, deposit, lock
 from impact.cli_many import new
+from impact.cli_plan import plan
 from impact.cli_split import split
 from impact.cli_verify import verify
 from impact.errors import ImpactError, WriteError
@@ -74,7 +75,7 @@ def command(function: Callable[..., int], on: typer.Typer = app) -> Callable[...
 
 command(areas, data_app)
 command(split, data_app)
-for topic in (new, lock, amend, deposit, verify):
+for topic in (new, plan, lock, amend, deposit, verify):
     command(topic)
 
 Data = Annotated[

@@ -56,6 +56,11 @@ KNOWN: Final[dict[str, str]] = {
     "moments": r"(.*: )?no weights of the .* meet the moments; .*",
     "nobody-near": r"(.*: )?no area finds a donor within the caliper and the exact characteristics",
     "other-weighting": r"the weights of the comparison stand for the treated as every .* counts once, and not every .*",
+    "plan-periods": r"there (?:is|are) (?P<count>\d+) periods? before the first start, and how long a shock lasts .*",
+    "plan-clusters": r"the units lie in (?P<count>\d+) clusters, and what these share shows from 4 on",
+    "plan-still": r"the outcomes do not move beside a course that all share",
+    "plan-together": r".* rests on several outcomes at once, and their common course is not drawn",
+    "plan-unmeasurable": r"this indicator cannot be measured for the areas",
     "window": r"(?P<name>.+) reaches into (?P<period>.+), and what (?P<area>.+) is learned from ends in (?P<end>.+)",
 }
 """The reason of a refusal by its key in the catalogue: numbers and names in it are put into the text of that key."""

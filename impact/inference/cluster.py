@@ -22,7 +22,7 @@ from impact.parallel import Parallel
 from impact.streams import Streams
 from impact.targets import Target
 
-__all__ = ["ClusterJackknife", "Jackknife", "Scores", "interval", "no_scores", "own_error", "with_covariance"]
+__all__ = ["ClusterJackknife", "Jackknife", "Scores", "cv3", "interval", "no_scores", "own_error", "with_covariance"]
 
 # In one or two treated clusters nothing is left around the mean that tells the error of that mean.
 _MIRRORED = 2
@@ -69,7 +69,7 @@ class ClusterJackknife:
         found = full or evaluate(estimator, panel, target)
         if isinstance(found, Refused):
             return found
-        clusters, treated, _, _ = spread(found)
+        treated = spread(found)[1]
         weighing = np.flatnonzero(np.bincount(panel.cluster, weights=_weighing(found), minlength=len(panel.clusters)))
         if (treated < FEWEST).all():
             # Nothing would be reported; the refits are saved.
@@ -84,16 +84,9 @@ class ClusterJackknife:
                 f"({'; '.join(failures[:3])}) and leaving them out would understate the error",
                 "Choose an estimator that survives the loss of any one cluster, such as method='reg'.",
             )
-        away = np.array(replicates).reshape(-1, len(found.effects.terms)) - found.effects.estimate
-        # Terms may rest on different numbers of clusters.
-        factor = np.sqrt((clusters - 1) / clusters)
-        covariance = np.outer(factor, factor) * (away.T @ away)
-        df = np.minimum(clusters, treated) - 1.0
-        error, draws = np.sqrt(np.diag(covariance)), len(replicates)
-        given = interval(found, self.name, error, df, self.level, too_few(treated), draws, len(weighing))
-        names = tuple(panel.clusters[cluster] for cluster in weighing[:draws].tolist())
-        kept = Replicates("left-out", names, np.array(replicates).reshape(draws, len(error)))
-        return replace(with_covariance(given, covariance), replicates=kept)
+        names = tuple(panel.clusters[cluster] for cluster in weighing[: len(replicates)].tolist())
+        kept = Replicates("left-out", names, np.array(replicates).reshape(len(names), treated.size))
+        return replace(cv3(found, replicates, self.level, len(weighing)), replicates=kept)
 
 
 @dataclass(frozen=True, slots=True)
@@ -260,6 +253,19 @@ def no_scores(inference: str, estimator: Estimator) -> Refused:
         f"{estimator.name} has no influence scores",
         "Use cluster-jackknife or placebo-space.",
     )
+
+
+def cv3(found: Found, replicates: list[Float1], level: float, attempted: int) -> Uncertainty:
+    """What `ClusterJackknife` says, from the (m,) estimates without each cluster."""
+    clusters, treated, _, _ = spread(found)
+    away = np.array(replicates).reshape(-1, len(found.effects.terms)) - found.effects.estimate
+    # Terms may rest on different numbers of clusters.
+    factor = np.sqrt((clusters - 1) / clusters)
+    covariance = np.outer(factor, factor) * (away.T @ away)
+    df = np.minimum(clusters, treated) - 1.0
+    error, name = np.sqrt(np.diag(covariance)), ClusterJackknife.name
+    given = interval(found, name, error, df, level, too_few(treated), len(replicates), attempted)
+    return with_covariance(given, covariance)
 
 
 def _weighing(found: Found) -> Float1:

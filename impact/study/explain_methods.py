@@ -74,6 +74,10 @@ def inference(tell: Teller) -> Iterator[Said]:
     if spec.calibrate is not None:
         yield tell("sure.calibrate.draws", "sure.calibrate", draws=tell.exact(spec.calibrate.draws))
         yield tell(f"sure.calibrate.sets.{spec.calibrate.sets}", "sure.calibrate.sets")
+    if spec.needs is not None and spec.needs.power is not None:
+        yield tell("sure.needs.power", power=tell.percent(spec.needs.power))
+    if spec.needs is not None and spec.needs.respondents_per_area is not None:
+        yield tell("sure.needs.respondents", count=tell.count(spec.needs.respondents_per_area))
     yield tell("sure.seed", seed=str(spec.seed))
 
 

@@ -15,7 +15,6 @@ _REPORT = "the part on statements, collections and reports"
 LATER: dict[str, str] = {
     "breaks.check": _INFERENCE,
     "data.outcomes.columns.base": _REPORT,
-    "needs": _LIFE,
     "disclose": _LIFE,
     "belongs_to": _REPORT,
     "context": _REPORT,

@@ -34,6 +34,7 @@ from impact.study.fields import (
 from impact.study.leave_out import LeaveOut
 from impact.study.level import Unit
 from impact.study.looking import Looks
+from impact.study.needs import Needs
 from impact.study.tables import Data
 from impact.study.thresholds import CHECKS, Checks, declared
 from impact.study.timing import Break, LeftOut, Periods, segment
@@ -288,6 +289,7 @@ class Specification(Part):
     correction: Correction | None = None
     calibrate: Calibrate | None = None
     looks: Looks | None = None
+    needs: Needs | None = None
     checks: Annotated[Checks, BeforeValidator(as_standard)] = Field(default_factory=dict)
     seed: Annotated[int, Field(ge=0, lt=2**53)] = Field(
         description="a whole number from which every random draw follows"

@@ -20,6 +20,7 @@ from impact.study.match_rules import faults_of_match
 from impact.study.methods import methods
 from impact.study.model import Outcome, Specification
 from impact.study.named import faults_of_names
+from impact.study.needs import faults_of_needs
 from impact.study.parts import faults_of_parts
 from impact.study.redrawn import faults_of_change
 from impact.study.similar import faults_of_similar
@@ -57,6 +58,7 @@ def faults(spec: Specification) -> Iterator[Fault]:
     yield from faults_of_covariates(spec)
     yield from faults_of_families(spec)
     yield from faults_of_looks(spec)
+    yield from faults_of_needs(spec)
     yield from faults_of_checks(spec.checks)
     if "respondents" in spec.checks and spec.data.outcomes.columns.n is None:
         hint = "Name it in `data.outcomes.columns.n`."
