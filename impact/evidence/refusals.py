@@ -56,6 +56,15 @@ KNOWN: Final[dict[str, str]] = {
     "moments": r"(.*: )?no weights of the .* meet the moments; .*",
     "nobody-near": r"(.*: )?no area finds a donor within the caliper and the exact characteristics",
     "other-weighting": r"the weights of the comparison stand for the treated as every .* counts once, and not every .*",
+    "few-controls": r"(?P<count>\d+) negative controls with an estimate and its error are too few to know how .*",
+    "control-without-error": r"the declared inference gives its estimate no standard error",
+    "control-apart": r"(?P<names>.+) is not in the comparison of the study",
+    "control-still": r"before the start (it does|the outcome does) not move by itself, or has one period there, .*",
+    "control-periods": r"its figures are final in other periods than those of the outcome",
+    "control-alone": r"nobody stands beside (?P<names>.+)",
+    "control-residents": r"the residents of its units are not known",
+    "nothing-to-calibrate": r"the declared estimate has no interval to calibrate",
+    "few-treated": r"(?P<count>\d+) treated clusters carry weight in it, and with fewer than (?P<least>\d+) no .*",
     "window": r"(?P<name>.+) reaches into (?P<period>.+), and what (?P<area>.+) is learned from ends in (?P<end>.+)",
 }
 """The reason of a refusal by its key in the catalogue: numbers and names in it are put into the text of that key."""

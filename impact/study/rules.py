@@ -9,6 +9,7 @@ from impact.register.areas import areas
 from impact.register.indicators import indicators
 from impact.study.adjust import faults_of_covariates
 from impact.study.borders import faults_of_borders
+from impact.study.controlling import faults_of_controls
 from impact.study.correction import faults_of_families
 from impact.study.crosswalks import faults_of_crosswalk
 from impact.study.faults import Fault, near
@@ -45,6 +46,9 @@ def faults(spec: Specification) -> Iterator[Fault]:
     yield from _treated(spec)
     for loc, outcome in _outcomes(spec):
         yield from _outcome(spec, outcome, loc)
+    if spec.negative_controls is not None:
+        for number, control in enumerate(spec.negative_controls.outcomes):
+            yield from _outcome(spec, control.outcome, ("negative_controls", "outcomes", number))
     yield from _target(spec)
     if not timing:
         yield from _window(spec)
@@ -53,6 +57,7 @@ def faults(spec: Specification) -> Iterator[Fault]:
     yield from methods(spec)
     yield from faults_of_covariates(spec)
     yield from faults_of_families(spec)
+    yield from faults_of_controls(spec)
     yield from faults_of_checks(spec.checks)
     if "respondents" in spec.checks and spec.data.outcomes.columns.n is None:
         hint = "Name it in `data.outcomes.columns.n`."

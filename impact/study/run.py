@@ -16,6 +16,7 @@ from impact.study.areas import focus_areas
 from impact.study.bracket import End, bracket, ends
 from impact.study.bundle import Bundle, check_place, write_bundle
 from impact.study.comparing import Impute
+from impact.study.controls import other_outcomes, tried
 from impact.study.gates import bracketed, gates
 from impact.study.living import living
 from impact.study.load import Loaded, load
@@ -71,11 +72,13 @@ def run(
     others, varied = _varied(study, loaded, data)
     files = dict.fromkeys(file for tables in (loaded, *others) for file in tables.files)
     loaded = replace(loaded, files=tuple(files))
+    nothing = other_outcomes(study.model, lambda spec: load(spec, _paths(study, data)))
     # Every comparison is made before anything is estimated, so that a study with a hole in it computes nothing.
     outcomes = range(len(study.model.all_outcomes))
     cases = [_case(study.model, loaded, number) for number in outcomes]
     both = [ends(study.model, loaded, number, case.comparison) for number, case in enumerate(cases)]
     cases = [_bracketed(study.model, case, made) for case, made in zip(cases, both, strict=True)]
+    nothing = () if all(_sealed(case) for case in cases) else tried(nothing, parallel)
     given: list[tuple[Answers, tuple[Variant, ...], tuple[Variant, ...], Robust | None]] = []
     for number, case in enumerate(cases):
         sealed = _sealed(case)
@@ -95,7 +98,7 @@ def run(
             if not sealed
         )
         either = () if sealed else bracket(answer, both[number], case.comparison, parallel)
-        held = None if sealed else robust(study.model, case, answer, alternatives, either, parallel)
+        held = None if sealed else robust(study.model, case, answer, alternatives, either, parallel, nothing)
         given.append((answer, alternatives, either, held))
         progress("outcomes", number + 1, len(cases))
     every = together(study.model, cases, [answer for answer, *_ in given])

@@ -106,6 +106,17 @@ FAMILY = {"families": {"school": ["voortijdig-schoolverlaten"]}, "correction": {
 DIGEST = "0123456789abcdef" * 4
 
 
+def controlled(areas: dict[str, Any] | None = None, **changed: Any) -> dict[str, Any]:
+    """Five negative controls, with keys of the first changed."""
+    weather = {"name": {"nl": "Regen"}, "measure": {"unit": "mm"}, "why": "het weer"}
+    listed = [{"indicator": f"weer-{letter}", **deepcopy(weather)} for letter in "abcde"]
+    return {"outcomes": [{**listed[0], **changed}, *listed[1:]], "areas": areas or {}}
+
+
+ELSEWHERE = {"elders": {"members": ["WK036303"], "why": "geen geld"}}
+CONTROLS = {"negative_controls": controlled()}
+
+
 def within(listed: dict[str, Any], **changed: Any) -> list[dict[str, Any]]:
     """The one list of a change, with keys of its first mapping changed."""
     ((first, *rest),) = listed.values()
@@ -454,6 +465,14 @@ CASES: dict[str, tuple[dict[str, Any], Any, str]] = {
     "correction.level": (FAMILY, 0.01, "op ook maar één onterechte bevinding in een familie is hoogstens 1%"),
     "calibrate.draws": ({"calibrate": {"draws": 100}}, 250, "250 denkbeeldige programma’s"),
     "calibrate.sets": ({"calibrate": {"draws": 100}}, "contiguous", "die bij elkaar in de buurt liggen"),
+    "negative_controls.outcomes.indicator": (CONTROLS, controlled(indicator="zon"), "(zon) is van het programma niets"),
+    "negative_controls.outcomes.name.nl": (CONTROLS, controlled(name={"nl": "Zon"}), "Bij de uitkomst ‘Zon’ (weer-a)"),
+    "negative_controls.outcomes.kind": (CONTROLS, controlled(kind="modelled"), "voorspeld door een model"),
+    "negative_controls.outcomes.where": (CONTROLS, controlled(where={"dag": "ma"}), "rijen waarin kolom ‘dag’ ma is"),
+    "negative_controls.outcomes.measure.unit": (CONTROLS, controlled(measure={"unit": "uur"}), "staan in uur."),
+    "negative_controls.outcomes.why": (CONTROLS, controlled(why="de lucht"), "Reden: de lucht."),
+    "negative_controls.areas.members": (CONTROLS, controlled(ELSEWHERE), "niets te verwachten (elders): WK036303."),
+    "negative_controls.areas.why": (CONTROLS, controlled(ELSEWHERE), "Reden: geen geld."),
     "outcome.part_of": (FAMILY, "leefbaarometer", "Dit is een onderdeel van leefbaarometer"),
     "seed": ({}, 20251231, "het startgetal 20251231"),
 }
@@ -465,6 +484,7 @@ WRITTEN = {
     **{path: path.split(".")[0] for path in CASES if path.startswith(("leave_out.", "breaks.", "alternatives."))},
     **{path: "estimator.covariates" for path in CASES if path.startswith("estimator.covariates.")},
     **{path: "checks" for path in CASES if path.startswith("checks.")},
+    **{path: "negative_controls" for path in CASES if path.startswith("negative_controls.")},
     "comparison.match.missing.impute": "comparison.match.missing",
     "data.crosswalk.from": "data.crosswalk",
     "data.crosswalk.value": "data.crosswalk",
@@ -519,6 +539,9 @@ def keys(model: type[BaseModel], above: str = "") -> Iterator[str]:
 
 def test_the_table_of_cases_has_every_key() -> None:
     known = {re.sub(r"^outcomes\.", "outcome.", path) for path in keys(Specification)}
+    # A control outcome is measured, and told, as the others are; one key of it shows that.
+    shared = r"^negative_controls\.outcomes\.(?=measure\.(rate|per|as_percent_of_own)|name\.en)"
+    known = {re.sub(shared, "outcome.", path) for path in known}
     assert known == {*CASES, *ENGLISH, *ONE_VALUE}
 
 
