@@ -245,5 +245,8 @@ def periods(tell: Teller) -> Iterator[Said]:
         yield Said("periods.out", f"{said.text}{tell.reason(rule.why)}")
     for found in spec.breaks:
         yield tell(f"periods.{found.treat_as}", "periods.break", at=found.at, why=ended(found.why))
+        if found.check is not None:
+            limit = tell.exact(spec.thresholds["pre-trend"])
+            yield tell(f"periods.{found.check}", f"periods.break.{found.at}", at=found.at, limit=limit)
     if spec.labels != spec.measured:
         yield tell("periods.side", FOLLOWS, list=tell.listed(spec.labels))

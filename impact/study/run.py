@@ -28,6 +28,7 @@ from impact.study.render import pages, versions
 from impact.study.robust import robust
 from impact.study.roots import Roots
 from impact.study.selection import selection
+from impact.study.shifts import shifts
 from impact.study.thresholds import foreseen
 from impact.study.together import together
 from impact.study.units import wanted
@@ -84,6 +85,7 @@ def run(
         sealed = _sealed(case)
         drawn = () if sealed else _completed(study.model, loaded, number)
         answer = answers(study.model, case.comparison, parallel, sealed=sealed, completed=drawn)
+        answer = replace(answer, shifts=shifts(study.model, case.comparison, parallel, sealed=sealed))
         alternatives = tuple(
             variant(
                 variation,

@@ -253,6 +253,7 @@ CASES: dict[str, tuple[dict[str, Any], Any, str]] = {
     "leave_out.why": (OUT, within(OUT, why="verbouwing"), "2020 telt niet mee. Reden: verbouwing."),
     "breaks.at": (BREAK, within(BREAK, at=2017), "Vanaf 2017 wordt anders gemeten: nieuwe vragen."),
     "breaks.treat_as": (BREAK, within(BREAK, treat_as="segment"), "worden niet met elkaar vergeleken"),
+    "breaks.check": (BREAK, within(BREAK, check="same-shift"), "Of de breuk in 2016 gebieden en vergelijking gelijk"),
     "breaks.why": (BREAK, within(BREAK, why="andere bron"), "Vanaf 2016 wordt anders gemeten: andere bron."),
     "treatment.areas.register": ({}, "register", "Niet mee doen, omdat niet bekend is"),
     "treatment.areas.column": ({}, {"column": "gebied"}, "de focusgebieden die kolom ‘gebied’ noemt"),
