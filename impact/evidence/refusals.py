@@ -65,6 +65,10 @@ KNOWN: Final[dict[str, str]] = {
     "control-residents": r"the residents of its units are not known",
     "nothing-to-calibrate": r"the declared estimate has no interval to calibrate",
     "few-treated": r"(?P<count>\d+) treated clusters carry weight in it, and with fewer than (?P<least>\d+) no .*",
+    "index-without": r"(?P<names>.+) cannot be estimated, and the index is of all its outcomes",
+    "index-of-sum": r"an indicator follows from the others, as a sum does from its parts: take one of them out",
+    "index-flat": r"an indicator does not vary in the reference",
+    "index-apart": r"its outcomes have no treated units, or no others, in common",
     "window": r"(?P<name>.+) reaches into (?P<period>.+), and what (?P<area>.+) is learned from ends in (?P<end>.+)",
 }
 """The reason of a refusal by its key in the catalogue: numbers and names in it are put into the text of that key."""

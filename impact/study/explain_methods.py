@@ -82,6 +82,8 @@ def _together(tell: Teller) -> Iterator[Said]:
     found = tell.spec.correction
     if found is not None:
         yield tell(f"sure.correction.{found.method}", "sure.correction", level=tell.percent(found.level))
+    for name, weighing in tell.spec.indices.items():
+        yield tell(f"sure.index.{weighing}", f"sure.index.{name}", name=name)
 
 
 def _controls(tell: Teller) -> Iterator[Said]:

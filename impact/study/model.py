@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
+from impact.inference.domain_index import Weighing
 from impact.register.indicators import Indicator, indicators
 from impact.study.calibrating import Calibrate
 from impact.study.comparing import Comparison, Match
@@ -312,6 +313,7 @@ class Specification(Part):
     alternatives: tuple[Alternative, ...] = ()
     families: dict[Slug, Annotated[tuple[Slug, ...], Field(min_length=1)]] = Field(default_factory=dict)
     correction: Correction | None = None
+    indices: dict[Slug, Weighing] = Field(default_factory=dict)
     calibrate: Calibrate | None = None
     negative_controls: NegativeControls | None = None
     checks: Annotated[Checks, BeforeValidator(as_standard)] = Field(default_factory=dict)

@@ -10,7 +10,7 @@ from impact.register.indicators import indicators
 from impact.study.adjust import faults_of_covariates
 from impact.study.borders import faults_of_borders
 from impact.study.controlling import faults_of_controls
-from impact.study.correction import faults_of_families
+from impact.study.correction import faults_of_families, faults_of_indices
 from impact.study.crosswalks import faults_of_crosswalk
 from impact.study.faults import Fault, near
 from impact.study.identity import faults_of_identity
@@ -57,6 +57,7 @@ def faults(spec: Specification) -> Iterator[Fault]:
     yield from methods(spec)
     yield from faults_of_covariates(spec)
     yield from faults_of_families(spec)
+    yield from faults_of_indices(spec)
     yield from faults_of_controls(spec)
     yield from faults_of_checks(spec.checks)
     if "respondents" in spec.checks and spec.data.outcomes.columns.n is None:

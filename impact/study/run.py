@@ -18,6 +18,7 @@ from impact.study.bundle import Bundle, check_place, write_bundle
 from impact.study.comparing import Impute
 from impact.study.controls import other_outcomes, tried
 from impact.study.gates import bracketed, gates
+from impact.study.indices import indexed
 from impact.study.living import living
 from impact.study.load import Loaded, load
 from impact.study.model import Specification
@@ -103,7 +104,8 @@ def run(
         held = None if sealed else robust(study.model, case, answer, alternatives, either, parallel, nothing)
         given.append((answer, alternatives, either, held))
         progress("outcomes", number + 1, len(cases))
-    every = together(study.model, cases, [answer for answer, *_ in given])
+    families, programme = together(study.model, cases, [answer for answer, *_ in given])
+    every = indexed(study.model, cases, families, parallel), programme
     found = [evidence(study, case, *answered, versions(), *every) for case, answered in zip(cases, given, strict=True)]
     html, figures = pages(found)
     return write_bundle(place, found, html, figures, versions())

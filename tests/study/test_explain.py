@@ -464,6 +464,19 @@ CASES: dict[str, tuple[dict[str, Any], Any, str]] = {
     "families": ({"correction": {"method": "holm"}}, {"school": ["voortijdig-schoolverlaten"]}, "familie ‘school’"),
     "correction.method": (FAMILY, "benjamini-yekutieli", "hoe de uitkomsten ook samenhangen (benjamini-yekutieli)"),
     "correction.level": (FAMILY, 0.01, "op ook maar één onterechte bevinding in een familie is hoogstens 1%"),
+    "indices": (
+        {
+            "correction": {"method": "holm"},
+            "outcome": GONE,
+            "outcomes": [
+                {"indicator": slug, "name": {"nl": slug}, "measure": {"unit": "procentpunt"}, "better": "lower"}
+                for slug in ("een", "twee")
+            ],
+            "families": {"school": ["een", "twee"]},
+        },
+        {"school": "equal"},
+        "‘school’ wordt ook als één uitkomst geschat",
+    ),
     "calibrate.draws": ({"calibrate": {"draws": 100}}, 250, "250 denkbeeldige programma’s"),
     "calibrate.sets": ({"calibrate": {"draws": 100}}, "contiguous", "die bij elkaar in de buurt liggen"),
     "negative_controls.outcomes.indicator": (CONTROLS, controlled(indicator="zon"), "(zon) is van het programma niets"),
