@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Literal
 
-__all__ = ["Family", "Listed", "Member"]
+from impact.errors import Refused
+
+__all__ = ["Family", "Index", "Listed", "Member"]
 
 Outcome = Literal["estimated", "no-p-value", "sealed", "not-measurable", "not-studied"]
 
@@ -52,6 +54,37 @@ class Member:
 
 
 @dataclass(frozen=True, slots=True)
+class Index:
+    """The outcomes of a family as one, in standard deviations of the comparison before the start; higher is favourable.
+
+    Attributes
+    ----------
+    weighing : str
+        ``inverse-covariance`` (Anderson) or ``equal`` (Kling, Liebman & Katz).
+    level : float
+        Of the interval.
+    value, std_error, low, high, p_value : float or None
+        As the study estimates its outcomes; no correction counts it.
+    areas : int
+    weights : tuple of (str, float)
+        Of every outcome, turned the favourable way.
+    refused : Refused or None
+        Why there is none, or no interval.
+    """
+
+    weighing: str
+    level: float
+    value: float | None = None
+    std_error: float | None = None
+    low: float | None = None
+    high: float | None = None
+    p_value: float | None = None
+    areas: int = 0
+    weights: tuple[tuple[str, float], ...] = ()
+    refused: Refused | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Family:
     """Outcomes that are judged together.
 
@@ -74,6 +107,8 @@ class Family:
         Members with an adjusted p-value of at most `level`.
     separate : int
         The same, with the parts of one sum counted once.
+    index : Index or None
+        Where the study asks for one.
     """
 
     name: str
@@ -85,6 +120,7 @@ class Family:
     mc_error: float
     found: int
     separate: int
+    index: Index | None = None
 
     def without(self, indicator: str) -> Family:
         """The same without any number of one outcome."""

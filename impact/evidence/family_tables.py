@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from impact.evidence.comparison import columns, count
-from impact.evidence.document import Block, Cell, Column, Paragraph, Table
-from impact.evidence.family import Family, Listed, Member
+from impact.evidence.document import Block, Cell, Column, Foreign, Paragraph, Table
+from impact.evidence.family import Family, Index, Listed, Member
 from impact.evidence.language import Texts, decimals, number, p_value
 from impact.evidence.reading import in_language, with_unit
+from impact.evidence.refusals import translated
 
 __all__ = ["families"]
 
@@ -22,6 +23,8 @@ def families(found: Sequence[Family], listed: Sequence[Listed], say: Texts) -> l
         caption = say("family.caption", name=family.name)
         blocks.append(_table(family, family.members, caption, say(f"family.note.{_kind(family)}", level=level), say))
         blocks.append(Paragraph((say("family.method", method=method), *_drawn(family, say), *_counted(family, say))))
+        if family.index is not None:
+            blocks.append(Paragraph(_index(family.index, say)))
         if family.horizons:
             caption = say("family.horizons", name=family.name)
             blocks.append(_table(family, family.horizons, caption, say("family.apart"), say, folded=True))
@@ -30,6 +33,28 @@ def families(found: Sequence[Family], listed: Sequence[Listed], say: Texts) -> l
         heads = columns("family.listed", "number name state why", "number", say)
         blocks.append(Table(say("family.listed.caption"), heads, rows, say("family.listed.note")))
     return blocks
+
+
+def _index(found: Index, say: Texts) -> tuple[Cell, ...]:
+    """The family as one outcome, in sentences."""
+    if found.value is None:
+        known = None if found.refused is None else translated(found.refused, say)
+        why: Cell = "" if found.refused is None else Foreign(found.refused.because, "en")
+        return say("family.index.none"), known[1] if known else why
+    digits = decimals(found.std_error, found.value)
+    shown = number(found.value, say.language, digits, sign=True)
+    ends = ""
+    if found.low is not None and found.high is not None:
+        low, high = (number(x, say.language, digits, sign=True) for x in (found.low, found.high))
+        ends = say("family.index.interval", level=_percent(found.level, say), low=low, high=high)
+    p = "" if found.p_value is None else say("family.index.p", p=p_value(found.p_value, say.language))
+    weights = "; ".join(f"{name} {number(weight, say.language, 2)}" for name, weight in found.weights)
+    return (
+        say("family.index.value", value=shown),
+        *(text for text in (ends, p) if text),
+        say(f"family.index.{found.weighing}", weights=weights),
+        say("family.index.beside"),
+    )
 
 
 def _kind(family: Family) -> str:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from impact.errors import Refused
+from impact.evidence.controls import NegativeControls
 
 __all__ = [
     "Alternatives",
@@ -278,3 +279,4 @@ class Robust:
     past: OwnPast | None = None
     ring: Ring | None = None
     fit: tuple[Closeness, ...] = ()
+    controls: NegativeControls | None = None

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 
 from impact.errors import Refused
 from impact.evidence.comparison import columns, count
+from impact.evidence.controls_section import negative_controls
 from impact.evidence.document import Block, Cell, Figure, Paragraph, Table
 from impact.evidence.language import Texts, listed, number, significant
 from impact.evidence.plots_robust import curve_points
@@ -27,6 +28,7 @@ def robust(evidence: Evidence, figures: Mapping[str, str], say: Texts) -> list[B
         *_left_out(found.left_out, evidence, say),
         *_alternatives(found.alternatives, evidence, figures, say),
         *_past(found.past, evidence, say),
+        *negative_controls(found.controls, evidence, say),
         *_ring(found.ring, evidence, say),
         *_fit(found.fit, evidence, say),
     ]

@@ -69,6 +69,8 @@ class Answers:
         The estimate with every table in which missing characteristics were drawn.
     events : Result or None
         Behind `event`; None when it was refused or is sealed.
+    shifts : tuple of Check
+        Of breaks in the measurement, where the study asks for them.
     """
 
     primary: Estimate
@@ -80,6 +82,7 @@ class Answers:
     gaps: Gaps = ()
     completed: tuple[float, ...] = ()
     events: Result | None = None
+    shifts: tuple[Check, ...] = ()
 
     @property
     def refusals(self) -> tuple[Refused, ...]:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from impact.study.model import Specification
     from impact.study.source import Loc
 
-__all__ = ["Correction", "faults_of_families"]
+__all__ = ["Correction", "faults_of_families", "faults_of_indices"]
 
 
 class Correction(Part):
@@ -73,3 +73,33 @@ def _scoreless(spec: Specification) -> Iterator[Fault]:
         hint = "Use `method: holm`, which needs p-values only."
         message = f"{name} has no contribution of every cluster, from which romano-wolf draws"
         yield Fault(("correction", "method"), message, hint)
+
+
+def faults_of_indices(spec: Specification) -> Iterator[Fault]:
+    """What is wrong with the families that are to have an index."""
+    from impact.estimators import registry
+    from impact.study.methods import parameters
+
+    better = {outcome.indicator: outcome.better for outcome in spec.all_outcomes}
+    for name in spec.indices:
+        loc = ("indices", name)
+        if name not in spec.families:
+            yield Fault(loc, f"'{name}' is no family of this study", near(name, spec.families), "SPEC-008")
+            continue
+        neither = [slug for slug in spec.families[name] if better.get(slug) == "neither"]
+        if neither:
+            hint = "Say `better: lower` or `better: higher`, or take it out of the family."
+            yield Fault(loc, f"neither way of {', '.join(neither)} is favourable, so an index cannot turn it", hint)
+        if len(spec.families[name]) < 2:
+            yield Fault(loc, f"the family {name} has one outcome, which is its own index", "Take it out.")
+    if not spec.indices:
+        return
+    match = spec.comparison.match
+    if match is not None and match.outcomes_in:
+        message = "every outcome is matched on its own past, so a family has no one comparison"
+        yield Fault(("indices",), message, "Match on characteristics, or take `indices` out.")
+    known = spec.estimator.name in registry.ESTIMATORS
+    settings = parameters("estimator", spec.estimator.name) if known else {}
+    if "outcomes" in settings or spec.estimator.options.get("predictors"):
+        message = f"with these settings {spec.estimator.name} looks at more than one outcome or at columns beside it"
+        yield Fault(("indices",), message, "Take `indices` out, or use another estimator.")

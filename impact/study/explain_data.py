@@ -6,11 +6,11 @@ from collections.abc import Iterator
 from itertools import chain
 
 from impact.evidence.reading import with_unit
-from impact.study.model import Outcome
+from impact.study.model import NoEffect, Outcome
 from impact.study.tables import CrosswalkTable, File, Identity, OutcomeTable, PolygonFile, UnitTable
 from impact.study.wording import FOLLOWS, Said, Teller, ended
 
-__all__ = ["data", "outcome", "periods"]
+__all__ = ["control", "data", "outcome", "periods"]
 
 _DIGEST = 12  # digits that tell two files apart for a reader; the run compares all of them
 _DECIMAL = {",": "comma", ".": "point"}
@@ -41,6 +41,21 @@ def outcome(tell: Teller, found: Outcome, number: int) -> Iterator[Said]:
     value = with_unit(tell.exact(smallest.value), tell.of_unit(found))
     said = tell("outcome.smallest", topic, value=value)
     yield Said(topic, f"{said.text}{tell.reason(smallest.why)}")
+
+
+def control(tell: Teller, found: NoEffect) -> Iterator[Said]:
+    """An outcome on which nothing can be expected, and how it is measured."""
+    own = found.outcome
+    topic, registered = f"sure.controls.{found.indicator}", own.registered
+    if own.name is not None:
+        name = tell.own(own.name)
+    else:
+        name = found.indicator if registered is None else registered.en if tell.language == "en" else registered.nl
+    said = tell("sure.controls.outcome", topic, name=name, slug=found.indicator)
+    yield Said(topic, f"{said.text}{tell.reason(found.why)}")
+    yield tell(f"outcome.kind.{own.source_kind}", topic)
+    yield from _measure(tell, own, topic)
+    yield tell("outcome.unit", topic, unit=tell.of_unit(own))
 
 
 def _measure(tell: Teller, found: Outcome, topic: str) -> Iterator[Said]:
@@ -254,5 +269,8 @@ def periods(tell: Teller) -> Iterator[Said]:
         yield Said("periods.out", f"{said.text}{tell.reason(rule.why)}")
     for found in spec.breaks:
         yield tell(f"periods.{found.treat_as}", "periods.break", at=found.at, why=ended(found.why))
+        if found.check is not None:
+            limit = tell.exact(spec.thresholds["pre-trend"])
+            yield tell(f"periods.{found.check}", f"periods.break.{found.at}", at=found.at, limit=limit)
     if spec.labels != spec.measured:
         yield tell("periods.side", FOLLOWS, list=tell.listed(spec.labels))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
+from impact.study.explain_data import control
 from impact.study.methods import What, parameters
 from impact.study.model import FIXED, Method, Specification
 from impact.study.predictors import spelled
@@ -78,6 +79,7 @@ def inference(tell: Teller) -> Iterator[Said]:
         yield tell("sure.needs.power", power=tell.percent(spec.needs.power))
     if spec.needs is not None and spec.needs.respondents_per_area is not None:
         yield tell("sure.needs.respondents", count=tell.count(spec.needs.respondents_per_area))
+    yield from _controls(tell)
     yield tell("sure.seed", seed=str(spec.seed))
 
 
@@ -88,6 +90,25 @@ def _together(tell: Teller) -> Iterator[Said]:
     found = tell.spec.correction
     if found is not None:
         yield tell(f"sure.correction.{found.method}", "sure.correction", level=tell.percent(found.level))
+    for name, weighing in tell.spec.indices.items():
+        yield tell(f"sure.index.{weighing}", f"sure.index.{name}", name=name)
+
+
+def _controls(tell: Teller) -> Iterator[Said]:
+    """Where nothing can be found, and what that is for."""
+    found = tell.spec.negative_controls
+    if found is None:
+        return
+    for other in found.outcomes:
+        yield from control(tell, other)
+    if found.outcomes:
+        yield tell("sure.controls.outcomes")
+    for name, elsewhere in found.areas.items():
+        said = tell("sure.controls.areas", f"sure.controls.{name}", name=name, list=tell.listed(elsewhere.members))
+        yield Said(said.topic, f"{said.text}{tell.reason(elsewhere.why)}")
+    if found.areas:
+        yield tell("sure.controls.elsewhere")
+    yield tell("sure.controls.beside")
 
 
 def cluster(spec: Specification) -> str:

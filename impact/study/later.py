@@ -13,7 +13,6 @@ _REPORT = "the part on statements, collections and reports"
 
 # Dotted path (without list positions) to the part of the project it comes with.
 LATER: dict[str, str] = {
-    "breaks.check": _INFERENCE,
     "data.outcomes.columns.base": _REPORT,
     "disclose": _LIFE,
     "belongs_to": _REPORT,

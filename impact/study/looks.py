@@ -23,7 +23,17 @@ from impact.study.log import Log
 from impact.study.model import Specification
 from impact.study.panels import Comparison
 
-__all__ = ["LEAST", "at_level", "check_number", "look_at", "looked", "looks_in", "revisions", "taken_before"]
+__all__ = [
+    "LEAST",
+    "at_family_level",
+    "at_level",
+    "check_number",
+    "look_at",
+    "looked",
+    "looks_in",
+    "revisions",
+    "taken_before",
+]
 
 LEAST = 1e-6
 """No interval is asked for at a stricter level than 1 less this, also where a look may spend less; over all looks the
@@ -111,6 +121,15 @@ def at_level(spec: Specification, look: Look | None) -> Specification:
         return spec
     level = 1 - max(look.nominal, LEAST)
     return spec.model_copy(update={"inference": spec.inference.model_copy(update={"level": level})})
+
+
+def at_family_level(spec: Specification, looks: Sequence[Look | None]) -> Specification:
+    """The study with the level of its families at this look: the strictest of its outcomes, each by its own look."""
+    planned = [max(look.nominal, LEAST) for look in looks if look is not None and look.label]
+    if spec.correction is None or not planned:
+        return spec
+    level = min(spec.correction.level, *planned)
+    return spec.model_copy(update={"correction": spec.correction.model_copy(update={"level": level})})
 
 
 def look_at(

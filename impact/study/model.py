@@ -11,9 +11,11 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
+from impact.inference.domain_index import Weighing
 from impact.register.indicators import Indicator, indicators
 from impact.study.calibrating import Calibrate
 from impact.study.comparing import Comparison, Match
+from impact.study.controlling import Elsewhere
 from impact.study.correction import Correction
 from impact.study.fields import (
     Code,
@@ -54,6 +56,8 @@ __all__ = [
     "Match",
     "Measure",
     "Method",
+    "NegativeControls",
+    "NoEffect",
     "Outcome",
     "OwnBaseline",
     "Smallest",
@@ -191,6 +195,33 @@ class Outcome(Part):
         return self.kind or ("register" if self.registered is None else self.registered.kind.value)
 
 
+class NoEffect(Part):
+    """An outcome on which nothing of the programme can be expected, and why; the other keys are those of an outcome."""
+
+    indicator: Slug = Field(description="the slug of one of the 15 indicators, or an own slug with a `name`")
+    name: Texts | None = None
+    kind: Literal["register", "survey", "modelled"] | None = None
+    where: dict[str, Spellings] = Field(default_factory=dict)
+    measure: Measure = Field(description="how the columns become the outcome, and its unit")
+    why: Word = Field(description="why nothing can be expected of it")
+
+    @property
+    def outcome(self) -> Outcome:
+        """The same as an outcome of a study; which way is favourable plays no part."""
+        own = Outcome(
+            **{key: getattr(self, key) for key in ("indicator", "name", "kind", "where", "measure")}, better="neither"
+        )
+        found = own.registered
+        return own if found is None else own.model_copy(update={"better": str(found.direction)})
+
+
+class NegativeControls(Part):
+    """Where the design should find nothing: what it finds there says how far it may be wrong elsewhere."""
+
+    outcomes: tuple[NoEffect, ...] = ()
+    areas: dict[Slug, Elsewhere] = Field(default_factory=dict)
+
+
 class TargetSpec(Part):
     """What is estimated, as one number, over the periods of the `window` (first and last).
 
@@ -287,9 +318,11 @@ class Specification(Part):
     alternatives: tuple[Alternative, ...] = ()
     families: dict[Slug, Annotated[tuple[Slug, ...], Field(min_length=1)]] = Field(default_factory=dict)
     correction: Correction | None = None
+    indices: dict[Slug, Weighing] = Field(default_factory=dict)
     calibrate: Calibrate | None = None
     looks: Looks | None = None
     needs: Needs | None = None
+    negative_controls: NegativeControls | None = None
     checks: Annotated[Checks, BeforeValidator(as_standard)] = Field(default_factory=dict)
     seed: Annotated[int, Field(ge=0, lt=2**53)] = Field(
         description="a whole number from which every random draw follows"

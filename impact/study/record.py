@@ -109,7 +109,7 @@ def evidence(
         selection=selection(spec, case.loaded, case.series, comparison),
         flow=steps_of(comparison.pool, say),
         excluded=excluded,
-        checks=tuple(_worded(spec, check, say) for check in (*case.checks, found.pretrend)),
+        checks=tuple(_worded(spec, check, say) for check in (*case.checks, found.pretrend, *found.shifts)),
         refusals=tuple(dict.fromkeys(refusal for refusal in refusals if refusal is not None)),
         data=case.loaded.files,
         notes=(*notes(spec, case.loaded, case.series, case.comparison, found, say), *said),

@@ -10,6 +10,7 @@ from impact.evidence.robust import Robust
 from impact.parallel import Parallel
 from impact.study.answers import Answers
 from impact.study.closeness import closeness
+from impact.study.controls import Tried, controls
 from impact.study.honesty import honesty
 from impact.study.leaving import leaving
 from impact.study.model import Specification
@@ -28,8 +29,9 @@ def robust(
     alternatives: Sequence[Variant],
     bracket: Sequence[Variant],
     parallel: Parallel,
+    others: Sequence[Tried] = (),
 ) -> Robust:
-    """Every part that the study and its estimator allow; the others say why not."""
+    """Every part that the study and its estimator allow; the others say why not. `others` are control outcomes."""
     comparison = case.comparison
     shown = [printed(estimate) for estimate in (found.primary, *(end.estimate for end in bracket))]
     signs = {one.value > 0 for one in shown if one is not None and one.value != 0}
@@ -39,5 +41,6 @@ def robust(
         alternatives=multiverse(found.primary, alternatives),
         past=past(spec, comparison, parallel),
         fit=closeness(found.result, {area.slug: area.name for area in comparison.areas}),
+        controls=controls(spec, case.loaded, comparison, found, others, parallel),
         ring=around(spec, case.loaded, case.series, comparison, found, parallel),
     )

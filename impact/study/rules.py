@@ -10,7 +10,8 @@ from impact.register.indicators import indicators
 from impact.study.adjust import faults_of_covariates
 from impact.study.arrival import faults_of_arrival
 from impact.study.borders import faults_of_borders
-from impact.study.correction import faults_of_families
+from impact.study.controlling import faults_of_controls
+from impact.study.correction import faults_of_families, faults_of_indices
 from impact.study.crosswalks import faults_of_crosswalk
 from impact.study.faults import Fault, near
 from impact.study.identity import faults_of_identity
@@ -48,6 +49,9 @@ def faults(spec: Specification) -> Iterator[Fault]:
     yield from _treated(spec)
     for loc, outcome in _outcomes(spec):
         yield from _outcome(spec, outcome, loc)
+    if spec.negative_controls is not None:
+        for number, control in enumerate(spec.negative_controls.outcomes):
+            yield from _outcome(spec, control.outcome, ("negative_controls", "outcomes", number))
     yield from _target(spec)
     if not timing:
         yield from faults_of_arrival(spec)
@@ -59,6 +63,8 @@ def faults(spec: Specification) -> Iterator[Fault]:
     yield from faults_of_families(spec)
     yield from faults_of_looks(spec)
     yield from faults_of_needs(spec)
+    yield from faults_of_indices(spec)
+    yield from faults_of_controls(spec)
     yield from faults_of_checks(spec.checks)
     if "respondents" in spec.checks and spec.data.outcomes.columns.n is None:
         hint = "Name it in `data.outcomes.columns.n`."

@@ -18,11 +18,13 @@ from impact.study.bracket import End, bracket, ends
 from impact.study.bundle import Bundle, check_place, write_bundle
 from impact.study.companions import companions, shared
 from impact.study.comparing import Impute
+from impact.study.controls import other_outcomes, tried
 from impact.study.gates import bracketed, gates
+from impact.study.indices import indexed
 from impact.study.keeping import checked, ran, stand
 from impact.study.living import living
 from impact.study.load import Loaded, load
-from impact.study.looks import at_level, check_number, look_at, looked, looks_in, taken_before
+from impact.study.looks import at_family_level, at_level, check_number, look_at, looked, looks_in, taken_before
 from impact.study.model import Specification
 from impact.study.panels import Comparison, compare
 from impact.study.read import Study, locate
@@ -31,6 +33,7 @@ from impact.study.render import pages, versions
 from impact.study.robust import robust
 from impact.study.roots import Roots
 from impact.study.selection import selection
+from impact.study.shifts import shifts
 from impact.study.thresholds import foreseen
 from impact.study.together import together
 from impact.study.units import wanted
@@ -83,11 +86,13 @@ def run(
     loaded = replace(loaded, files=tuple(files))
     before, stands = stand(study, loaded, look)
     earlier = taken_before(study.model, before.log, look, loaded.files)
+    nothing = other_outcomes(study.model, lambda spec: load(spec, _paths(study, data, opened=True)))
     # Every comparison is made before anything is estimated, so that a study with a hole in it computes nothing.
     outcomes = range(len(study.model.all_outcomes))
     cases = [_case(study.model, loaded, number) for number in outcomes]
     both = [ends(study.model, loaded, number, case.comparison) for number, case in enumerate(cases)]
     cases = [_bracketed(study.model, case, made) for case, made in zip(cases, both, strict=True)]
+    nothing = () if all(_sealed(case) for case in cases) else tried(nothing, parallel)
     given: list[tuple[Answers, tuple[Variant, ...], tuple[Variant, ...], Robust | None]] = []
     looks: list[Look | None] = []
     for number, case in enumerate(cases):
@@ -99,6 +104,7 @@ def run(
         spec = at_level(study.model, taken)
         if spec is not study.model:
             answer = answers(spec, case.comparison, parallel, sealed=sealed, completed=drawn)
+        answer = replace(answer, shifts=shifts(study.model, case.comparison, parallel, sealed=sealed))
         alternatives = tuple(
             variant(
                 variation,
@@ -114,11 +120,13 @@ def run(
         )
         sides = tuple(replace(end, model=at_level(end.model, taken)) for end in both[number])
         either = () if sealed else bracket(answer, sides, case.comparison, parallel)
-        held = None if sealed else robust(spec, case, answer, alternatives, either, parallel)
+        held = None if sealed else robust(spec, case, answer, alternatives, either, parallel, nothing)
         given.append((answer, alternatives, either, held))
         looks.append(taken)
         progress("outcomes", number + 1, len(cases))
-    every = together(study.model, cases, [answer for answer, *_ in given])
+    spec = at_family_level(study.model, looks)
+    families, programme = together(spec, cases, [answer for answer, *_ in given])
+    every = indexed(spec, cases, families, parallel), programme
     found = [
         evidence(study, case, *answered, versions(), *every, stands)
         for case, answered in zip(cases, given, strict=True)

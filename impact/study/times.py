@@ -128,6 +128,9 @@ def _comparable(spec: Specification) -> Iterator[Fault]:
         if not labels[0] < found.at <= labels[-1]:
             message = f"a break in {found.at} parts none of the periods {spoken(spec)}"
             yield Fault(("breaks", number, "at"), message, "Take it out.")
+        if found.check is not None and found.treat_as == "segment":
+            message = "figures from both sides of a segment are not compared, so their shift does not matter"
+            yield Fault(("breaks", number, "check"), message, "Take `check` out, or write `treat_as: common-shift`.")
         if found.treat_as == "segment" and not spec.starts() and not spec.target.window:
             hint = "Give `target.window`: the side of the break on which it lies is used."
             yield Fault(

@@ -45,11 +45,13 @@ class Break(Part):
 
     ``common-shift``: the change moved every area by the same amount, so that it falls out of a comparison over time.
     ``segment``: figures from both sides are not compared; only the side on which the effect is measured is used.
+    ``check: same-shift``: whether the change moved areas and comparison alike is looked at before anyone was treated.
     """
 
     at: Period = Field(description="the first period measured in the new way")
     treat_as: Literal["common-shift", "segment"] = Field(description="common-shift or segment")
     why: Word = Field(description="what changed, for the report")
+    check: Literal["same-shift"] | None = None
 
 
 def following(period: str, steps: int) -> str:

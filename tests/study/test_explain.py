@@ -106,6 +106,17 @@ FAMILY = {"families": {"school": ["voortijdig-schoolverlaten"]}, "correction": {
 DIGEST = "0123456789abcdef" * 4
 
 
+def controlled(areas: dict[str, Any] | None = None, **changed: Any) -> dict[str, Any]:
+    """Five negative controls, with keys of the first changed."""
+    weather = {"name": {"nl": "Regen"}, "measure": {"unit": "mm"}, "why": "het weer"}
+    listed = [{"indicator": f"weer-{letter}", **deepcopy(weather)} for letter in "abcde"]
+    return {"outcomes": [{**listed[0], **changed}, *listed[1:]], "areas": areas or {}}
+
+
+ELSEWHERE = {"elders": {"members": ["WK036303"], "why": "geen geld"}}
+CONTROLS = {"negative_controls": controlled()}
+
+
 def within(listed: dict[str, Any], **changed: Any) -> list[dict[str, Any]]:
     """The one list of a change, with keys of its first mapping changed."""
     ((first, *rest),) = listed.values()
@@ -242,6 +253,7 @@ CASES: dict[str, tuple[dict[str, Any], Any, str]] = {
     "leave_out.why": (OUT, within(OUT, why="verbouwing"), "2020 telt niet mee. Reden: verbouwing."),
     "breaks.at": (BREAK, within(BREAK, at=2017), "Vanaf 2017 wordt anders gemeten: nieuwe vragen."),
     "breaks.treat_as": (BREAK, within(BREAK, treat_as="segment"), "worden niet met elkaar vergeleken"),
+    "breaks.check": (BREAK, within(BREAK, check="same-shift"), "Of de breuk in 2016 gebieden en vergelijking gelijk"),
     "breaks.why": (BREAK, within(BREAK, why="andere bron"), "Vanaf 2016 wordt anders gemeten: andere bron."),
     "treatment.areas.register": ({}, "register", "Niet mee doen, omdat niet bekend is"),
     "treatment.areas.column": ({}, {"column": "gebied"}, "de focusgebieden die kolom ‘gebied’ noemt"),
@@ -452,10 +464,31 @@ CASES: dict[str, tuple[dict[str, Any], Any, str]] = {
     "families": ({"correction": {"method": "holm"}}, {"school": ["voortijdig-schoolverlaten"]}, "familie ‘school’"),
     "correction.method": (FAMILY, "benjamini-yekutieli", "hoe de uitkomsten ook samenhangen (benjamini-yekutieli)"),
     "correction.level": (FAMILY, 0.01, "op ook maar één onterechte bevinding in een familie is hoogstens 1%"),
+    "indices": (
+        {
+            "correction": {"method": "holm"},
+            "outcome": GONE,
+            "outcomes": [
+                {"indicator": slug, "name": {"nl": slug}, "measure": {"unit": "procentpunt"}, "better": "lower"}
+                for slug in ("een", "twee")
+            ],
+            "families": {"school": ["een", "twee"]},
+        },
+        {"school": "equal"},
+        "‘school’ wordt ook als één uitkomst geschat",
+    ),
     "calibrate.draws": ({"calibrate": {"draws": 100}}, 250, "250 denkbeeldige programma’s"),
     "calibrate.sets": ({"calibrate": {"draws": 100}}, "contiguous", "die bij elkaar in de buurt liggen"),
     "looks.planned": ({"looks": {"planned": ["2026-11"]}}, ["2026-11", "2027-05"], "2026-11 en 2027-05"),
     "looks.spending": ({"looks": {"planned": ["2026-11"]}}, "pocock", "ongeveer gelijk over de keren verdeeld"),
+    "negative_controls.outcomes.indicator": (CONTROLS, controlled(indicator="zon"), "(zon) is van het programma niets"),
+    "negative_controls.outcomes.name.nl": (CONTROLS, controlled(name={"nl": "Zon"}), "Bij de uitkomst ‘Zon’ (weer-a)"),
+    "negative_controls.outcomes.kind": (CONTROLS, controlled(kind="modelled"), "voorspeld door een model"),
+    "negative_controls.outcomes.where": (CONTROLS, controlled(where={"dag": "ma"}), "rijen waarin kolom ‘dag’ ma is"),
+    "negative_controls.outcomes.measure.unit": (CONTROLS, controlled(measure={"unit": "uur"}), "staan in uur."),
+    "negative_controls.outcomes.why": (CONTROLS, controlled(why="de lucht"), "Reden: de lucht."),
+    "negative_controls.areas.members": (CONTROLS, controlled(ELSEWHERE), "niets te verwachten (elders): WK036303."),
+    "negative_controls.areas.why": (CONTROLS, controlled(ELSEWHERE), "Reden: geen geld."),
     "outcome.part_of": (FAMILY, "leefbaarometer", "Dit is een onderdeel van leefbaarometer"),
     "seed": ({}, 20251231, "het startgetal 20251231"),
 }
@@ -467,6 +500,7 @@ WRITTEN = {
     **{path: path.split(".")[0] for path in CASES if path.startswith(("leave_out.", "breaks.", "alternatives."))},
     **{path: "estimator.covariates" for path in CASES if path.startswith("estimator.covariates.")},
     **{path: "checks" for path in CASES if path.startswith("checks.")},
+    **{path: "negative_controls" for path in CASES if path.startswith("negative_controls.")},
     "comparison.match.missing.impute": "comparison.match.missing",
     "data.crosswalk.from": "data.crosswalk",
     "data.crosswalk.value": "data.crosswalk",
@@ -521,6 +555,9 @@ def keys(model: type[BaseModel], above: str = "") -> Iterator[str]:
 
 def test_the_table_of_cases_has_every_key() -> None:
     known = {re.sub(r"^outcomes\.", "outcome.", path) for path in keys(Specification)}
+    # A control outcome is measured, and told, as the others are; one key of it shows that.
+    shared = r"^negative_controls\.outcomes\.(?=measure\.(rate|per|as_percent_of_own)|name\.en)"
+    known = {re.sub(shared, "outcome.", path) for path in known}
     assert known == {*CASES, *ENGLISH, *ONE_VALUE}
 
 
