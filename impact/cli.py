@@ -13,6 +13,7 @@ import typer
 
 from impact.cli_data import areas
 from impact.cli_life import amend, deposit, lock
+from impact.cli_split import split
 from impact.cli_verify import verify
 from impact.errors import ImpactError, WriteError
 
@@ -71,6 +72,7 @@ def command(function: Callable[..., int], on: typer.Typer = app) -> Callable[...
 
 
 command(areas, data_app)
+command(split, data_app)
 command(verify)
 for life in (lock, amend, deposit):
     command(life)

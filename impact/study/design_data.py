@@ -21,5 +21,6 @@ def at_design(study: Study, data: Sequence[str | Path] = ()) -> tuple[Loaded, tu
     SpecError, DataError
         As `load` does.
     """
-    loaded = load(study.model, locate(study, Roots.of(study.path, [Path(folder) for folder in data])))
+    paths = locate(study, Roots.of(study.path, [Path(folder) for folder in data]))
+    loaded = load(study.model, paths, design=True)
     return loaded, focus_areas(study.model, loaded)

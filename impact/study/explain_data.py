@@ -126,6 +126,19 @@ def _outcomes(tell: Teller, table: OutcomeTable) -> Iterator[Said]:
     if table.rounded_to is not None:
         plain = tell.spec.data.crosswalk is None and not table.rows.add_up_to
         yield tell("data.rounded" if plain else "data.rounded-changed", base=tell.count(table.rounded_to))
+    yield from _later(tell, table)
+
+
+def _later(tell: Teller, table: OutcomeTable) -> Iterator[Said]:
+    """Outcomes that nobody has opened, and those that have yet to come."""
+    if table.sealed is not None:
+        file = tell.word("quoted", text=table.sealed.file)
+        yield tell("data.sealed", file=file)
+        if table.sealed.sha256 is not None:
+            digest = table.sealed.sha256[:_DIGEST]
+            yield tell("table.sha256", "data.sealed.sha256", file=file, digest=digest)
+    if table.arrives is not None:
+        yield tell("data.arrives", have=table.arrives.have, planned=tell.listed(table.arrives.planned))
 
 
 def _units(tell: Teller, table: UnitTable | None) -> Iterator[Said]:

@@ -33,7 +33,10 @@ class After:
 def stand(study: Study, loaded: Loaded, look: int = 1) -> tuple[Kept, Standing]:
     """Lock and ledger of `study` as they are before anything is added, and where it stands."""
     found = kept(study.path)
-    design = {} if found.lock is None else design_of(study.model, loaded, focus_areas(study.model, loaded))
+    design = {}
+    if found.lock is not None:
+        known = found.lock.design.get("periods", ())
+        design = design_of(study.model, loaded, focus_areas(study.model, loaded), known)
     return found, standing(found, Now(study.sha256, design, loaded.files, look))
 
 

@@ -16,7 +16,6 @@ LATER: dict[str, str] = {
     "breaks.check": _INFERENCE,
     "data.outcomes.columns.base": _REPORT,
     "looks": _INFERENCE,
-    "data.outcomes.arrives": _LIFE,
     "needs": _LIFE,
     "disclose": _LIFE,
     "belongs_to": _REPORT,

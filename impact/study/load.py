@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+import numpy as np
+
 from impact.design.unions import Unions
 from impact.errors import DataError, Problem, raise_all
 from impact.evidence.record import DataFile
@@ -17,13 +19,15 @@ from impact.sources.regions import Level, gemeente_or_blank
 from impact.sources.rows import Long, read_long
 from impact.sources.tables import Table, read_table
 from impact.sources.values import CBS
+from impact.study.arrival import awaited, carried, put_behind, to_come
 from impact.study.borders import Borders, read_borders
 from impact.study.built import at_level
 from impact.study.crosswalks import Walks, in_division, read_walks
 from impact.study.identity import read_reused
+from impact.study.longs import picked
 from impact.study.members import read_members
 from impact.study.model import Outcome, Specification
-from impact.study.named import coded, read_names
+from impact.study.named import Named, coded, read_names
 from impact.study.parts import Parts, read_parts
 from impact.study.pools import read_pools
 from impact.study.redrawn import redrawn
@@ -68,6 +72,9 @@ class Loaded:
         Of the regions, with their residents, when the study gives them.
     vouched : mapping of region to text
         Such regions that the study declares unchanged all the same, and what speaks against it.
+    awaited, to_come : tuple of str
+        Periods of which no outcome was opened: what stands in them is no outcome (see ``arrival``); and those of them
+        that have not arrived.
     """
 
     regions: tuple[str, ...]
@@ -88,10 +95,14 @@ class Loaded:
     borders: Borders | None = None
     parts: Parts | None = None
     vouched: Mapping[str, str] = field(default_factory=dict)
+    awaited: tuple[str, ...] = ()
+    to_come: tuple[str, ...] = ()
 
 
-def load(spec: Specification, paths: Mapping[str, Path]) -> Loaded:
+def load(spec: Specification, paths: Mapping[str, Path], *, design: bool = False) -> Loaded:
     """Read the files of `spec`; `paths` gives the place of each, as `read.locate` finds them.
+
+    For a `design` outcomes that are sealed or still to arrive stay out, whether or not they are at hand.
 
     Raises
     ------
@@ -114,6 +125,7 @@ def load(spec: Specification, paths: Mapping[str, Path]) -> Loaded:
             if found is not None and named is not None and file.join == "name":
                 found = coded(found, file, named, problems)
             tables[role] = found
+    sealed = None if design or "sealed" not in paths else _sealed(spec, paths["sealed"], named, tables, problems)
     longs = [_outcome(spec, outcome, tables["outcomes"], problems) for outcome in spec.all_outcomes]
     units = read_units(spec, tables.get("units"), problems)
     members = None
@@ -137,6 +149,9 @@ def load(spec: Specification, paths: Mapping[str, Path]) -> Loaded:
     moved: dict[str, tuple[Converted, ...]] = {}
     if walks is not None:
         read, moved = _moved(spec, read, walks)
+    away, coming, whole = awaited(spec, read, design=design), to_come(spec, read), read
+    if away:
+        read = [carried(long, away, spec.labels) for long in read]
     _periods_there(spec, read)
     periods, left = _periods(spec, read)
     regions = tuple(
@@ -150,6 +165,14 @@ def load(spec: Specification, paths: Mapping[str, Path]) -> Loaded:
         read_series(outcome, long, table, regions, periods)
         for outcome, long in zip(spec.all_outcomes, read, strict=True)
     )
+    if away:
+        # What is said of the cells is said of those that there are.
+        here = [label for label in periods if label not in away]
+        there = [picked(long, np.isin(np.asarray(long.period, dtype=str), here)) for long in whole]
+        series = tuple(
+            replace(found, without=read_series(found.outcome, long, table, regions, periods).without)
+            for found, long in zip(series, there, strict=True)
+        )
     column = spec.data.units.columns.gemeente if spec.data.units is not None else None
     gemeente = known.label(column, regions) if column else tuple(gemeente_or_blank(region) for region in regions)
     files = [_file(role, getattr(spec.data, role), table) for role, table in tables.items() if table is not None]
@@ -161,6 +184,9 @@ def load(spec: Specification, paths: Mapping[str, Path]) -> Loaded:
     }
     loaded = replace(
         loaded,
+        awaited=away,
+        to_come=coming,
+        files=(*loaded.files, *([] if sealed is None else [sealed])),
         longs=tuple(read),
         redrawn={region: why for region, why in odd.items() if region not in spec.data.unchanged},
         vouched={region: why for region, why in odd.items() if region in spec.data.unchanged},
@@ -207,6 +233,28 @@ def _table(file: File, path: Path, problems: list[Problem]) -> Table | None:
         return table
     problems.extend(table)
     return None
+
+
+def _sealed(
+    spec: Specification, path: Path, named: Named | None, tables: dict[str, Table | None], problems: list[Problem]
+) -> DataFile | None:
+    """Put the rows of the sealed file behind those of the outcomes, once they fit by themselves."""
+    table, given = tables["outcomes"], spec.data.outcomes.sealed
+    assert given is not None
+    file = spec.data.outcomes.model_copy(update={"file": given.file, "sha256": given.sha256})
+    found = _table(file, path, problems)
+    if found is not None and named is not None and file.join == "name":
+        found = coded(found, file, named, problems)
+    if found is None or table is None:
+        return None
+    alone = spec.model_copy(update={"data": spec.data.model_copy(update={"outcomes": file})})
+    wrong: list[Problem] = []
+    for outcome in spec.all_outcomes:
+        _outcome(alone, outcome, found, wrong)
+    problems += wrong
+    if not wrong:
+        tables["outcomes"] = put_behind(table, found, file.columns.period, problems) or table
+    return _file("sealed", file, found)
 
 
 def _outcome(spec: Specification, outcome: Outcome, table: Table | None, problems: list[Problem]) -> Long | None:

@@ -49,7 +49,7 @@ class Lock:
         The meaning of the specification, without what is standard.
     design : mapping
         Digests of the data of the design: ``units``, ``treatment``, ``covariates`` and ``before`` (by indicator, the
-        outcomes before the first start).
+        outcomes before the first start, of the ``periods`` that were at hand).
     inputs : tuple of mapping
         Role, name and digest of every file.
     versions, thresholds : mapping
@@ -137,20 +137,25 @@ def read_lock(path: Path) -> Lock | None:
 # --- the data of the design -------------------------------------------------------------------------------------------
 
 
-def design_of(spec: Specification, loaded: Loaded, areas: Sequence[FocusArea]) -> dict[str, Any]:
+def design_of(
+    spec: Specification, loaded: Loaded, areas: Sequence[FocusArea], periods: Sequence[str] | None = None
+) -> dict[str, Any]:
     """Digests of the data on which the design rests; outcomes count until the first start and no further.
 
-    Numbers count with ten digits, so that another machine that adds up in another order finds the same.
+    Of `periods` where these are given: those that a lock has. Numbers count with ten digits, so that another machine
+    that adds up in another order finds the same.
     """
     base = loaded.base or loaded
     starts = [area.start for area in areas if area.start and not area.left_out]
     first = min(starts, default="")
-    inside = {period for period in spec.labels if period < first}
+    known_then = [period for period in spec.labels if period < first and period not in loaded.awaited]
+    inside = set(known_then if periods is None else periods)
     units = base.units
     known = sorted(units.known) if spec.data.units is not None else _early(base.longs, inside)
     labels = dict(zip(base.regions, base.gemeente, strict=True))
     columns: dict[str, Mapping[str, float] | Mapping[str, str]] = {**units.numbers, **units.labels}
     return {
+        "periods": sorted(inside),
         "units": _digest((region, labels.get(region, "")) for region in known),
         "treatment": _digest(
             (area.slug, area.start, *sorted(area.units), *(f"{code} {_said(share)}" for code, share in area.parts))
@@ -308,7 +313,7 @@ def _lock(
     short: str,
 ) -> Lock:
     spec = study.model
-    arrives = getattr(spec.data.outcomes, "arrives", None)
+    arrives = spec.data.outcomes.arrives
     return Lock(
         study=spec.id,
         spec_sha256=study.sha256,

@@ -33,7 +33,7 @@ def chosen(study: Study, data: Sequence[str | Path] = ()) -> tuple[Part, ...]:
         As a run does.
     """
     spec = study.model
-    loaded = load(spec, locate(study, Roots.of(study.path, [Path(folder) for folder in data])))
+    loaded = load(spec, locate(study, Roots.of(study.path, [Path(folder) for folder in data])), design=True)
     areas = focus_areas(spec, loaded)
     made = [compare(spec, loaded, series, areas) for series in loaded.series]
     focus = [part for area in areas if not _aside(area) for part in _focus(spec, loaded, area)]

@@ -143,6 +143,7 @@ def compare(
     # A treated unit that is lost for want of a figure still counts here; one that was never to be estimated does not.
     candidates = np.array([region in asked or region not in declared for region in regions], dtype=bool)
     cells = series.raw[treated | pool.keep | (unfit & candidates & ~absent)]
+    cells = cells[:, [label not in loaded.awaited for label in loaded.periods]]
     fewest = None if series.respondents is None else float(series.respondents[treated].min())
     built = None
     if spec.comparison.units is not None:

@@ -113,9 +113,13 @@ def expand(study: Study) -> tuple[Variation, ...]:
     return study.variations
 
 
-def locate(study: Study, roots: Roots, model: Specification | None = None) -> Mapping[str, Path]:
+def locate(
+    study: Study, roots: Roots, model: Specification | None = None, *, opened: bool = False
+) -> Mapping[str, Path]:
     """Where the files are: ``outcomes``, and those that are named of ``units``, ``crosswalk``, ``names``, ``polygons``,
     ``parts``, ``members`` and ``pools``; of the study itself, or of the `model` of an alternative.
+
+    Only where outcomes may be `opened` also that which is ``sealed``, unless it has yet to arrive.
 
     Raises
     ------
@@ -143,6 +147,14 @@ def locate(study: Study, roots: Roots, model: Specification | None = None) -> Ma
             found[role] = roots.find(file)
         except SpecError as error:
             problems += [study.problem(loc, one.code, one.message, one.hint) for one in error.problems]
+    if opened and data.outcomes.sealed is not None:
+        try:
+            found["sealed"] = roots.find(data.outcomes.sealed.file)
+        except SpecError as error:
+            loc = ("data", "outcomes", "sealed", "file")
+            arrives = data.outcomes.arrives is not None
+            absent = (one for one in error.problems if not (arrives and one.code == "SPEC-021"))
+            problems += [study.problem(loc, one.code, one.message, one.hint) for one in absent]
     raise_all(problems, SpecError)
     return found
 

@@ -117,7 +117,7 @@ def evidence(
         units=units,
         map=map_parts(case.loaded, units),
         map_source=_map_source(spec),
-        not_measurable=unmeasurable(spec, case.series, case.checks, say),
+        not_measurable=unmeasurable(spec, case.series, case.checks, say, case.loaded.to_come),
         periods_left_out=periods_left_out(spec, case.loaded, say),
         siblings=tuple(
             (name_of(other)["nl"], page(number, other.indicator))

@@ -38,9 +38,13 @@ def name_of(outcome: Outcome) -> Text:
     return {"nl": outcome.registered.nl, "en": outcome.registered.en}
 
 
-def unmeasurable(spec: Specification, series: Series, checks: Sequence[Check], say: Texts) -> tuple[str, ...]:
-    """Why nothing can be measured: the indicator is no outcome, or too few measurements lie before the start."""
+def unmeasurable(
+    spec: Specification, series: Series, checks: Sequence[Check], say: Texts, to_come: Sequence[str] = ()
+) -> tuple[str, ...]:
+    """Why nothing can be measured: the indicator is no outcome, figures have yet to come, or too few lie before."""
     reasons = []
+    if to_come:
+        reasons.append(say("run.not_measurable.to-come", list=listed(to_come, say.language)))
     registered = series.outcome.registered
     if registered is not None and registered.not_measurable:
         reasons.append(registered.not_measurable)
@@ -65,6 +69,9 @@ def periods_left_out(spec: Specification, loaded: Loaded, say: Texts) -> tuple[E
         if period not in comparable:
             why[period] = say("run.period.other-side")
     why |= dict.fromkeys(loaded.provisional, say("run.period.provisional"))
+    why |= {
+        period: say(f"run.period.{'to-come' if period in loaded.to_come else 'closed'}") for period in loaded.awaited
+    }
     return tuple(Excluded(period, why[period]) for period in spec.periods.labels if period in why)
 
 

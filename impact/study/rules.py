@@ -8,6 +8,7 @@ from difflib import get_close_matches
 from impact.register.areas import areas
 from impact.register.indicators import indicators
 from impact.study.adjust import faults_of_covariates
+from impact.study.arrival import faults_of_arrival
 from impact.study.borders import faults_of_borders
 from impact.study.correction import faults_of_families
 from impact.study.crosswalks import faults_of_crosswalk
@@ -47,6 +48,7 @@ def faults(spec: Specification) -> Iterator[Fault]:
         yield from _outcome(spec, outcome, loc)
     yield from _target(spec)
     if not timing:
+        yield from faults_of_arrival(spec)
         yield from _window(spec)
         yield from _one_number(spec)
     yield from _comparison(spec)

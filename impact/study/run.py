@@ -69,8 +69,8 @@ def run(
     check_place(place)
     progress = progress or silent
     parallel = Parallel(workers, progress)
-    loaded = load(study.model, _paths(study, data))
-    others, varied = _varied(study, loaded, data)
+    loaded = load(study.model, _paths(study, data, opened=True))
+    others, varied = _varied(study, loaded, data, opened=True)
     files = dict.fromkeys(file for tables in (loaded, *others) for file in tables.files)
     loaded = replace(loaded, files=tuple(files))
     before, stands = stand(study, loaded)
@@ -123,7 +123,7 @@ def outline(study: Study, data: Sequence[str | Path] = ()) -> str:
         As `run` does.
     """
     spec = study.model
-    loaded = load(spec, _paths(study, data))
+    loaded = load(spec, _paths(study, data), design=True)
     _, varied = _varied(study, loaded, data)
     lines = [f"{spec.id}: {spec.title.nl}"]
     for number, outcome in enumerate(spec.all_outcomes):
@@ -131,6 +131,7 @@ def outline(study: Study, data: Sequence[str | Path] = ()) -> str:
         if "bracket" in spec.thresholds:
             case = _bracketed(spec, case, ends(spec, loaded, number, case.comparison))
         lines += ["", f"{outcome.indicator} ({outcome.measure.unit}), {loaded.periods[0]} to {loaded.periods[-1]}"]
+        lines += [f"  not opened: outcomes of {', '.join(loaded.awaited)}"] if loaded.awaited else []
         lines += _design(spec, loaded, case.comparison)
         lines += _chosen(selection(spec, loaded, case.series, case.comparison))
         lines += [
@@ -200,8 +201,10 @@ def _chosen(found: Selection | None) -> list[str]:
     return [*lines, *(f"  {refused}" for refused in found.refused)]
 
 
-def _paths(study: Study, data: Sequence[str | Path], model: Specification | None = None) -> Mapping[str, Path]:
-    return locate(study, Roots.of(study.path, [Path(folder) for folder in data]), model)
+def _paths(
+    study: Study, data: Sequence[str | Path], model: Specification | None = None, *, opened: bool = False
+) -> Mapping[str, Path]:
+    return locate(study, Roots.of(study.path, [Path(folder) for folder in data]), model, opened=opened)
 
 
 def _shared_paths(study: Study, data: Sequence[str | Path]) -> dict[str, Path]:
@@ -209,7 +212,9 @@ def _shared_paths(study: Study, data: Sequence[str | Path]) -> dict[str, Path]:
     return {file: roots.find(file) for file in shared(study)}
 
 
-def _varied(study: Study, loaded: Loaded, data: Sequence[str | Path]) -> tuple[list[Loaded], list[list[Comparison]]]:
+def _varied(
+    study: Study, loaded: Loaded, data: Sequence[str | Path], *, opened: bool = False
+) -> tuple[list[Loaded], list[list[Comparison]]]:
     """The tables of every alternative, and its comparisons by outcome; what is wrong names the alternative."""
     others: list[Loaded] = []
     made: list[list[Comparison]] = []
@@ -217,7 +222,8 @@ def _varied(study: Study, loaded: Loaded, data: Sequence[str | Path]) -> tuple[l
     for variation in study.variations:
         spec = variation.model
         try:
-            other = loaded if _same_tables(study.model, spec) else load(spec, _paths(study, data, spec))
+            alike = _same_tables(study.model, spec)
+            other = loaded if alike else load(spec, _paths(study, data, spec, opened=opened), design=not opened)
             comparisons = [_comparison(spec, other, number) for number in range(len(spec.all_outcomes))]
         except (SpecError, DataError) as error:
             said = f"in the alternative {variation.name!r}: "
@@ -264,7 +270,9 @@ def _sealed(case: Case) -> bool:
     """Whether nothing may be computed: no outcome, or a gate of the design was not passed."""
     registered = case.series.outcome.registered
     no_outcome = registered is not None and bool(registered.not_measurable)
-    return no_outcome or any(check.gates and check.verdict != "pass" for check in case.checks)
+    return (
+        no_outcome or bool(case.loaded.awaited) or any(check.gates and check.verdict != "pass" for check in case.checks)
+    )
 
 
 def _meaning(spec: Specification, check: Check) -> str:

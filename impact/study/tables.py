@@ -9,6 +9,7 @@ from pydantic import Field
 from impact.study.fields import Code, Part, Period, Spellings, Word
 
 __all__ = [
+    "Arrives",
     "CrosswalkTable",
     "Data",
     "File",
@@ -21,6 +22,7 @@ __all__ = [
     "PartFile",
     "PolygonFile",
     "Rows",
+    "SealedFile",
     "UnitColumns",
     "UnitTable",
 ]
@@ -129,16 +131,38 @@ class OutcomeColumns(Part):
         return (*self.figures, *(name for name in (self.n, self.se, *bounds) if name is not None))
 
 
+class Arrives(Part):
+    """Periods of which the outcomes have yet to come: there is `have` and what lies before it; `planned` are the rest.
+
+    Until all have arrived the design is made without them, and a run measures nothing.
+    """
+
+    have: Period = Field(description="the last period of which the outcomes are there")
+    planned: Annotated[tuple[Period, ...], Field(min_length=1)] = Field(
+        description="every later period of the study, in order"
+    )
+
+
+class SealedFile(Part):
+    """The rest of the table of outcomes, in a file of the same columns that only a run opens."""
+
+    file: Word = Field(description="the file's path, as that of a table")
+    sha256: Annotated[str, Field(pattern="^[0-9a-f]{64}$")] | None = None
+
+
 class OutcomeTable(File):
     """The table of outcomes: a row per region and period, after `rows`.
 
-    `rounded_to`: counts are published as multiples of this number.
+    `rounded_to`: counts are published as multiples of this number. `sealed`: the later periods, in a file that `impact
+    data split` makes and only `impact run` opens. `arrives`: the periods that are still to come.
     """
 
     columns: OutcomeColumns = Field(
         description="the names of the columns: region, period, and value or numerator and denominator"
     )
     rounded_to: Annotated[int, Field(ge=2, le=1000)] | None = None
+    sealed: SealedFile | None = None
+    arrives: Arrives | None = None
 
 
 class UnitColumns(Part):

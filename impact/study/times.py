@@ -62,6 +62,10 @@ def _named_periods(spec: Specification) -> Iterator[tuple[Loc, str]]:
     for key in ("first_treated", "first_full", "last_before"):
         if label := getattr(start, key):
             yield ("treatment", "start", key), label
+    if (arrives := spec.data.outcomes.arrives) is not None:
+        at = ("data", "outcomes", "arrives")
+        yield (*at, "have"), arrives.have
+        yield from (((*at, "planned", number), label) for number, label in enumerate(arrives.planned))
     yield from ((("treatment", "start", "by_area", slug), label) for slug, label in (start.by_area or {}).items())
     yield from ((("periods", "are", number), label) for number, label in enumerate(spec.periods.are))
     yield from ((("breaks", number, "at"), found.at) for number, found in enumerate(spec.breaks))

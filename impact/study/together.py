@@ -56,7 +56,7 @@ def together(
     states: list[Outcome] = []
     whys = []
     for case, answers in zip(cases, found, strict=True):
-        reasons = unmeasurable(spec, case.series, case.checks, say)
+        reasons = unmeasurable(spec, case.series, case.checks, say, case.loaded.to_come)
         sealed = any(check.gates and check.verdict != "pass" for check in case.checks)
         tested = answers.primary.p_value is not None
         states.append("not-measurable" if reasons else "sealed" if sealed else "estimated" if tested else "no-p-value")
