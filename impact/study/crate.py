@@ -162,6 +162,6 @@ def _date(files: Mapping[str, bytes]) -> str:
     lines = files.get(LEDGER, b"").splitlines()
     try:
         said = json.loads(lines[-1])["at"][:10] if lines else _NO_DATE
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         return _NO_DATE
     return str(said)

@@ -128,7 +128,7 @@ def _derived(found: Contents, manifest: Mapping[str, Any], outcomes: Sequence[Ev
     try:
         html, figures = pages(outcomes)
         made = contents(outcomes, html, figures, known, given)
-    except (ImpactError, ValueError, TypeError, LookupError, AttributeError, ArithmeticError) as error:
+    except (ImpactError, ValueError, TypeError, LookupError, AttributeError, ArithmeticError, RecursionError) as error:
         return [Said("derived.unreadable", {"why": f"{type(error).__name__}: {error}"})]
     names = sorted((made.keys() | found.files.keys()) - {MANIFEST})
     wrong = [Said("derived.differs", {"file": name}) for name in names if made.get(name) != found.files.get(name)]

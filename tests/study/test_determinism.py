@@ -97,7 +97,7 @@ def failing(
         yield calls
 
 
-FILES = 12  # results, tidy as csv and parquet, tables, report, six figures at most, manifest
+FILES = 18  # of which six figures at most
 
 
 @pytest.mark.parametrize("error", [WriteError("the disk is full"), KeyboardInterrupt(), MemoryError()])

@@ -153,6 +153,7 @@ def table(role: str) -> dict[str, tuple[dict[str, Any], Any, str]]:
             "binnen de gemeente GM0363",
         ),
         f"{at}.vintage": ({}, 2023, "horen bij de indeling van 2023"),
+        f"{at}.share": ({}, True, "zelf gaat mee in de bundel"),
         f"{at}.columns.region": ({}, "code", "kolom ‘code’"),
     }
 
@@ -179,6 +180,10 @@ CASES: dict[str, tuple[dict[str, Any], Any, str]] = {
     "data.outcomes.rounded_to": ({}, 5, "gepubliceerd als veelvoud van 5"),
     "data.outcomes.columns.change": ({}, "vlag", "staat in kolom ‘vlag’ (1 ongewijzigd"),
     "data.outcomes.columns.gemeente": (NAMED, "gem", "binnen de gemeente kolom ‘gem’; een naam die niet bij één"),
+    "data.names.share": (NAMED, True, "Het bestand ‘namen.csv’ zelf gaat mee in de bundel"),
+    "data.crosswalk.share": (CROSSWALK, True, "Het bestand ‘omzet.csv’ zelf gaat mee in de bundel"),
+    "data.polygons.share": (POLYGONS, True, "Het bestand ‘grenzen.geojson’ zelf gaat mee in de bundel"),
+    "data.polygons.parts.share": (PARTS, True, "Het bestand ‘buurten.geojson’ zelf gaat mee in de bundel"),
     "data.names.file": (NAMED, "lijst.csv", "De codes komen uit ‘lijst.csv’"),
     "comparison.units.built_from": (
         BUILT,

@@ -171,6 +171,12 @@ def test_wijken_without_a_number_are_left_out_by_name(results: dict[str, Any], w
 
 def test_the_bundle_is_whole(first: Path) -> None:
     assert sorted(tree(first)) == [
+        "CITATION.cff",
+        "aggregates.csv",
+        "bundle.zip",
+        "dictionary.csv",
+        "dictionary.md",
+        "environment.json",
         "figures/balance.svg",
         "figures/departures.svg",
         "figures/event-study.svg",
@@ -180,6 +186,9 @@ def test_the_bundle_is_whole(first: Path) -> None:
         "manifest.json",
         "report.html",
         "results.json",
+        "ro-crate-metadata.json",
+        "study.log.jsonl",
+        "study.yaml",
         "tables.xlsx",
         "tidy.csv",
         "tidy.parquet",
@@ -190,7 +199,7 @@ def test_the_bundle_is_whole(first: Path) -> None:
 def test_the_manifest_states_every_digest_version_and_seed(first: Path) -> None:
     manifest = json.loads((first / "manifest.json").read_text(encoding="utf-8"))
     files = tree(first)
-    del files["manifest.json"]
+    del files["manifest.json"], files["bundle.zip"]
     assert manifest["outputs"] == {name: hashlib.sha256(content).hexdigest() for name, content in files.items()}
     assert {entry["role"]: (entry["file"], entry["sha256"]) for entry in manifest["inputs"]} == {
         role: (f"data_synthetic/{name}", hashlib.sha256((DATA / name).read_bytes()).hexdigest())
