@@ -1,7 +1,6 @@
 """What a run has to say, as one value: written to results.json, read back by show, report and everything later.
 
-Plain numbers and text only; None stands for "not given", and a refusal says why. The report is a function of this
-value, so it can be rendered again, in another language, from the bundle alone.
+Plain numbers and text only; None stands for "not given", and a refusal says why. The report is a function of it.
 """
 
 from __future__ import annotations
@@ -11,6 +10,7 @@ from typing import Literal
 
 from impact.checks.protocol import Check
 from impact.errors import Refused
+from impact.evidence.disclosed import Disclosed
 from impact.evidence.family import Family, Listed
 from impact.evidence.robust import Robust
 
@@ -293,8 +293,7 @@ class Evidence:
         Characteristics that the estimate adjusts for, in the language of the study.
     bracket : tuple of Variant
         Of a study that matches, the same estimate by the names "unmatched", "structure" (matched on that alone) and
-        "selection" (on the score that areas were chosen by too), as far as its tables allow. With two signs among them
-        nothing can be established: data cannot tell how much of a bad score was chance.
+        "selection" (on the score that areas were chosen by too), as far as its tables allow.
     shared : tuple of Shared
         Of a study that weighs the pool, the weights; empty where every area has units of its own.
     selection : Selection or None
@@ -373,6 +372,7 @@ class Evidence:
     units: tuple[PlacedUnit, ...] = ()
     map: tuple[MapPart, ...] = ()
     map_source: str = ""
+    disclosed: Disclosed | None = None
     families: tuple[Family, ...] = ()
     programme: tuple[Listed, ...] = ()
     versions: dict[str, str] = field(default_factory=dict)

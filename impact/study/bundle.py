@@ -8,6 +8,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from impact.errors import DataError, Problem, UsageError, WriteError
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 __all__ = ["Bundle", "check_place", "read_bundle", "write_bundle"]
+
+_NOTHING: Mapping[str, bytes] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +122,7 @@ def write_bundle(
     pages: Mapping[str, str],
     figures: Mapping[str, str],
     versions: Mapping[str, str],
+    beside: Mapping[str, bytes] = _NOTHING,
 ) -> Bundle:
     """Write the bundle into `path`; the old one stands until the new one is whole.
 
@@ -132,6 +136,8 @@ def write_bundle(
         HTML pages and SVG figures.
     versions : mapping
         Of Python and the packages that computed.
+    beside : mapping of file name to bytes
+        What goes along as it is: what may leave, and what was decided of it.
 
     Raises
     ------
@@ -159,6 +165,7 @@ def write_bundle(
         name: text.encode("utf-8")
         for name, text in {**pages, **{f"figures/{name}": svg for name, svg in figures.items()}}.items()
     }
+    files |= beside
     with folder(path) as place:
         for name, content in files.items():
             write(place / name, content)
@@ -167,6 +174,7 @@ def write_bundle(
             "schema": 1,
             "study": first.study,
             "status": first.status,
+            "disclosure": "not checked" if first.disclosed is None else first.disclosed.profile,
             "seed": first.seed,
             "spec_sha256": first.spec_sha256,
             "inputs": [{"role": role, "file": file, "sha256": value} for (role, file), value in sorted(inputs.items())],

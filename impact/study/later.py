@@ -21,7 +21,6 @@ LATER: dict[str, str] = {
     "data.outcomes.arrives": _LIFE,
     "needs": _LIFE,
     "deposit": _LIFE,
-    "disclose": _LIFE,
     "belongs_to": _REPORT,
     "context": _REPORT,
     "studies": _REPORT,

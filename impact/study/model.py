@@ -15,6 +15,7 @@ from impact.register.indicators import Indicator, indicators
 from impact.study.calibrating import Calibrate
 from impact.study.comparing import Comparison, Match
 from impact.study.correction import Correction
+from impact.study.disclosing import Disclose, as_profile
 from impact.study.fields import (
     Code,
     Covariate,
@@ -283,6 +284,7 @@ class Specification(Part):
     families: dict[Slug, Annotated[tuple[Slug, ...], Field(min_length=1)]] = Field(default_factory=dict)
     correction: Correction | None = None
     calibrate: Calibrate | None = None
+    disclose: Annotated[Disclose | None, BeforeValidator(as_profile)] = None
     checks: Annotated[Checks, BeforeValidator(as_standard)] = Field(default_factory=dict)
     seed: Annotated[int, Field(ge=0, lt=2**53)] = Field(
         description="a whole number from which every random draw follows"

@@ -23,6 +23,7 @@ from impact.study.model import Specification
 from impact.study.panels import Comparison, compare
 from impact.study.read import Study, locate
 from impact.study.record import Case, evidence, level_of, variant
+from impact.study.release import release, released
 from impact.study.render import pages, versions
 from impact.study.robust import robust
 from impact.study.roots import Roots
@@ -100,8 +101,9 @@ def run(
         progress("outcomes", number + 1, len(cases))
     every = together(study.model, cases, [answer for answer, *_ in given])
     found = [evidence(study, case, *answered, versions(), *every) for case, answered in zip(cases, given, strict=True)]
+    found = released(study, cases, [answer for answer, *_ in given], found, others, varied, both)
     html, figures = pages(found)
-    return write_bundle(place, found, html, figures, versions())
+    return write_bundle(place, found, html, figures, versions(), release(found))
 
 
 @one_thread()
