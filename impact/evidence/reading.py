@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from impact.errors import Refused
+from impact.evidence.disclosed import withheld
 from impact.evidence.document import Cell, Foreign
 from impact.evidence.language import Texts, decimals, number
 from impact.evidence.record import Estimate, Evidence, Text
@@ -186,6 +187,7 @@ def with_unit(amount: str, unit: str) -> str:
 def value(estimate: Estimate, say: Texts, missing: str = "words.not_given") -> str:
     """The estimate with its sign, or the text `missing`."""
     shown = printed(estimate)
+    missing = "words.withheld" if withheld(estimate.refused) else missing
     return say(missing) if shown is None else number(shown.value, say.language, shown.digits, sign=True)
 
 
@@ -193,7 +195,7 @@ def interval(estimate: Estimate, say: Texts, missing: str = "words.not_given") -
     """``van −0,4 tot +0,2``, that there is none, or the text `missing` where there is no estimate either."""
     shown = printed(estimate)
     if shown is None:
-        return say(missing)
+        return say("words.withheld" if withheld(estimate.refused) else missing)
     if shown.low is None or shown.high is None:
         return say("words.no_interval")
     low, high = (number(x, say.language, shown.digits, sign=True) for x in (shown.low, shown.high))

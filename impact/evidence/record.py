@@ -11,6 +11,7 @@ from typing import Literal
 from impact.checks.protocol import Check
 from impact.errors import Refused
 from impact.evidence.basis import Basis
+from impact.evidence.disclosed import Disclosed
 from impact.evidence.family import Family, Listed
 from impact.evidence.look import Look
 from impact.evidence.placed import MapPart, PlacedUnit
@@ -339,6 +340,7 @@ class Evidence:
     units: tuple[PlacedUnit, ...] = ()
     map: tuple[MapPart, ...] = ()
     map_source: str = ""
+    disclosed: Disclosed | None = None
     families: tuple[Family, ...] = ()
     programme: tuple[Listed, ...] = ()
     look: Look | None = None

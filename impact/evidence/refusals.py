@@ -11,6 +11,7 @@ from impact.evidence.language import Texts
 __all__ = ["KNOWN", "translated"]
 
 KNOWN: Final[dict[str, str]] = {
+    "withheld": r"under the rules of disclosure of (?P<profile>.+) too little lies behind it",
     "staggered": r"it is about (?P<count>\d+) groups that start at different times, so there is no one order of .*",
     "smallest-p": r"with (?P<count>\d+) periods the smallest p is (?P<least>[\d.]+)",
     "no-bound": r"no effect is too large to be accepted: (?P<before>\d+) periods before the start are too few .*",

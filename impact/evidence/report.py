@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from impact.evidence.disclosure import footnoted
 from impact.evidence.document import Document
 from impact.evidence.front import front, result
 from impact.evidence.language import number, texts
@@ -31,8 +32,8 @@ def document(evidence: Evidence, figures: Mapping[str, str], language: str = "nl
         shown.siblings,
         (say("status.placebo"), say("status.placebo_why")) if shown.placebo else None,
         result(shown, say),
-        front(shown, say),
-        account(shown, {} if shown.sealed else figures, say),
+        footnoted(front(shown, say), say),
+        footnoted(account(shown, {} if shown.sealed else figures, say), say),
         tuple(standing_sentences(shown.standing, say)),
     )
 

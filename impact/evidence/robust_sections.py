@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from impact.errors import Refused
 from impact.evidence.comparison import columns, count
 from impact.evidence.controls_section import negative_controls
+from impact.evidence.disclosed import withheld
 from impact.evidence.document import Block, Cell, Figure, Paragraph, Table
 from impact.evidence.language import Texts, listed, number, significant
 from impact.evidence.plots_robust import curve_points
@@ -35,7 +36,9 @@ def robust(evidence: Evidence, figures: Mapping[str, str], say: Texts) -> list[B
 
 
 def _not(key: str, refused: Refused, evidence: Evidence, say: Texts) -> tuple[Cell, ...]:
-    """That something is not evaluated, and why."""
+    """That something is not evaluated, and why; or that it was, and is not shown."""
+    if withheld(refused):
+        return (say("disclosure.made", part=say(f"disclosure.part.robust-{key}")),)
     return say(f"robust.not.{key}"), reason(refused, evidence, say)[1]
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from impact.errors import Refused
 from impact.evidence.chosen import chosen
 from impact.evidence.comparison import balance, columns, count, course, design, fact_table
+from impact.evidence.disclosure import disclosure
 from impact.evidence.document import Block, Cell, Code, Foreign, Paragraph, Points, Section, Table
 from impact.evidence.family_tables import families
 from impact.evidence.front import check_title
@@ -33,6 +34,7 @@ def account(evidence: Evidence, figures: Mapping[str, str], say: Texts) -> tuple
         _section("geweigerd", "refused", _refused(evidence, say), say),
         _section("toetsen", "checked", _checks(evidence, say), say),
         _section("gegevens", "data", _data(evidence, say), say),
+        *_disclosure(evidence, say),
         _section("herkomst", "origin", _origin(evidence, say), say),
     )
 
@@ -57,6 +59,12 @@ def _robust(evidence: Evidence, figures: Mapping[str, str], say: Texts) -> tuple
     """Only where there is an estimate whose strength could be looked at."""
     blocks = robust(evidence, figures, say)
     return (_section("houdbaarheid", "robust", blocks, say),) if blocks else ()
+
+
+def _disclosure(evidence: Evidence, say: Texts) -> tuple[Section, ...]:
+    """Only of a study that says what may leave."""
+    blocks = disclosure(evidence, say)
+    return (_section("onthulling", "disclosure", blocks, say),) if blocks else ()
 
 
 def _missing(evidence: Evidence) -> str:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from html import escape
 from io import BytesIO
 from pathlib import Path
@@ -16,7 +18,9 @@ from matplotlib.ticker import MaxNLocator
 
 from impact.evidence.language import number
 
-__all__ = ["FONT", "number_axis", "rendered", "round_ticks"]
+__all__ = ["FONT", "drawn_too", "number_axis", "rendered", "round_ticks"]
+
+_PICTURES: ContextVar[dict[str, bytes] | None] = ContextVar("pictures", default=None)
 
 FONT = Path(matplotlib.get_data_path()) / "fonts" / "ttf" / "DejaVuSans.ttf"
 
@@ -44,6 +48,11 @@ def round_ticks(low: float, high: float, count: int) -> tuple[list[float], int]:
 def rendered(figure: Figure, name: str, title: str, description: str) -> str:
     """The figure as one ``<svg>`` element with its alternative text; ids begin with `name`: figures share a page."""
     _own_font(figure.findobj(Text))
+    pictures = _PICTURES.get()
+    if pictures is not None:
+        picture = BytesIO()
+        figure.savefig(picture, format="png", dpi=200, metadata={"Software": None})
+        pictures[name] = picture.getvalue()
     buffer = BytesIO()
     figure.savefig(buffer, format="svg", metadata={"Creator": None, "Date": None, "Format": None, "Type": None})
     drawn = buffer.getvalue().decode("utf-8")
@@ -57,6 +66,17 @@ def rendered(figure: Figure, name: str, title: str, description: str) -> str:
     texts = f'<title id="{name}-title">{escape(title)}</title>\n<desc id="{name}-text">{escape(description)}</desc>\n'
     opening, rest = drawn.removeprefix("<svg").split(">", 1)
     return f"{head}{opening}>\n{texts}{rest.lstrip()}"
+
+
+@contextmanager
+def drawn_too() -> Iterator[dict[str, bytes]]:
+    """PNG by name of every figure that is rendered inside; for where no vectors may go out."""
+    pictures: dict[str, bytes] = {}
+    token = _PICTURES.set(pictures)
+    try:
+        yield pictures
+    finally:
+        _PICTURES.reset(token)
 
 
 def _own_font(texts: Sequence[object]) -> None:

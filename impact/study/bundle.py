@@ -43,6 +43,8 @@ _NOTHING: Mapping[str, bytes] = MappingProxyType({})
 _SLUG = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 _PAGE = re.compile(rf"report(-{_SLUG.pattern})?\.html")
 
+_NOTHING: Mapping[str, bytes] = MappingProxyType({})
+
 
 @dataclass(frozen=True, slots=True)
 class Bundle:
@@ -159,7 +161,8 @@ def write_bundle(
     versions : mapping
         Of Python and the packages that computed.
     beside : mapping of file name to bytes
-        What goes along as it is: the study with its lock and ledger, the environment, inputs that may be shared.
+        What goes along as it is: the study with its lock and ledger, the environment, inputs that may be shared, and
+        what was decided of what may leave.
 
     Raises
     ------
@@ -205,6 +208,7 @@ def contents(
         "schema": 1,
         "study": first.study,
         "status": first.status,
+        "disclosure": "not checked" if first.disclosed is None else first.disclosed.profile,
         "seed": first.seed,
         "spec_sha256": first.spec_sha256,
         "inputs": [{"role": role, "file": file, "sha256": value} for (role, file), value in sorted(inputs.items())],

@@ -14,7 +14,6 @@ _REPORT = "the part on statements, collections and reports"
 # Dotted path (without list positions) to the part of the project it comes with.
 LATER: dict[str, str] = {
     "data.outcomes.columns.base": _REPORT,
-    "disclose": _LIFE,
     "belongs_to": _REPORT,
     "context": _REPORT,
     "studies": _REPORT,

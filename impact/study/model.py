@@ -17,6 +17,7 @@ from impact.study.calibrating import Calibrate
 from impact.study.comparing import Comparison, Match
 from impact.study.controlling import Elsewhere
 from impact.study.correction import Correction
+from impact.study.disclosing import Disclose, as_profile
 from impact.study.fields import (
     Code,
     Covariate,
@@ -323,6 +324,7 @@ class Specification(Part):
     looks: Looks | None = None
     needs: Needs | None = None
     negative_controls: NegativeControls | None = None
+    disclose: Annotated[Disclose | None, BeforeValidator(as_profile)] = None
     checks: Annotated[Checks, BeforeValidator(as_standard)] = Field(default_factory=dict)
     seed: Annotated[int, Field(ge=0, lt=2**53)] = Field(
         description="a whole number from which every random draw follows"

@@ -35,7 +35,7 @@ from impact.study.series import Series
 from impact.study.thresholds import foreseen
 from impact.study.wording import spoken
 
-__all__ = ["Case", "evidence", "level_of", "population", "variant"]
+__all__ = ["Case", "control_weights", "evidence", "level_of", "population", "variant"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -326,7 +326,7 @@ def _base(spec: Specification, result: Result, group: int) -> Float1:
     return np.asarray(row / row.sum())
 
 
-def _controls(result: Result, group: int) -> Float1:
+def control_weights(result: Result, group: int) -> Float1:
     """(N,) weights of the controls of a group, summing to 1."""
     panel, weights = result.panel, result.fit.weights
     name = panel.group_names[group]
@@ -357,7 +357,7 @@ def _change(spec: Specification, result: Result, say: Texts) -> Change | None:
         focus_after += weights[cell] * float(mean @ panel.y[members, cells.period[cell]])
         without += weights[cell] * float(mean @ result.fit.untreated[members, cells.period[cell]])
         comparison_before += weights[cell] * float(
-            _controls(result, int(cells.group[cell])) @ np.nan_to_num(panel.y) @ base
+            control_weights(result, int(cells.group[cell])) @ np.nan_to_num(panel.y) @ base
         )
     after = _span(tuple(panel.periods[period] for period in sorted(set(cells.period[weights != 0].tolist()))))
     before = bases.pop() if len(bases) == 1 else say("run.before")
@@ -374,7 +374,7 @@ def _path(spec: Specification, result: Result) -> tuple[PathPoint, ...]:
     for group in np.flatnonzero(share):
         members = panel.group == group
         focus += share[group] * (panel.weight[members] / panel.weight[members].sum()) @ panel.y[members]
-        comparison += share[group] * _controls(result, int(group)) @ np.nan_to_num(panel.y)
+        comparison += share[group] * control_weights(result, int(group)) @ np.nan_to_num(panel.y)
     first = panel.groups[share > 0].min()
     return tuple(
         PathPoint(period, float(focus[number]), float(comparison[number]), bool(number >= first))

@@ -13,6 +13,7 @@ from impact.study.borders import faults_of_borders
 from impact.study.controlling import faults_of_controls
 from impact.study.correction import faults_of_families, faults_of_indices
 from impact.study.crosswalks import faults_of_crosswalk
+from impact.study.disclosing import faults_of_disclosure
 from impact.study.faults import Fault, near
 from impact.study.identity import faults_of_identity
 from impact.study.leave_out import faults_of_comparison
@@ -66,6 +67,7 @@ def faults(spec: Specification) -> Iterator[Fault]:
     yield from faults_of_indices(spec)
     yield from faults_of_controls(spec)
     yield from faults_of_checks(spec.checks)
+    yield from faults_of_disclosure(spec)
     if "respondents" in spec.checks and spec.data.outcomes.columns.n is None:
         hint = "Name it in `data.outcomes.columns.n`."
         yield Fault(("checks",), "the check of respondents takes a column with their number", hint)

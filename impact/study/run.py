@@ -29,6 +29,7 @@ from impact.study.model import Specification
 from impact.study.panels import Comparison, compare
 from impact.study.read import Study, locate
 from impact.study.record import Case, evidence, level_of, variant
+from impact.study.release import release, released
 from impact.study.render import pages, versions
 from impact.study.robust import robust
 from impact.study.roots import Roots
@@ -131,10 +132,12 @@ def run(
         evidence(study, case, *answered, versions(), *every, stands)
         for case, answered in zip(cases, given, strict=True)
     ]
+    # What may not leave is gone before anything is written: also from the ledger, and from every form of the bundle.
+    found = released(study, cases, [answer for answer, *_ in given], found, others, varied, both)
     found = [looked(one, taken) for one, taken in zip(found, looks, strict=True)]
     html, figures = pages(found)
     after = ran(study, before, loaded, any(not _sealed(case) for case in cases), look, looks_in(found))
-    beside = {**after.files, **companions(study, loaded, _shared_paths(study, data))}
+    beside = {**after.files, **companions(study, loaded, _shared_paths(study, data)), **release(found)}
     bundle = write_bundle(place, found, html, figures, versions(), beside)
     return replace(bundle, notes=after.notes)
 

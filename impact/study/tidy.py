@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from impact.evidence.disclosed import withheld
 from impact.evidence.reading import supported
 from impact.evidence.record import Estimate, Evidence
 from impact.evidence.result import COLUMNS
@@ -65,7 +66,8 @@ def _of_families(evidence: Evidence) -> list[dict[str, Any]]:
 
 
 def _row(evidence: Evidence, role: str, name: str, same: bool, estimate: Estimate) -> dict[str, Any]:
-    known = status(estimate.method, estimate.inference, estimate.refused)
+    hidden = withheld(estimate.refused)
+    known = "suppressed" if hidden else status(estimate.method, estimate.inference, estimate.refused)
     primary = evidence.primary.term
     statistic = None if estimate.value is None or not estimate.std_error else estimate.value / estimate.std_error
     others = {variant.name: variant for variant in evidence.alternatives} if role == "alternative" else {}

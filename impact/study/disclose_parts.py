@@ -1,0 +1,199 @@
+"""What may be shown of means, balance, and of what an estimate can bear; each part says by which rule."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from impact.arrays import Bool1
+from impact.disclosure.differencing import hide_more, least_difference
+from impact.disclosure.profile import Profile
+from impact.evidence.disclosed import Mark, withholding
+from impact.evidence.record import Evidence
+from impact.evidence.robust import Honest, LeftOut, Ring, Robust
+from impact.study.behind import Behind, Group, Ruling, judged
+
+__all__ = ["balance", "means", "robust", "selection"]
+
+
+def _mark(part: str, cell: str, ruling: Ruling) -> Mark:
+    return Mark(part, cell, ruling.verdict, ruling.rule, ruling.behind, ruling.threshold)
+
+
+def _worst(rulings: Sequence[Ruling]) -> Ruling:
+    order = {"suppressed": 0, "needs review": 1, "pass": 2}
+    return min(rulings, key=lambda ruling: order[ruling.verdict])
+
+
+def means(evidence: Evidence, behind: Behind, profile: Profile, marks: list[Mark]) -> Evidence:
+    """The courses of both groups and their means before and after: all of it or nothing, as the gap ties them.
+
+    Where one side cannot be shown, the other one and the estimates would give away how it changed.
+    """
+    if not evidence.path and evidence.change is None:
+        return evidence
+    sides = [
+        judged(profile, behind.group(behind.treated), means=True),
+        judged(profile, behind.group(behind.compared), means=True),
+    ]
+    ruling = _worst(sides)
+    for name in ("path", "change"):
+        if getattr(evidence, name):
+            marks.append(_mark(name, "", ruling))
+    return replace(evidence, path=(), change=None) if ruling.verdict == "suppressed" else evidence
+
+
+def balance(evidence: Evidence, behind: Behind, profile: Profile, marks: list[Mark]) -> Evidence:
+    """Means of characteristics: of the residents of units, as far as anything is known of who is behind them."""
+    if not evidence.balance:
+        return evidence
+    panel = behind.panel
+    everybody = np.where(panel.never, panel.weight, 0.0)
+
+    def of(weight: np.ndarray) -> Ruling:
+        group = behind.group(weight)
+        known = panel.residents
+        residents = np.full(len(group.weight), np.nan) if known is None else known[np.flatnonzero(weight)]
+        return judged(
+            profile, Group(group.weight, group.outcome, residents[:, None], np.full((len(residents), 1), np.nan))
+        )
+
+    ruling = _worst([of(behind.treated), of(behind.compared), of(everybody)])
+    marks.append(_mark("balance", "", ruling))
+    if ruling.verdict != "suppressed":
+        return evidence
+    checks = tuple(
+        replace(check, statistic=None, because="") if check.name == "balance" else check for check in evidence.checks
+    )
+    return replace(evidence, balance=(), checks=checks)
+
+
+def selection(evidence: Evidence, profile: Profile, marks: list[Mark]) -> Evidence:
+    """How much of a score lasts, over all units that were never treated."""
+    found = evidence.selection
+    if found is None:
+        return evidence
+    least = profile.minimum_units
+    ruling = Ruling("needs review", "unknown", found.units, least)
+    if least is not None and found.units < least:
+        ruling = Ruling("suppressed", "units", found.units, least)
+    marks.append(_mark("selection", "", ruling))
+    return replace(evidence, selection=None) if ruling.verdict == "suppressed" else evidence
+
+
+# --- what an estimate can bear ----------------------------------------------------------------------------------------
+
+
+def robust(
+    found: Robust,
+    evidence: Evidence,
+    behind: Behind,
+    profile: Profile,
+    own: Ruling,
+    *,
+    events: bool,
+    alternatives: bool,
+    marks: list[Mark],
+) -> Robust:
+    """Every part of it; `events` and `alternatives` say whether any of those is not shown."""
+    refused = withholding(profile.name)
+    secondary = Ruling("suppressed", "secondary")
+    out: dict[str, Any] = {}
+    if found.honest.refused is None:
+        marks.append(_mark("robust-honest", "", secondary if events else own))
+        out["honest"] = Honest(refused=refused) if events else found.honest
+    out["left_out"] = tuple(_left_out(one, evidence, behind, profile, own, marks) for one in found.left_out)
+    if found.alternatives is not None:
+        marks.append(_mark("robust-alternatives", "", secondary if alternatives else own))
+        out["alternatives"] = None if alternatives else found.alternatives
+    if found.past is not None and found.past.refused is None:
+        marks.append(_mark("robust-past", "", own))
+    out["ring"] = _ring(found.ring, evidence, profile, own, marks)
+    out["fit"] = tuple(one for one in found.fit if _alone(one.area, evidence, behind, profile, marks))
+    return replace(found, **out)
+
+
+def _members(names: Sequence[str], evidence: Evidence, behind: Behind) -> Bool1 | None:
+    """(N,) the units of an area, or of all areas of a cluster, by the name in the report; None where not found."""
+    slugs = [area.slug for area in evidence.included if area.name in names or area.slug in names]
+    slugs = slugs or [area.slug for area in evidence.included if area.cluster in names]
+    found = [units for units in map(behind.area, slugs) if units is not None]
+    return np.logical_or.reduce(found) if found else None
+
+
+def _alone(name: str, evidence: Evidence, behind: Behind, profile: Profile, marks: list[Mark]) -> bool:
+    """Whether how closely the comparison follows one area can be shown."""
+    units = _members(name.split(", "), evidence, behind)
+    ruling = Ruling("suppressed", "unknown")
+    if units is not None:
+        ruling = judged(profile, behind.group(np.where(units, behind.treated, 0.0)), means=True)
+    marks.append(_mark("robust-fit", name, ruling))
+    return ruling.verdict != "suppressed"
+
+
+def _left_out(
+    found: LeftOut, evidence: Evidence, behind: Behind, profile: Profile, own: Ruling, marks: list[Mark]
+) -> LeftOut:
+    """The whole and the whole without one give that one: it is judged as if it stood there itself."""
+    part = f"robust-{found.what}"
+    if found.refused is not None or not found.each:
+        return found
+    if found.what == "donor":
+        ruling = Ruling("needs review", "refit")
+        marks.append(_mark(part, "", own if own.verdict == "suppressed" else ruling))
+        return found
+    rulings = [_difference(one.name, evidence, behind, profile) for one in found.each]
+    counts = [int(ruling.behind or 0) if ruling.rule in ("differencing", "all-units") else 0 for ruling in rulings]
+    gone = [ruling.verdict == "suppressed" for ruling in rulings]
+    more = hide_more(counts, gone, profile.minimum_units or 0)
+    for place, (one, hide) in enumerate(zip(found.each, more, strict=True)):
+        if hide and not gone[place]:
+            rulings[place] = Ruling("suppressed", "secondary")
+        marks.append(_mark(part, one.name, rulings[place]))
+    if not any(more):
+        return found
+    refused = withholding(profile.name)
+    if all(more):
+        return LeftOut(found.what, refused=refused)
+    each = tuple(
+        replace(one, value=None, low=None, high=None, refused=refused) if hide else one
+        for one, hide in zip(found.each, more, strict=True)
+    )
+    # The ends and the names of the most telling would say something of those that are not shown.
+    return replace(found, each=each, low=None, high=None, most="", signs=(), statements=None)
+
+
+def _difference(name: str, evidence: Evidence, behind: Behind, profile: Profile) -> Ruling:
+    units = _members([name], evidence, behind)
+    if units is None:
+        return Ruling("needs review", "unknown")
+    panel, least = behind.panel, profile.minimum_units
+    rest = panel.treated & ~units
+    sides = [int(units.sum())]
+    if rest.any():
+        controls = [panel.control_weight(members) * panel.never for members in (panel.treated, rest)]
+        named = [{panel.units[one]: float(side[one]) for one in np.flatnonzero(side)} for side in controls]
+        few = least_difference(*named)
+        sides += [few] if few else []
+    if least is not None and min(sides) < least:
+        return Ruling("suppressed", "differencing", min(sides), least)
+    ruling = judged(replace(profile, minimum_units=None), behind.group(np.where(units, behind.treated, 0.0)))
+    if ruling.verdict == "pass":
+        return Ruling("pass", "all-units", min(sides), least)
+    return ruling
+
+
+def _ring(found: Ring | None, evidence: Evidence, profile: Profile, own: Ruling, marks: list[Mark]) -> Ring | None:
+    """Three effects of which two give the third; the residents of the ring are a count."""
+    if found is None or found.refused is not None or found.ring is None:
+        return found
+    ruling, units = own, len(found.units)
+    if profile.minimum_units is not None and units < profile.minimum_units:
+        ruling = Ruling("suppressed", "units", units, profile.minimum_units)
+    elif profile.minimum_count is not None:
+        ruling = Ruling("needs review", "unknown", None, profile.minimum_count)
+    marks.append(_mark("robust-ring", "", ruling))
+    return Ring(found.units, refused=withholding(profile.name)) if ruling.verdict == "suppressed" else found
