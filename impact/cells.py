@@ -263,6 +263,9 @@ class Fit:
         From weights of the cells (C, m) to scores by unit and period (N, T, m), whose sums over the periods are the
         scores of the units but for what is about a unit as a whole; None where they follow from the blocks of
         ``cells.scores``, or are not known.
+    distance : (C,) float or None
+        Periods from the base of every cell to itself, where that is the mean of several although those before the start
+        are changes from one (``OneReference``).
     """
 
     cells: Cells
@@ -278,6 +281,7 @@ class Fit:
     pull: Callable[[Float1], Float2] | None = None
     base: Base = ""
     by_period: Callable[[Float2], Float3] | None = None
+    distance: Float1 | None = None
 
     @property
     def untreated(self) -> Float2 | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from itertools import combinations
 from typing import Any
 
@@ -10,6 +11,7 @@ from impact.configure import checked, configured, estimator_of, judged, labelled
 from impact.errors import Problem, Refused, UsageError, raise_all
 from impact.estimators.bacon import Decomposition
 from impact.estimators.bacon import decompose as comparisons
+from impact.estimators.one_reference import referred
 from impact.estimators.protocol import Estimator
 from impact.evidence.all_inferences import Battery
 from impact.evidence.result import Result
@@ -92,7 +94,13 @@ def estimate(
         how.name,
         seed,
         known,
+        partial(_again, panel, chosen, how, seed),
     )
+
+
+def _again(panel: Panel, estimator: Estimator, inference: Inference, seed: int, target: Target) -> Result | Refused:
+    """See ``Result.again``."""
+    return estimate(panel, referred(estimator), target=target, inference=inference, seed=seed)
 
 
 def compare(
@@ -226,6 +234,7 @@ def battery(
                 how.name,
                 seed,
                 known,
+                partial(_again, panel, chosen, how, seed),
             )
             for how in every
         }

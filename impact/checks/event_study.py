@@ -4,22 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from typing import Literal, TypeAlias
 
 import numpy as np
 
 from impact.arrays import Float1, Float2
 from impact.cells import Fit
+from impact.checks.combination import Combination, declared_of, weights_of
 from impact.errors import Problem, Refused, UsageError
 from impact.inference.protocol import Uncertainty
 from impact.targets import Effects, Target
 
-__all__ = ["Combination", "EventStudy", "Leads", "event_study", "leads"]
+__all__ = ["Combination", "EventStudy", "Leads", "event_study", "fitted", "leads", "no_covariance"]
 
+_BOUNDS = "bounds under departures from parallel trends"
 _FITTED = "its weights were chosen so that the estimates before the start are small"
 _AGAIN = "Estimate again with group-time and base='universal', or with sun-abraham."
-
-Combination: TypeAlias = Literal["mean"] | int | Sequence[float]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -77,9 +76,11 @@ class EventStudy:
     left_out : tuple of int
         Event times before the start that are not used, as they have no error.
     averaged : bool
-        Whether an average is asked about, whose effects lie on average `d` periods from the reference: it stands here
-        as one period after it, with the estimate divided by `d` and `combination` (d,). A trend that changes by at most
-        so much from one period to the next adds at most `d` times that to it.
+        Whether an average is asked about, whose effects lie on average `d` periods from their base: it stands here as
+        one period after the reference, with the estimate divided by `d` and `combination` (d,). A trend that changes by
+        at most so much from one period to the next adds at most `d` times that to it. The base is the reference, or the
+        mean of several periods (``Fit.distance``); no departure then means that without the programme the time after
+        the start would have been like that mean, which is what the estimate itself assumes.
     """
 
     events: tuple[int, ...]
@@ -175,7 +176,7 @@ def event_study(
     ----------
     Roth (2024), Interpreting event studies from recent difference-in-differences methods, arXiv 2401.12309.
     """
-    what = "bounds under departures from parallel trends"
+    what = _BOUNDS
     _by_event(target)
     known = _covariance(what, uncertainty)
     if isinstance(known, Refused):
@@ -183,7 +184,7 @@ def event_study(
     given, covariance = known
     row_of = _events(effects)
     after = [event for event in sorted(row_of) if event >= 0]
-    weights = _weights(after, combination) if target.kind == "event" else []
+    weights = weights_of(after, combination) if target.kind == "event" else []
     if min(row_of, default=0) >= 0:
         return Refused(what, "there is no estimate before the start", "Add earlier periods.")
     reference = _reference(what, fit, np.unique(fit.cells.event).tolist())
@@ -208,16 +209,17 @@ def event_study(
         return Refused(
             what, "the estimate next to the reference period has no error, or its outcome was matched on", "See tidy()."
         )
+    known = given, covariance
     if target.kind == "average":
-        return _averaged(what, effects, fit, (given, covariance), reference, before)
+        return _averaged(what, effects, fit, known, reference, before)
+    if fit.distance is not None:
+        return _gathered(effects, fit, known, reference, before, combination, weights[: last + 1])
     events = [*before, *range(reference + 1, last + 1)]
     rows = [row_of[event] for event in events]
     asked = np.array([0.0] * (-1 - reference) + list(weights[: last + 1]))
     reach = _reach(given)
     sigma = covariance[np.ix_(rows, rows)] * np.outer(reach[rows], reach[rows])
-    declared = row_of[int(combination)] if isinstance(combination, int | np.integer) else None
-    if combination == "mean" and given.refused[-1] is None:
-        declared = len(effects.terms) - 1
+    declared = declared_of(combination, given, row_of)
     if declared is not None:
         # The declared interval of the combination itself has degrees of freedom of its own.
         error = float(np.sqrt(asked @ sigma[len(before) :, len(before) :] @ asked))
@@ -246,25 +248,69 @@ def _averaged(
     before: list[int],
 ) -> EventStudy | Refused:
     """The event study of an average: its leads, and itself as one period."""
-    given, covariance = known
     last = len(effects.terms) - 1
-    if given.refused[last] is not None:
+    if known[0].refused[last] is not None:
         return Refused(what, "the average has no interval", "See tidy().")
-    distance = float(effects.weights[:, last] @ (fit.cells.event - reference))
+    since = fit.cells.event - reference if fit.distance is None else fit.distance
+    asked = np.eye(len(effects.terms))[last]
+    return _one_period(effects, known, reference, before, asked, float(effects.weights[:, last] @ since), last)
+
+
+def _gathered(
+    effects: Effects,
+    fit: Fit,
+    known: tuple[Uncertainty, Float2],
+    reference: int,
+    before: list[int],
+    combination: Combination,
+    weights: Sequence[float],
+) -> EventStudy:
+    """The same of effects whose base is the mean of several periods."""
     row_of = _events(effects)
-    rows = [*(row_of[event] for event in before), last]
-    scale = np.r_[np.ones(len(before)), 1 / distance]
-    reach = _reach(given)[rows]
-    sampling = covariance[np.ix_(rows, rows)] * np.outer(scale, scale)
+    asked = np.zeros(len(effects.terms))
+    asked[[row_of[event] for event in range(len(weights))]] = weights
+    # Effects may partly make up for each other's drift after the start, and the drift within the base goes with all.
+    after = np.cumsum(weights[::-1])[::-1]
+    steps = float(np.abs(after).sum()) + abs(float(after[0])) * (-1 - reference)
+    since = np.zeros(len(effects.terms)) if fit.distance is None else fit.distance @ effects.weights
+    within = since - [float(term) - reference if term not in ("mean", "average") else 0.0 for term in effects.terms]
+    declared = declared_of(combination, known[0], row_of)
+    return _one_period(effects, known, reference, before, asked, steps + abs(float(asked @ within)), declared)
+
+
+def _one_period(
+    effects: Effects,
+    known: tuple[Uncertainty, Float2],
+    reference: int,
+    before: list[int],
+    asked: Float1,
+    distance: float,
+    declared: int | None,
+) -> EventStudy:
+    """The estimates before the start, and ``asked`` (m,) of the terms as one period, `distance` periods away.
+
+    `declared` is the term that is asked for, where it is one: its interval has degrees of freedom of its own.
+    """
+    given, covariance = known
+    row_of = _events(effects)
+    mapped = np.vstack([np.eye(len(asked))[[row_of[event] for event in before]], asked / distance])
+    reach = _reach(given)
+    used = mapped.any(axis=0)
+    mapped, inner = mapped[:, used], covariance[np.ix_(used, used)]
+    sampling = mapped @ inner @ mapped.T
+    sigma = mapped @ (inner * np.outer(reach[used], reach[used])) @ mapped.T
+    if declared is not None:
+        error = distance * float(np.sqrt(sigma[-1, -1]))
+        sigma = sigma * max(1.0, float(reach[declared] * given.std_error[declared]) / error) ** 2
     return EventStudy(
         tuple(before),
         np.r_[np.array(before, dtype=np.float64) - reference, 1.0],
         reference,
         len(before),
-        effects.estimate[rows] * scale,
-        sampling * np.outer(reach, reach),
+        mapped @ effects.estimate[used],
+        sigma,
         sampling,
-        reach[:-1] * _normal(given.level),
+        reach[[row_of[event] for event in before]] * _normal(given.level),
         np.array([distance]),
         given.level,
         tuple(event for event in sorted(row_of) if event < reference and event not in before),
@@ -292,36 +338,13 @@ def _covariance(what: str, uncertainty: Uncertainty | Refused) -> tuple[Uncertai
     if isinstance(uncertainty, Refused):
         return Refused(what, uncertainty.because, uncertainty.instead)
     if uncertainty.covariance is None:
-        return Refused(
-            what, f"{uncertainty.name} gives no covariance of the event times", "Use inference='cluster-jackknife'."
-        )
+        return no_covariance(uncertainty, what)
     return uncertainty, uncertainty.covariance
 
 
-def _weights(after: list[int], combination: Combination) -> list[float]:
-    """A weight for every event time from 0 on."""
-    if combination == "mean":
-        return [1 / len(after)] * len(after)
-    if isinstance(combination, int | np.integer):
-        if combination not in after:
-            raise UsageError(
-                Problem(
-                    "USAGE-003",
-                    f"combination={combination} is not an event time after the start",
-                    f"there are: {', '.join(map(str, after))}",
-                )
-            )
-        return [float(event == combination) for event in after]
-    weights = [] if isinstance(combination, str) else [float(weight) for weight in combination]
-    if len(weights) != len(after) or not np.isfinite(weights).all() or not any(weights):
-        raise UsageError(
-            Problem(
-                "USAGE-003",
-                f"combination has {len(weights)} weights, not all 0 and finite for {len(after)} event times",
-                f"the event times are {', '.join(map(str, after))}; or give 'mean', or one event time",
-            )
-        )
-    return weights
+def no_covariance(given: Uncertainty, what: str = _BOUNDS) -> Refused:
+    """The refusal where an inference gives none."""
+    return Refused(what, f"{given.name} gives no covariance of the event times", "Use inference='cluster-jackknife'.")
 
 
 def _reference(what: str, fit: Fit, events: list[int]) -> int | Refused:
@@ -331,11 +354,16 @@ def _reference(what: str, fit: Fit, events: list[int]) -> int | Refused:
             what, "before the start every estimate is a change since the period before it (a varying base)", _AGAIN
         )
     if fit.compared:
-        return Refused(what, _FITTED, _AGAIN)
+        return fitted()
     missing = sorted(set(range(events[0], events[-1] + 1)) - set(events))
     if fit.base == "several" or len(missing) != 1 or missing[0] >= 0:
         return Refused(what, "the estimates before the start are not changes since one reference period", _AGAIN)
     return missing[0]
+
+
+def fitted() -> Refused:
+    """Why there are no bounds where weights were fitted to the time before the start."""
+    return Refused(_BOUNDS, _FITTED, _AGAIN)
 
 
 def _normal(level: float) -> float:

@@ -9,6 +9,7 @@ import numpy as np
 
 from impact.arrays import Bool2
 from impact.cells import Weights
+from impact.estimators.one_reference import OneReference
 from impact.estimators.paths import Pooled
 from impact.estimators.plan import Entry, Plan
 from impact.estimators.planned import Planned
@@ -43,6 +44,10 @@ class DiD(Planned):
     def __post_init__(self) -> None:
         if self.anticipation < 0:
             raise ValueError("anticipation is a number of periods, 0 or more")
+
+    def referred(self) -> OneReference:
+        """The same effects, with changes since the last period before the start as estimates before it."""
+        return OneReference(self)
 
     def plan(self, known: Strata, usable: Bool2) -> Plan:
         """The cells: every period of every group that has a base, against the never treated."""

@@ -12,9 +12,11 @@ from impact.arrays import Bool2
 from impact.cells import Cells, Regression
 from impact.estimators.group_time import GroupTime
 from impact.estimators.imputation import regression_plan
+from impact.estimators.one_reference import OneReference
 from impact.estimators.paths import Regressed
 from impact.estimators.plan import Entry, Plan
 from impact.estimators.planned import Planned
+from impact.estimators.protocol import Estimator
 from impact.numerics.moments import Strata
 from impact.panel import Panel
 
@@ -60,6 +62,10 @@ class ExtendedTWFE(Planned):
             raise ValueError(f"control={self.control!r} is not one of {', '.join(get_args(Control))}")
         if self.anticipation < 0:
             raise ValueError("anticipation is a number of periods, 0 or more")
+
+    def referred(self) -> Estimator:
+        """The same effects, with changes since the last period before the start as estimates before it."""
+        return self if self.control == "never" else OneReference(self)
 
     def plan(self, known: Strata, usable: Bool2) -> Plan:
         """The cells of the regression."""

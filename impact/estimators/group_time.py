@@ -71,6 +71,10 @@ class GroupTime(Planned):
         if self.anticipation < 0:
             raise ValueError("anticipation is a number of periods, 0 or more")
 
+    def referred(self) -> GroupTime:
+        """The same effects, with changes since the last period before the start as estimates before it."""
+        return replace(self, base="universal")
+
     def fit(self, panel: Panel | Sample, *, learn: Bool2 | None = None, hold: Weights | None = None) -> Fit | Refused:
         """Cells with scores, and the surface of a panel; see ``Estimator.fit``; `hold` changes nothing here."""
         found = fit_sampled(self, panel, learn) if isinstance(panel, Sample) else self._fitted(panel, learn)

@@ -8,6 +8,7 @@ from typing import ClassVar, Literal, get_args
 import numpy as np
 
 from impact.arrays import Bool2
+from impact.estimators.one_reference import OneReference
 from impact.estimators.paths import Regressed
 from impact.estimators.plan import Entry, Plan
 from impact.estimators.planned import Planned
@@ -54,6 +55,10 @@ class Imputation(Planned):
         if self.variance not in get_args(Variance):
             raise ValueError(f"variance={self.variance!r} is not one of {', '.join(get_args(Variance))}")
 
+    def referred(self) -> OneReference:
+        """The same effects, with changes since the last period before the start as estimates before it."""
+        return OneReference(self)
+
     def plan(self, known: Strata, usable: Bool2) -> Plan:
         """The cells that can be imputed."""
         plan = regression_plan(known, usable, self.anticipation, dummies=True)
@@ -87,6 +92,10 @@ class TwoStage(Planned):
     def __post_init__(self) -> None:
         if self.anticipation < 0:
             raise ValueError("anticipation is a number of periods, 0 or more")
+
+    def referred(self) -> OneReference:
+        """The same effects, with changes since the last period before the start as estimates before it."""
+        return OneReference(self)
 
     def plan(self, known: Strata, usable: Bool2) -> Plan:
         """The cells that can be imputed."""

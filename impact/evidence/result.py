@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from impact.cells import Fit
-from impact.checks.event_study import Combination, event_study
+from impact.checks.event_study import Combination
 from impact.checks.honest import DRAWS, Method, bounds
 from impact.checks.pretrend_table import pretrend_table
 from impact.errors import Problem, Refused, UsageError
 from impact.estimators.diagnostics import briefly, diagnose
-from impact.evidence.result_tables import By, diagnostics_table, tuned_table, weights_table
-from impact.evidence.result_words import band_words, known_words
+from impact.evidence.departures import breakdown, departures
+from impact.evidence.result_tables import COLUMNS, By, diagnostics_table, tuned_table, weights_table
+from impact.evidence.result_words import band_words, breakdown_words, known_words
 from impact.inference.known_error import KnownError
 from impact.inference.protocol import Uncertainty
 from impact.inference.support import status
@@ -34,27 +35,6 @@ if TYPE_CHECKING:
 __all__ = ["COLUMNS", "Result"]
 
 _SHOWN = 6  # terms in the short form
-
-COLUMNS = (
-    "target",
-    "term",
-    "weighting",
-    "estimate",
-    "std_error",
-    "df",
-    "statistic",
-    "p_value",
-    "ci_low",
-    "ci_high",
-    "band_low",
-    "band_high",
-    "n",
-    "areas",
-    "clusters",
-    "method",
-    "unit",
-    "status",
-)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -75,6 +55,8 @@ class Result:
     seed : int
     known : KnownError or Refused or None
         What the known errors of the figures add to the error of the terms; None when the panel has none.
+    again : callable or None
+        The same effects for another target, with changes since one period as estimates before the start.
     """
 
     panel: Panel
@@ -86,6 +68,7 @@ class Result:
     inference: str
     seed: int
     known: KnownError | Refused | None = None
+    again: Callable[[Target], Result | Refused] | None = None
 
     @property
     def unit(self) -> str:
@@ -192,10 +175,11 @@ class Result:
     ) -> pd.DataFrame | Refused:
         """Intervals that hold although treated and controls may drift apart, by how far they may; see `impact.honest`.
 
-        For an estimate with ``target="event"``, or an average with its leads (``Target("average", leads=True)``), whose
-        estimates before the start are changes since one reference period (group-time with ``base="universal"``,
-        sun-abraham, twfe, stacked). The covariance is that of the inference,
-        enlarged by (t / 1.96)²: with no departure the interval is never shorter than the declared one.
+        For an estimate with ``target="event"`` or ``"average"``. Its estimates before the start have to be changes
+        since one reference period; where they are not, the same effects are estimated again with such ones beside them
+        (``impact.evidence.departures``). The covariance is that of the inference, enlarged by (t / 1.96)²: with no
+        departure the interval is never shorter than the declared one. Where the base is the mean of several periods,
+        departures count from that mean.
 
         Parameters
         ----------
@@ -207,18 +191,26 @@ class Result:
         Returns
         -------
         DataFrame or Refused
-            As `impact.honest` gives it, with a column `left_out`. Refused with a varying base, and where weights were
-            fitted to the time before the start.
+            As `impact.honest` gives it, with a column `left_out`. Refused where estimates by event time have a varying
+            base, and where weights were fitted to the time before the start.
 
         Raises
         ------
         UsageError
             ``USAGE-008`` another target; ``USAGE-003`` a value that is not allowed.
         """
-        found = event_study(self.effects, self.uncertainty, self.fit, self.target, combination)
+        found = departures(self, combination)
         if isinstance(found, Refused):
             return found
         return bounds(found, restriction, grid, sign, monotonicity, method, draws, self.seed)
+
+    def breakdown(self) -> float | Refused:
+        """How far parallel trends may fail before no effect fits the data as well: a number for every result.
+
+        The smallest bound, in times the largest change before the start, at which the interval of `honest` by relative
+        magnitudes holds 0; inf when none does.
+        """
+        return breakdown(self)
 
     def pretrend(self, bound: float | None = None, combination: Combination = "mean") -> pd.DataFrame | Refused:
         """What the time before the start says of parallel trends, and what it could have said.
@@ -381,6 +373,8 @@ class Result:
             lines.append(str(self.uncertainty))
         if self.known is not None:
             lines.append(known_words(self.known, self.effects.terms, self.uncertainty))
+        if self.target.kind in ("average", "event"):
+            lines.append(breakdown_words(self.breakdown()))
         found = diagnose(self.panel, self.fit)
         cautions = [] if isinstance(found, Refused) else briefly(found)
         return "\n".join([*lines, *self.panel.notes, *self.fit.notes, *cautions])

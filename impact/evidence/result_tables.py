@@ -1,4 +1,4 @@
-"""Tables of a fit: weights of units, diagnostics of donors, and what was chosen from the data."""
+"""Tables of a result: columns of its terms, weights of units, diagnostics of donors, what was chosen from the data."""
 
 from __future__ import annotations
 
@@ -16,9 +16,30 @@ from impact.panel import Panel
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["By", "diagnostics_table", "tuned_table", "weights_table"]
+__all__ = ["COLUMNS", "By", "diagnostics_table", "tuned_table", "weights_table"]
 
 By = Literal["group", "area"]
+
+COLUMNS = (
+    "target",
+    "term",
+    "weighting",
+    "estimate",
+    "std_error",
+    "df",
+    "statistic",
+    "p_value",
+    "ci_low",
+    "ci_high",
+    "band_low",
+    "band_high",
+    "n",
+    "areas",
+    "clusters",
+    "method",
+    "unit",
+    "status",
+)
 
 
 def weights_table(panel: Panel, fit: Fit, method: str, by: By) -> pd.DataFrame:

@@ -1,4 +1,4 @@
-"""What a result says of its uncertainty in its summary: the band over its terms, and the known part of its error."""
+"""What a result says of its uncertainty in its summary: band, known part of the error, breakdown value."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from impact.errors import Refused
 from impact.inference.known_error import KnownError
 from impact.inference.protocol import Band, Uncertainty
 
-__all__ = ["band_words", "known_words"]
+__all__ = ["band_words", "breakdown_words", "known_words"]
 
 
 def known_words(known: KnownError | Refused, terms: tuple[str, ...], uncertainty: Uncertainty | Refused) -> str:
@@ -27,6 +27,15 @@ def known_words(known: KnownError | Refused, terms: tuple[str, ...], uncertainty
     part = "all" if share[last] >= 1 else f"{share[last]:.0%}"
     whose = "" if len(terms) == 1 else f" of {terms[last]}"
     return f"known error of the figures (samples, rounding) is {part} of the variance{whose}{held}"
+
+
+def breakdown_words(found: float | Refused) -> str:
+    """How far parallel trends may fail, or why that is not known."""
+    if isinstance(found, Refused):
+        return f"breakdown value: not evaluated, because {found.because}"
+    if np.isinf(found):
+        return "breakdown value: none; whatever the departures, no effect does not fit the data"
+    return f"breakdown value {found:.2f} (departures after the start, in times the largest change before it)"
 
 
 def band_words(known: Uncertainty, band: Band) -> str:

@@ -53,6 +53,12 @@ class Honest:
         Others, that are not used: they have no error, or served for matching.
     refused : Refused or None
         Why there are none.
+    since : float or None
+        How many periods its base lies before the estimate, on average: so often a drift from one period to the next
+        can add up.
+    last : float or None
+        Where the base is the mean of several periods, from which departures then count: the estimate from the last
+        of them alone.
     """
 
     breakdown: float | None = None
@@ -61,6 +67,8 @@ class Honest:
     events: tuple[int, ...] = ()
     left_out: tuple[int, ...] = ()
     refused: Refused | None = None
+    since: float | None = None
+    last: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

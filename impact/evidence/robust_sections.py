@@ -61,7 +61,11 @@ def _honest(found: Honest, evidence: Evidence, figures: Mapping[str, str], say: 
     if found.refused is not None:
         yield Paragraph(_not("honest", found.refused, evidence, say))
         return
-    yield Paragraph((say("robust.honest.meaning"), _breakdown(found, say)))
+    pieces = [say("robust.honest.meaning"), _breakdown(found, say)]
+    if found.last is not None and found.since is not None:
+        since = number(found.since, say.language, 1)
+        pieces.append(say("robust.honest.several", since=since, last=_written(found.last, evidence, say)))
+    yield Paragraph(tuple(pieces))
     rows = tuple(
         (
             number(row.bound, say.language, 1),

@@ -9,12 +9,15 @@ import numpy as np
 from impact.checks.event_study import event_study
 from impact.checks.honest import bounds
 from impact.errors import Refused
-from impact.estimators.group_time import GroupTime
+from impact.estimators.one_reference import OneReference, referred
+from impact.estimators.protocol import Estimator
 from impact.evidence.robust import Bound, Honest
+from impact.inference.protocol import evaluate
 from impact.parallel import Parallel
 from impact.study.answers import Answers, estimator_of, matched_on, result_of, target
 from impact.study.model import Specification
 from impact.study.panels import Comparison
+from impact.targets import Target
 
 __all__ = ["GRID", "honesty"]
 
@@ -25,15 +28,13 @@ _SAME = 1e-8
 def honesty(spec: Specification, comparison: Comparison, found: Answers, parallel: Parallel) -> Honest:
     """The breakdown value and the intervals by relative magnitudes, of the average that the study declares.
 
-    Group-time is asked again with one base for all periods: that changes its estimates before the start and no other.
-    The covariance is that of the declared inference; with ``cluster-jackknife`` CV3 times (t / 1.96)².
+    The estimator is asked again with estimates before the start that are changes since one period; the others stay as
+    they are. The covariance is that of the declared inference; with ``cluster-jackknife`` CV3 times (t / 1.96)².
     """
     if found.result is None:
         return Honest(refused=found.primary.refused)
     asked = replace(target(spec, comparison, spec.target.every), leads=True)
-    estimator = estimator_of(spec, comparison)
-    if isinstance(estimator, GroupTime):
-        estimator = replace(estimator, base="universal")
+    estimator = referred(estimator_of(spec, comparison))
     result = result_of(spec, comparison, asked, parallel, estimator)
     if isinstance(result, Refused):
         return Honest(refused=result)
@@ -57,7 +58,17 @@ def honesty(spec: Specification, comparison: Comparison, found: Answers, paralle
         bounds=tuple(Bound(float(bound), _plain(low), _plain(high)) for bound, low, high in ends),
         events=tuple(event for event in study.events if event < study.reference),
         left_out=study.left_out,
+        since=float(study.combination[0]) if study.averaged else None,
+        last=_from_last(estimator, comparison, asked),
     )
+
+
+def _from_last(estimator: Estimator, comparison: Comparison, asked: Target) -> float | None:
+    """The estimate from the last period before the start alone, of an estimator that compares with several."""
+    if not isinstance(estimator, OneReference):
+        return None
+    found = evaluate(replace(estimator, effects=True), comparison.panel, asked)
+    return None if isinstance(found, Refused) else float(found.effects.estimate[-1])
 
 
 def _plain(value: float) -> float | None:

@@ -173,7 +173,7 @@ def test_what_is_refused_says_why() -> None:
     data = panel()
     cases = {
         "varying base": impact.estimate(data, "group-time", target="event"),
-        "one reference period": impact.estimate(data, "did", target="event"),
+        "one reference period": impact.estimate(data, "twfe", target="event", effect="event", leads=3),
         "made small|chosen": impact.estimate(data, "synthetic-control", target="event"),
         "no covariance": impact.estimate(data, "sun-abraham", target="event", inference="score-flip"),
         "no estimate before": impact.estimate(
@@ -195,10 +195,11 @@ def test_wrong_calls_say_what_is_allowed() -> None:
     for combination in (7, [1.0], "first", [0.0] * 6):
         with pytest.raises(UsageError, match="USAGE-003"):
             result.honest(combination=combination)  # type: ignore[arg-type]
-    average = impact.estimate(panel(), "group-time", base="universal")
-    assert isinstance(average, impact.Result)
+    cohorts = impact.estimate(panel(), "group-time", base="universal", target="cohort")
+    assert isinstance(cohorts, impact.Result)
     with pytest.raises(UsageError, match="USAGE-008"):
-        average.honest()
+        cohorts.honest()
+    assert isinstance(cohorts.breakdown(), Refused)
     with pytest.raises(UsageError) as caught:
         impact.honest([1.0, np.nan], np.eye(3), 4, restriction="other", grid=[-1], level=2)  # type: ignore[arg-type]
     codes = [problem.code for problem in caught.value.problems]

@@ -103,9 +103,27 @@ def test_a_large_effect_breaks_down_late(tmp_path: Path) -> None:
     assert "De omslagwaarde is " in shown and "Hoe houdbaar de schatting is" in shown
 
 
-def test_without_one_base_it_says_why_not(tmp_path: Path) -> None:
+def test_with_several_periods_as_base_departures_count_from_their_mean(tmp_path: Path) -> None:
     small = written(tmp_path)
     result = small.run(("estimator: {name: group-time, control: never}", "estimator: did"))
+    honest, primary = result["robust"]["honest"], result["primary"]
+    by_bound = {row["bound"]: (row["low"], row["high"]) for row in honest["bounds"]}
+    assert by_bound[0.0] == pytest.approx((primary["low"], primary["high"]), rel=1e-9)
+    assert honest["breakdown"] is not None and honest["events"] == list(range(-7, -1))
+    # From the middle of 2015-2021 to that of 2022-2024.
+    assert honest["since"] == pytest.approx(2023 - 2018)
+    table = rates(small.outcomes, str)
+    treated = [codes[0] for codes in AREAS.values()]
+    controls = [code for code in table.index if code not in treated]
+    assert honest["last"] == pytest.approx(difference(table, treated, controls))
+    for language, words in (("nl", "vanaf dat gemiddelde, over 5,0 perioden"), ("en", "that mean, over 5.0 periods")):
+        assert words in said(read_bundle(small.out).outcomes[0], language)
+    assert "departures.svg" in {file.name for file in (small.out / "figures").iterdir()}
+
+
+def test_without_changes_from_one_base_it_says_why_not(tmp_path: Path) -> None:
+    small = written(tmp_path)
+    result = small.run(("estimator: {name: group-time, control: never}", "estimator: poisson"))
     honest = result["robust"]["honest"]
     assert honest["breakdown"] is None and "one reference period" in honest["refused"]["because"]
     text = said(read_bundle(small.out).outcomes[0], "nl")
