@@ -43,8 +43,6 @@ _NOTHING: Mapping[str, bytes] = MappingProxyType({})
 _SLUG = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 _PAGE = re.compile(rf"report(-{_SLUG.pattern})?\.html")
 
-_NOTHING: Mapping[str, bytes] = MappingProxyType({})
-
 
 @dataclass(frozen=True, slots=True)
 class Bundle:
