@@ -11,8 +11,8 @@ import numpy as np
 from impact.arrays import Float1, Float2, Int1
 from impact.errors import Refused
 from impact.estimators.protocol import Estimator, Gives
-from impact.inference.cluster import interval
 from impact.inference.few import FEWEST
+from impact.inference.intervals import interval
 from impact.inference.protocol import Found, Uncertainty, evaluate, spread
 from impact.panel import Panel
 from impact.parallel import Parallel

@@ -10,7 +10,7 @@ import numpy as np
 from impact.arrays import Bool1, Float1, Float2
 from impact.errors import Refused
 from impact.estimators.protocol import Estimator, Gives
-from impact.inference.cluster import interval, own_error, with_covariance
+from impact.inference.intervals import interval, own_error, with_covariance
 from impact.inference.protocol import Found, Uncertainty, evaluate, spread
 from impact.inference.unit_scores import by_period, by_unit
 from impact.longtable import few

@@ -9,8 +9,8 @@ import numpy as np
 
 from impact.errors import Refused
 from impact.estimators.protocol import Estimator, Gives
-from impact.inference.cluster import own_error
 from impact.inference.conley import judged_by_covariance
+from impact.inference.intervals import own_error
 from impact.inference.protocol import Found, Uncertainty, evaluate, spread
 from impact.inference.unit_scores import by_period, by_unit
 from impact.numerics.pairs import bartlett_lags

@@ -10,7 +10,7 @@ import numpy as np
 from impact.arrays import Float1, Float2
 from impact.errors import Refused
 from impact.estimators.protocol import Estimator, Gives
-from impact.inference.cluster import no_scores
+from impact.inference.intervals import no_scores
 from impact.inference.protocol import Found, Uncertainty, drawn_error, evaluate, without_interval
 from impact.panel import Panel
 from impact.parallel import Parallel

@@ -11,7 +11,7 @@ import numpy as np
 from impact.arrays import Bool1, Float2
 from impact.errors import Refused
 from impact.estimators.protocol import Estimator, Gives
-from impact.inference.cluster import interval, no_scores, own_error, with_covariance
+from impact.inference.intervals import interval, no_scores, own_error, with_covariance
 from impact.inference.protocol import Band, Found, Uncertainty, evaluate, spread
 from impact.panel import Panel
 from impact.parallel import Parallel

@@ -9,7 +9,7 @@ import numpy as np
 from impact.arrays import Float2, Float3
 from impact.errors import Refused
 from impact.estimators.protocol import Estimator
-from impact.inference.cluster import no_scores
+from impact.inference.intervals import no_scores
 from impact.inference.protocol import Found, evaluate
 from impact.panel import Panel
 from impact.sample import Sample
