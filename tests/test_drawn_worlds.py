@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from scipy.stats import norm
 
+from impact.arrays import Float2
 from impact.errors import Refused
 from impact.estimators.did import DiD
 from impact.estimators.group_time import GroupTime
@@ -38,14 +39,14 @@ def known(shared: float, own: float, passing: float, lasting: float) -> Componen
     return Components(shared, own, passing, lasting, {}, np.diag([0.01, 0.02, 0.03, 0.004]), free, 1, 1, 1, True)
 
 
-def worlds(panel: Panel, found: Components, space: np.ndarray | None = None) -> Drawn:  # type: ignore[type-arg]
+def worlds(panel: Panel, found: Components, space: Float2 | None = None) -> Drawn:
     when = np.arange(float(len(panel.periods)))
     return Drawn(panel, found, panel.cluster, when, space, np.isnan(panel.y), Streams(4))
 
 
 def test_size_and_detectable_difference_are_those_of_the_closed_form() -> None:
     """White noise in 2 x 60 clusters: se = sd √(2/60 (1/4 + 1/2)), and (z + z) se is seen with probability 0.8."""
-    made = worlds(land(60, 120, 6, 4), known(0.0, 0.0, 2.0, 0.0))
+    made = worlds(land(60, 120, 6, 4), replace(known(0.0, 0.0, 2.0, 0.0), free=(), covariance=np.zeros((0, 0))))
     how = held_jackknife(ClusterJackknife(), DiD(), made.panel, AVERAGE)
     assert isinstance(how, HeldJackknife)
     (found,) = diagnose(made, 1500, [Pair("did", DiD(), how)], AVERAGE, streams=Streams(1))
@@ -138,6 +139,7 @@ def test_nothing_after_the_end_is_looked_at() -> None:
     when = np.arange(8.0)
     one = drawn(panel.with_outcome(y), 5, when, Streams(1))
     y[:, 5:] = 1e6 * draw.normal(size=(40, 3))
+    assert panel.se is not None
     later = replace(panel.with_outcome(y), se=np.where(when >= 5, 77.0, panel.se))
     two = drawn(later, 5, when, Streams(1))
     y[:, 5:] = np.nan  # not delivered yet

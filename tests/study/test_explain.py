@@ -454,6 +454,12 @@ CASES: dict[str, tuple[dict[str, Any], Any, str]] = {
     "correction.level": (FAMILY, 0.01, "op ook maar één onterechte bevinding in een familie is hoogstens 1%"),
     "calibrate.draws": ({"calibrate": {"draws": 100}}, 250, "250 denkbeeldige programma’s"),
     "calibrate.sets": ({"calibrate": {"draws": 100}}, "contiguous", "die bij elkaar in de buurt liggen"),
+    "needs.power": ({"needs": {"power": 0.8}}, 0.9, "moet met een kans van ten minste 90% te zien zijn"),
+    "needs.respondents_per_area": (
+        {**SURVEYED, "needs": {"respondents_per_area": 50}},
+        120,
+        "voor de start ten minste 120 mensen zijn bevraagd",
+    ),
     "outcome.part_of": (FAMILY, "leefbaarometer", "Dit is een onderdeel van leefbaarometer"),
     "seed": ({}, 20251231, "het startgetal 20251231"),
 }

@@ -73,7 +73,6 @@ def test_matching_on_outcomes_is_done_anew_in_every_world(small: Small) -> None:
         panel = worlds(number)
         assert isinstance(panel, Panel) and panel.pairs is not None and comparison.panel.pairs is not None
         assert (panel.pairs != comparison.panel.pairs).any()
-        # By hand: the two nearest of the pool in both outcomes, each in pooled standard deviations or not at all.
         for area, row in enumerate(panel.pairs):
             assert (row > 0).sum() >= 2 and not row[panel.treated].any(), area
     assert planned(small, ON_OUTCOMES)["outcomes"][0]["rematched"] is True
