@@ -116,7 +116,7 @@ class Planned(_Kept):
     ----------
     indicator : str
     names : mapping of language to str
-    unit : str
+    units : mapping of language to str
         Of its differences.
     areas : int
         In the estimate.
@@ -140,7 +140,7 @@ class Planned(_Kept):
 
     indicator: str
     names: dict[str, str]
-    unit: str
+    units: dict[str, str]
     areas: int = 0
     smallest: float | None = None
     fitted: Fitted | None = None

@@ -494,6 +494,12 @@ CASES: dict[str, tuple[dict[str, Any], Any, str]] = {
     "negative_controls.outcomes.why": (CONTROLS, controlled(why="de lucht"), "Reden: de lucht."),
     "negative_controls.areas.members": (CONTROLS, controlled(ELSEWHERE), "niets te verwachten (elders): WK036303."),
     "negative_controls.areas.why": (CONTROLS, controlled(ELSEWHERE), "Reden: geen geld."),
+    "needs.power": ({"needs": {"power": 0.8}}, 0.9, "moet met een kans van ten minste 90% te zien zijn"),
+    "needs.respondents_per_area": (
+        {**SURVEYED, "needs": {"respondents_per_area": 50}},
+        120,
+        "voor de start ten minste 120 mensen zijn bevraagd",
+    ),
     "outcome.part_of": (FAMILY, "leefbaarometer", "Dit is een onderdeel van leefbaarometer"),
     "seed": ({}, 20251231, "het startgetal 20251231"),
 }
