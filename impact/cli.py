@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 import typer
 
 from impact.cli_data import areas
-from impact.cli_many import new
+from impact.cli_many import new, run_folder, status
 from impact.errors import ImpactError, WriteError
 
 if TYPE_CHECKING:
@@ -71,6 +71,7 @@ def command(function: Callable[..., int], on: typer.Typer = app) -> Callable[...
 
 command(areas, data_app)
 command(new)
+command(status)
 
 Data = Annotated[
     list[Path] | None, typer.Option("--data", help="Folder in which the study's data may also stand; repeatable.")
@@ -106,15 +107,19 @@ def explain(
 
 @command
 def run(
-    study: Annotated[Path, typer.Argument(help="study.yaml")],
+    study: Annotated[Path, typer.Argument(help="study.yaml, or a folder of studies: then all, each by itself.")],
     data: Data = None,
     out: Annotated[Path | None, typer.Option("--out", help="Folder of the bundle; default out/<id>.")] = None,
     workers: Workers = 1,
 ) -> int:
     """Run a study and write its bundle: numbers, figures, report and manifest."""
     from impact.parallel import Bar
+    from impact.study.many import is_many
     from impact.study.read import read_study
     from impact.study.run import run as run_study
+
+    if is_many(study):
+        return run_folder(study, data or [], out or Path("out"), workers)
 
     with Bar() as progress:
         bundle = run_study(read_study(study), data=data or [], out=out, workers=workers, progress=progress)
