@@ -15,7 +15,7 @@ from impact.register.indicators import Indicator, indicators
 from impact.study.calibrating import Calibrate
 from impact.study.comparing import Comparison, Match
 from impact.study.correction import Correction
-from impact.study.disclosing import Disclose, as_profile
+from impact.study.disclosing import Disclose
 from impact.study.fields import (
     Code,
     Covariate,
@@ -29,6 +29,7 @@ from impact.study.fields import (
     as_cluster,
     as_covariate,
     as_named,
+    as_profile,
     as_standard,
 )
 from impact.study.leave_out import LeaveOut
