@@ -70,6 +70,8 @@ def _row(evidence: Evidence, role: str, name: str, same: bool, estimate: Estimat
     known = "suppressed" if hidden else status(estimate.method, estimate.inference, estimate.refused)
     primary = evidence.primary.term
     statistic = None if estimate.value is None or not estimate.std_error else estimate.value / estimate.std_error
+    if statistic is not None and evidence.disclosed is not None and evidence.disclosed.asks:
+        statistic = round(statistic, 2)  # of numbers that are rounded
     others = {variant.name: variant for variant in evidence.alternatives} if role == "alternative" else {}
     about = others.get(name, evidence)
     return {

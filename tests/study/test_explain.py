@@ -102,6 +102,7 @@ BESIDE = {"rule": "adjacent", "why": "waterbed"}
 POOLED = {"rule": "co-treated", "event": "regiodeals", "pool": "deal", "why": "ander geld"}
 LISTED = {"comparison.leave_out": [{"rule": "listed", "regions": ["WK036301"], "why": "experiment"}]}
 ALTERNATIVE = {"name": "zonder", "why": "alles", "same_estimand": True, "change": {"comparison": {"match": "none"}}}
+HELD = {"disclose": {"minimum_count": 10, "dominance": {"n": 2, "k": 0.9}}}
 FAMILY = {"families": {"school": ["voortijdig-schoolverlaten"]}, "correction": {"method": "romano-wolf"}}
 DIGEST = "0123456789abcdef" * 4
 
@@ -501,6 +502,18 @@ CASES: dict[str, tuple[dict[str, Any], Any, str]] = {
         "voor de start ten minste 120 mensen zijn bevraagd",
     ),
     "outcome.part_of": (FAMILY, "leefbaarometer", "Dit is een onderdeel van leefbaarometer"),
+    "disclose.profile": ({"disclose": {"profile": "public"}}, "cbs-ra", "Remote Access-omgeving van het CBS"),
+    "disclose.minimum_count": (HELD, 12, "ten minste 12 personen"),
+    "disclose.minimum_units": (HELD, 6, "ten minste 6 wijken"),
+    "disclose.minimum_df": (HELD, 11, "ten minste 11 vrijheidsgraden"),
+    "disclose.dominance.n": (HELD, 3, "De 3 grootste bijdragen"),
+    "disclose.dominance.k": (HELD, 0.8, "minder dan 80% van een gemiddelde"),
+    "disclose.p_percent": (HELD, 15, "ten minste 15 procent van de grootste"),
+    "disclose.largest_weight": (HELD, 0.4, "geen enkel gebied 40% of meer"),
+    "disclose.full_share": (HELD, 0.95, "meer dan 95% het kenmerk"),
+    "disclose.zeros": (HELD, True, "Ook dat iets bij niemand voorkomt"),
+    "disclose.protection": (HELD, 0.2, "niet dichter te benaderen dan tot op 20%"),
+    "disclose.round_to": (HELD, 7, "veelvouden van 7"),
     "seed": ({}, 20251231, "het startgetal 20251231"),
 }
 # Keys that the YAML writes in a shorter way, or inside the mappings of a list.
