@@ -155,7 +155,7 @@ def _known_figures(evidence: Evidence, marks: list[Mark]) -> Evidence:
 
 def _texts(evidence: Evidence, marks: list[Mark]) -> Evidence:
     """Sentences and checks: a person reads them, and the least figure of any unit is not among them."""
-    for name in ("notes", "remarks"):
+    for name in ("notes", "remarks", "refusals"):
         if getattr(evidence, name):
             marks.append(_mark(name, "", Ruling("needs review", "text")))
     checks = []
@@ -166,7 +166,8 @@ def _texts(evidence: Evidence, marks: list[Mark]) -> Evidence:
             check = replace(check, statistic=None, because="")
         marks.append(_mark("checks", check.name, ruling))
         checks.append(check)
-    return replace(evidence, checks=tuple(checks))
+    # The effect on one area is no design.
+    return replace(evidence, checks=tuple(checks), areas=tuple(replace(area, effect=None) for area in evidence.areas))
 
 
 # --- estimates --------------------------------------------------------------------------------------------------------
