@@ -16,7 +16,7 @@ from pathlib import Path
 
 from impact.errors import Problem, WriteError
 
-__all__ = ["folder", "sha256", "write"]
+__all__ = ["check_folder", "folder", "sha256", "write"]
 
 
 def write(path: Path, content: bytes | str) -> None:
@@ -80,6 +80,23 @@ def folder(path: Path) -> Iterator[Path]:
         # `path` is whole here, new or restored; were it not, the old one must stay findable.
         if path.exists():
             shutil.rmtree(aside, ignore_errors=True)
+
+
+def check_folder(path: Path) -> None:
+    """Find out whether a folder can come to stand at `path`, and leave nothing behind.
+
+    Raises
+    ------
+    WriteError
+        ``WRITE-001`` when the file system refuses.
+    """
+    path = path.resolve()
+    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}.tmp")
+    try:
+        temporary.mkdir(parents=True)
+        temporary.rmdir()
+    except OSError as error:
+        raise WriteError(_refused(path, error)) from error
 
 
 def sha256(path: Path) -> str:

@@ -10,6 +10,7 @@ from impact.checks.protocol import Check
 from impact.errors import DataError, Problem, SpecError, raise_all
 from impact.evidence.record import Selection, Variant
 from impact.evidence.robust import Robust
+from impact.files import check_folder
 from impact.parallel import Parallel, Progress, one_thread, silent
 from impact.study.answers import Answers, alternative, answers
 from impact.study.areas import focus_areas
@@ -106,6 +107,7 @@ def run(
         for case, answered in zip(cases, given, strict=True)
     ]
     html, figures = pages(found)
+    check_folder(place)  # a line in the ledger says that outcomes were seen, and without a bundle nobody sees them
     after = ran(study, before, loaded, any(not _sealed(case) for case in cases), look=stands.look)
     bundle = write_bundle(place, found, html, figures, versions(), after.files)
     return replace(bundle, notes=after.notes)
