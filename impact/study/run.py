@@ -11,6 +11,7 @@ from impact.errors import DataError, Problem, SpecError, raise_all
 from impact.evidence.look import Look
 from impact.evidence.record import Selection, Variant
 from impact.evidence.robust import Robust
+from impact.files import check_folder
 from impact.parallel import Parallel, Progress, one_thread, silent
 from impact.study.answers import Answers, alternative, answers
 from impact.study.areas import focus_areas
@@ -136,6 +137,7 @@ def run(
     found = released(study, cases, [answer for answer, *_ in given], found, others, varied, both)
     found = [looked(one, taken) for one, taken in zip(found, looks, strict=True)]
     html, figures = pages(found)
+    check_folder(place)  # a line in the ledger says that outcomes were seen, and without a bundle nobody sees them
     after = ran(study, before, loaded, any(not _sealed(case) for case in cases), look, looks_in(found))
     beside = {**after.files, **companions(study, loaded, _shared_paths(study, data)), **release(found)}
     bundle = write_bundle(place, found, html, figures, versions(), beside)

@@ -223,7 +223,7 @@ def test_csv_and_parquet_hold_the_same_table(first: Path) -> None:
 def test_unlocked_results_are_marked_exploratory_everywhere(
     first: Path, table: pd.DataFrame, results: dict[str, Any]
 ) -> None:
-    assert table["exploratory"].astype(str).eq("True").all()
+    assert table["standing"].eq("exploratory").all()
     assert results["status"] == "exploratory"
     report = (first / "report.html").read_text(encoding="utf-8")
     assert "verkennend (niet vooraf vastgelegd)" in report
