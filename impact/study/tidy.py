@@ -60,7 +60,13 @@ def _of_families(evidence: Evidence) -> list[dict[str, Any]]:
 
 
 def _row(evidence: Evidence, role: str, name: str, same: bool, estimate: Estimate) -> dict[str, Any]:
-    known = status(estimate.method, estimate.inference, estimate.refused)
+    known = status(
+        estimate.method,
+        estimate.inference,
+        estimate.refused,
+        estimate.treated_clusters,
+        estimate.largest_share or 0.0,
+    )
     primary = evidence.primary.term
     statistic = None if estimate.value is None or not estimate.std_error else estimate.value / estimate.std_error
     others = {variant.name: variant for variant in evidence.alternatives} if role == "alternative" else {}
