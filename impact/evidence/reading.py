@@ -205,7 +205,8 @@ def supported(estimate: Estimate) -> Support:
     Where the table knows of no interval and there is one nevertheless, nothing is known of it either.
     """
     known = support(estimate.method, estimate.inference, estimate.treated_clusters, estimate.largest_share or 0.0)
-    return "unsized" if estimate.refused is None and (estimate.adjusted or known == "refused") else known
+    vouched = estimate.refused is not None if known == "refused" else not estimate.adjusted
+    return known if vouched else "unsized"
 
 
 # --- refusals ---------------------------------------------------------------------------------------------------------

@@ -20,6 +20,7 @@ from impact.study.bracket import End, bracket, ends
 from impact.study.bundle import Bundle, check_place, write_bundle
 from impact.study.comparing import Impute
 from impact.study.gates import bracketed, gates
+from impact.study.likeness import counted
 from impact.study.living import living
 from impact.study.load import Loaded, load
 from impact.study.model import Specification
@@ -182,6 +183,8 @@ def _design(spec: Specification, loaded: Loaded, comparison: Comparison) -> list
 
 def _known(spec: Specification, comparison: Comparison) -> list[str]:
     """What simulation says of the level of the declared inferences with as many treated clusters."""
+    if not counted(comparison.panel, spec.target.every):
+        return []
     panel = comparison.panel.weighted(spec.target.every)
     weight = np.bincount(panel.cluster, weights=np.where(panel.treated, panel.weight, 0.0))
     count = int((weight > 0).sum())
