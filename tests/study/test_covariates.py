@@ -149,7 +149,7 @@ def test_an_adjusted_interval_is_not_said_to_hold_its_level(project: Project) ->
     status = dict(zip(table["role"], table["status"], strict=True))
     assert (status["primary"], status["alternative"]) == ("unsized", "ok")
     page = (project.out / "report.html").read_text(encoding="utf-8")
-    assert "niet bekend of het interval de waarheid zo vaak bevat" in page
+    assert "niet gebleken dat het interval de waarheid zo vaak bevat" in page
 
 
 def test_what_is_adjusted_for_stands_among_the_characteristics(project: Project) -> None:
