@@ -28,13 +28,22 @@ def lock(
     language: Annotated[str, _LANGUAGE] = "nl",
 ) -> int:
     """Fix what a study says and the data of its design, before its outcomes are opened; print a line to paste."""
+    from impact.errors import Problem, UsageError
     from impact.study.design_data import at_design
     from impact.study.lock import locked
+    from impact.study.needs import shortfall
+    from impact.study.plan_record import in_lock, read_plan
     from impact.study.read import read_study
 
     found = read_study(study)
+    plan = read_plan(found.path)
+    lacking = shortfall(found.model, plan)
+    if lacking and not why:
+        hint = 'Lock it all the same with `--why "…"`; the reason stands in the lock and in every report.'
+        short = Problem("LOCK-012", "the study does not have what it says it needs.", hint, found.file)
+        raise UsageError([short, *lacking])
     loaded, areas = at_design(found, data or [])
-    made, log = locked(found, loaded, areas, short=why)
+    made, log = locked(found, loaded, areas, plan=in_lock(plan, found.sha256), short=why if lacking else "")
     _told(found, made, log, language)
     return 0
 
