@@ -90,7 +90,7 @@ LAUGHS = (
     + b"".join(b'<!ENTITY %c "%b">' % (98 + n, b"&%c;" % (97 + n) * 10) for n in range(10))
     + b"]>"
 )
-OUTSIDE = b'<!DOCTYPE x [<!ENTITY e SYSTEM "file://%s">]>' % str(Path(__file__)).encode()
+OUTSIDE = b'<!DOCTYPE x [<!ENTITY e SYSTEM "%s">]>' % Path(__file__).as_uri().encode()
 
 
 def cell(text: bytes) -> bytes:
