@@ -90,7 +90,7 @@ LAUGHS = (
     + b"".join(b'<!ENTITY %c "%b">' % (98 + n, b"&%c;" % (97 + n) * 10) for n in range(10))
     + b"]>"
 )
-OUTSIDE = b'<!DOCTYPE x [<!ENTITY e SYSTEM "file:///etc/passwd">]>'
+OUTSIDE = b'<!DOCTYPE x [<!ENTITY e SYSTEM "%s">]>' % Path(__file__).as_uri().encode()
 
 
 def cell(text: bytes) -> bytes:
@@ -113,7 +113,7 @@ def test_xml_that_unfolds_or_reads_elsewhere(tmp_path: Path, part: str, bomb: by
     path = put(tmp_path, "a.xlsx", repacked({part: bomb}))
     found = read_table(path)
     if isinstance(found, Table):  # a part that holds no values, such as styles
-        assert "root:" not in found.frame.to_csv() and "haha" not in found.frame.to_csv()
+        assert "from __future__" not in found.frame.to_csv() and "haha" not in found.frame.to_csv()
     else:
         assert {problem.code for problem in found} <= {"DATA-101", "DATA-105", "DATA-116", "DATA-104"}
 
@@ -223,7 +223,7 @@ def test_results_that_are_none(tmp_path: Path, content: str) -> None:
 @pytest.mark.parametrize(
     ("key", "value"),
     [
-        ("indicator", "../../weg"), ("indicator", "/tmp/weg"), ("study", ".."), ("indicator", ""),
+        ("indicator", "../../weg"), ("indicator", "/weg"), ("study", ".."), ("indicator", ""),
         ("siblings", [["x", "javascript:alert(1)"]]), ("siblings", [["x", "../report.html"]]),
     ],
 )  # fmt: skip
