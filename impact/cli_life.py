@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
+    from impact.errors import Problem
     from impact.study.lock import Lock
     from impact.study.log import Log
     from impact.study.read import Study
@@ -34,9 +35,25 @@ def lock(
 
     found = read_study(study)
     loaded, areas = at_design(found, data or [])
-    made, log = locked(found, loaded, areas, short=why)
+    made, log = locked(found, loaded, areas, short=_short(lacking(found), why))
     _told(found, made, log, language)
     return 0
+
+
+def lacking(study: Study) -> tuple[Problem, ...]:
+    """What the study says it needs and its plan does not find; nothing as long as no study can say so."""
+    return ()
+
+
+def _short(problems: tuple[Problem, ...], why: str) -> str:
+    """The reason to lock a study that lacks what it needs; "" for one that lacks nothing."""
+    from impact.errors import UsageError
+
+    if problems and not why.strip():
+        raise UsageError(problems)
+    if why and not problems:
+        typer.echo("the study lacks nothing that it says it needs; the reason is not kept.", err=True)
+    return why.strip() if problems else ""
 
 
 def amend(
