@@ -455,6 +455,7 @@ def test_check_reads_the_characteristics_too(project: Project) -> None:
     ended: Ended = command("check", project.study)
     assert ended.code == 0 and "nothing was estimated" in ended.out
     assert "adjusted for: klasse=2, klasse=3, klasse=4\n  klasse: 2, 3, 4 against 1, the first level" in ended.out
+    assert "level by simulation: cluster-jackknife unsized" in ended.out  # nothing is known with covariates
     units(project, lambda frame: frame.pop("klasse"))
     assert command("check", project.study).code == 2
 

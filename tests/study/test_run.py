@@ -312,6 +312,7 @@ def test_check_says_what_would_be_compared_and_estimates_nothing(project: Projec
     assert f"19 of 20 areas, {len(estimated)} units" in ended.out
     assert "cohort 2022: base period 2021" in ended.out
     assert "left out: Rotterdam-Zuid (already-treated 2011)" in ended.out
+    assert "level by simulation: cluster-jackknife sized" in ended.out
     assert not project.out.exists()
 
 
