@@ -50,6 +50,10 @@ def _equivalence(spec: Specification, comparison: Comparison, found: Answers) ->
     if bound is None:
         return
     events = found.events
+    if events is not None and events.fit.base == "varying" and events.again is not None:
+        # Changes from one period to the next may each be small and yet add up to a large difference.
+        added = events.again(events.target)
+        events = None if isinstance(added, Refused) else added
     before = (
         None
         if events is None
