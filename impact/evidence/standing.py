@@ -55,8 +55,8 @@ class Standing:
     because : str
         Why no better: a key of the text catalogue, ``unlocked``, ``gone`` (the lock), ``specification`` (it differs
         from the lock), ``ledger`` (it is broken), ``foreign`` (the ledger knows another lock, or none), ``unreadable``
-        (the lock), ``outcomes`` (opened before the lock), ``amended`` or ``data`` (of the design, or under a name that
-        was locked); "" when there is nothing to say.
+        (the lock), ``outcomes`` (opened before the lock), ``amended``, ``data`` (of the design, or under a name
+        that was locked) or ``reopened`` (other outcomes were opened first); "" when there is nothing to say.
     detail : str
         What that speaks of.
     lock8 : str

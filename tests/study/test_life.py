@@ -20,8 +20,11 @@ from impact.study.lock import LOCK, read_lock
 from impact.study.log import LOG, read_log
 from impact.study.read import read_study
 from impact.study.validate import canonical
+from impact.study.verify import verify
 from tests.shared import ROOT
 from tests.study.conftest import Ended, Project, impact, tree
+from tests.study.forging import Forged, told
+from tests.study.small import made
 
 EARLY = ("beside: [score-flip]", "beside: []")
 
@@ -335,6 +338,30 @@ def test_other_data_under_the_same_name(quick: Project) -> None:
     assert "LOCK-010" in impact("lock", quick.study).err
     assert impact("amend", quick.study, "--why", "nieuwe levering").code == 0
     assert ran(quick) == ("deviation", "amended")
+
+
+def test_the_outcomes_that_were_opened_first_are_those_that_count(tmp_path: Path) -> None:
+    small = made(tmp_path)
+    whole = small.outcomes
+    arrives = ("denominator: noemer}", "denominator: noemer}\n    arrives: {have: 2021, planned: [2022, 2023, 2024]}")
+    small.outcomes = whole[whole["jaar"] < 2022]
+    small.write(arrives)
+    assert impact("lock", small.study).code == 0
+    small.outcomes = whole
+    assert small.run(arrives)["status"] == "pre-specified"
+    more = whole["teller"] + (whole["jaar"] == 2023) * 5
+    small.outcomes = whole.assign(teller=more)
+    other = small.run(arrives)
+    assert (other["status"], other["standing"]["because"]) == ("deviation", "reopened")
+    assert other["standing"]["detail"] == "uitkomst.csv"
+    assert verify(small.out).fixed.sentence.key == "fixed.weaker"
+    forged = Forged(tmp_path, tree(small.out))
+    forged.json("results.json", lambda value: value["outcomes"][0].update(status="pre-specified"))
+    forged.remake()
+    assert "fixed.claim" in told(forged.fixed())
+    small.outcomes = whole
+    assert small.run(arrives)["status"] == "pre-specified", "those were first"
+    assert not verify(small.out).differs
 
 
 def test_another_characteristic_in_the_units(quick: Project) -> None:
