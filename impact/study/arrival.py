@@ -23,7 +23,7 @@ from impact.study.faults import Fault
 from impact.study.longs import picked, stacked
 from impact.study.model import Specification
 
-__all__ = ["awaited", "beyond", "carried", "faults_of_arrival", "put_behind", "to_come"]
+__all__ = ["awaited", "carried", "faults_of_arrival", "later", "put_behind", "to_come"]
 
 _OK, _PROVISIONAL = STATUSES.index(Status.OK), STATUSES.index(Status.PROVISIONAL)
 
@@ -45,11 +45,12 @@ def faults_of_arrival(spec: Specification) -> Iterator[Fault]:
 
 def awaited(spec: Specification, longs: Sequence[Long], *, design: bool) -> tuple[str, ...]:
     """The periods of which the outcomes are not at hand: in a `design` all that are to arrive or sealed, in a run all
-    that are to arrive as long as one of them has not, and nothing is `beyond` a look."""
+    that are to arrive as long as one of them has not."""
     table, labels = spec.data.outcomes, spec.labels
     if table.arrives is not None:
         late = tuple(label for label in labels if label > table.arrives.have)
-        return late if design or (to_come(spec, longs) and not beyond(spec, longs, design=design)) else ()
+        coming = to_come(spec, longs)
+        return late if design or (coming and coming != later(spec, longs)) else ()
     if not design or table.sealed is None:
         return ()
     last = max((str(period) for long in longs for period in long.period), default="")
@@ -66,18 +67,14 @@ def to_come(spec: Specification, longs: Sequence[Long]) -> tuple[str, ...]:
     return tuple(label for label in late if not all(label in periods for periods in there))
 
 
-def beyond(spec: Specification, longs: Sequence[Long], *, design: bool) -> tuple[str, ...]:
-    """The last planned periods, which come after a look: a run of a study that plans looks goes as far as its data.
-
-    None where an area has yet to start by then, or a period that is to come lies before one that is there.
-    """
-    coming = to_come(spec, longs)
-    arrives = spec.data.outcomes.arrives
-    if spec.looks is None or arrives is None or design or not coming:
+def later(spec: Specification, longs: Sequence[Long]) -> tuple[str, ...]:
+    """The periods that later looks will see, where this one has the planned periods before them; none in a study that
+    plans no looks, which waits for all."""
+    arrives, coming = spec.data.outcomes.arrives, to_come(spec, longs)
+    if spec.looks is None or arrives is None:
         return ()
-    last = max(label for label in spec.labels if label not in coming)
-    started = max(spec.starts(), default=arrives.planned[0]) <= last
-    return coming if started and last < coming[0] else ()
+    late = tuple(label for label in spec.labels if label > arrives.have)
+    return coming if coming != late and coming == late[len(late) - len(coming) :] else ()
 
 
 def carried(long: Long, periods: Sequence[str], labels: Sequence[str]) -> Long:

@@ -34,7 +34,8 @@ DESIGN: Final[frozenset[str]] = frozenset(
         *("data", "refusals", "programme", "disclosed", "schema", "standing", "look"),
     }
 )
-"""Parts of the record that say who is compared with whom and when, and hold no figure of the outcome."""
+"""Parts of the record that say who is compared with whom and when, and hold no figure of the outcome. A look is put in
+afterwards, from what may leave (`impact.study.looks.looked`)."""
 
 PARTS: Final[frozenset[str]] = frozenset(
     {

@@ -19,7 +19,7 @@ from impact.sources.regions import Level, gemeente_or_blank
 from impact.sources.rows import Long, read_long
 from impact.sources.tables import Table, read_table
 from impact.sources.values import CBS
-from impact.study.arrival import awaited, beyond, carried, put_behind, to_come
+from impact.study.arrival import awaited, carried, later, put_behind, to_come
 from impact.study.borders import Borders, read_borders
 from impact.study.built import at_level
 from impact.study.crosswalks import Walks, in_division, read_walks
@@ -76,7 +76,7 @@ class Loaded:
         Periods of which no outcome was opened: what stands in them is no outcome (see ``arrival``); and those of them
         that have not arrived.
     later : tuple of str
-        Periods that come after this look; they are not in the panel.
+        Periods that later looks will see.
     """
 
     regions: tuple[str, ...]
@@ -152,12 +152,13 @@ def load(spec: Specification, paths: Mapping[str, Path], *, design: bool = False
     moved: dict[str, tuple[Converted, ...]] = {}
     if walks is not None:
         read, moved = _moved(spec, read, walks)
-    away, later, whole = awaited(spec, read, design=design), beyond(spec, read, design=design), read
-    coming = () if later else to_come(spec, read)
+    away, coming, whole = awaited(spec, read, design=design), to_come(spec, read), read
+    after = () if design else later(spec, read)
     if away:
         read = [carried(long, away, spec.labels) for long in read]
-    _periods_there(spec, read, later)
-    periods, left = _periods(spec, read, later)
+    labels = tuple(label for label in spec.labels if label not in after)
+    _periods_there(spec, read, labels)
+    periods, left = _periods(spec, read, labels)
     regions = tuple(
         sorted({str(region) for long in read for region in long.region} | (units.known if units else set()))
     )
@@ -189,8 +190,8 @@ def load(spec: Specification, paths: Mapping[str, Path], *, design: bool = False
     loaded = replace(
         loaded,
         awaited=away,
-        to_come=coming,
-        later=later,
+        to_come=() if after else coming,
+        later=after,
         files=(*loaded.files, *([] if sealed is None else [sealed])),
         longs=tuple(read),
         redrawn={region: why for region, why in odd.items() if region not in spec.data.unchanged},
@@ -286,12 +287,12 @@ def _outcome(spec: Specification, outcome: Outcome, table: Table | None, problem
     return long
 
 
-def _periods_there(spec: Specification, longs: Sequence[Long], later: Sequence[str]) -> None:
-    """Every period of the study must occur in every outcome, but those that come after a look."""
+def _periods_there(spec: Specification, longs: Sequence[Long], labels: Sequence[str]) -> None:
+    """Every period of the study that can be there must occur in every outcome."""
     problems = []
     for outcome, long in zip(spec.all_outcomes, longs, strict=True):
         there = set(long.period)
-        absent = [period for period in spec.labels if period not in there and period not in later]
+        absent = [period for period in labels if period not in there]
         if absent:
             hint = f"The table has {listed(sorted(there), 20)}; change `periods`."
             message = f"no row of {outcome.indicator} is about {listed(absent)}."
@@ -300,9 +301,9 @@ def _periods_there(spec: Specification, longs: Sequence[Long], later: Sequence[s
 
 
 def _periods(
-    spec: Specification, longs: Sequence[Long], later: Sequence[str]
+    spec: Specification, longs: Sequence[Long], labels: Sequence[str]
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """The periods of the panel, and those that are left out because any of their figures is provisional; not `later`.
+    """Those of `labels` that are periods of the panel, and those with any provisional figure, which are left out.
 
     Raises
     ------
@@ -312,7 +313,6 @@ def _periods(
     marked = frozenset().union(*(provisional(long, spec.data.outcomes.columns) for long in longs))
     if spec.periods.provisional == "keep":
         marked = frozenset()
-    labels = tuple(label for label in spec.labels if label not in later)
     periods = tuple(label for label in labels if label not in marked)
     left = tuple(label for label in labels if label in marked)
     window = spec.target.window

@@ -50,7 +50,7 @@ def everything(folder: Path) -> str:
     """All that can be read in a bundle: text files as they are, workbooks and parquet as text."""
     said = []
     for name, content in tree(folder).items():
-        if name.endswith(".xlsx"):
+        if name.endswith((".xlsx", ".zip")):
             with zipfile.ZipFile(folder / name) as book:
                 said += [book.read(part).decode("utf-8", "replace") for part in book.namelist()]
         elif name.endswith(".parquet"):
