@@ -111,8 +111,7 @@ def evidence(
         flow=steps_of(comparison.pool, say),
         excluded=excluded,
         checks=tuple(
-            _worded(spec, check, say)
-            for check in (*case.checks, *reported(spec, outcome, comparison, found), *found.shifts)
+            _worded(spec, check, say) for check in (*case.checks, *reported(spec, comparison, found), *found.shifts)
         ),
         refusals=tuple(dict.fromkeys(refusal for refusal in refusals if refusal is not None)),
         data=case.loaded.files,
