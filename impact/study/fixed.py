@@ -73,7 +73,7 @@ def fixed(contents: Contents, manifest: Mapping[str, Any], outcomes: Sequence[Ev
     if claim in ("deviation", "exploratory"):
         return Level("fixed", "not", Said("fixed.weaker", values))
     deposit = lock.get("deposit")
-    if not isinstance(deposit, dict):
+    if not isinstance(deposit, dict) or outcomes[0].standing.late:
         return Level("fixed", "yes", Said("fixed.yes", values), unchecked=(Said("unchecked.own-declaration"),))
     told = {name: str(deposit.get(name, "")) for name in ("where", "date", "reference")}
     return Level("fixed", "yes", Said("fixed.yes", values), unchecked=(Said("unchecked.deposit", {**values, **told}),))
@@ -187,6 +187,12 @@ def _together(
         yield Said("ledger.other-inputs")
 
 
+def _late(ledger: Sequence[Mapping[str, Any]], lock: str) -> bool:
+    """Whether outcomes had been opened when this lock was deposited."""
+    rows = [row for row in ledger if row.get("event") == "deposited" and row.get("lock8") == lock]
+    return bool(rows) and rows[0].get("seen") == "outcomes"
+
+
 def _looks(ledger: Sequence[Mapping[str, Any]], outcomes: Sequence[Evidence]) -> Iterator[Said]:
     """Whether every planned look is in the ledger with what it spent and found, and those before it as well."""
     for evidence in outcomes:
@@ -235,6 +241,7 @@ def _standing(
     repeated = {
         "lock": stated.lock8 in ("", lock8(contents.files)),
         "deposit": deposit is None or (lock is not None and lock.get("deposit") == deposit),
+        "late": stated.late == (deposit is not None and _late(ledger, lock8(contents.files))),
         "ran": stated.ran == len(opened - {own}),
         "tried": stated.tried == len(tried - opened - {own}),
     }

@@ -133,12 +133,16 @@ def at_level(spec: Specification, look: Look | None) -> Specification:
 
 
 def at_family_level(spec: Specification, looks: Sequence[Look | None]) -> Specification:
-    """The study with the level of its families at this look: the strictest of its outcomes, each by its own look."""
+    """The study with the level of its families, and of their indices, at this look: the strictest of its outcomes."""
     planned = [max(look.nominal, LEAST) for look in looks if look is not None and look.label]
     if spec.correction is None or not planned:
         return spec
     level = min(spec.correction.level, *planned)
-    return spec.model_copy(update={"correction": spec.correction.model_copy(update={"level": level})})
+    changed = {
+        "correction": spec.correction.model_copy(update={"level": level}),
+        "inference": spec.inference.model_copy(update={"level": 1 - min(planned)}),
+    }
+    return spec.model_copy(update=changed)
 
 
 def look_at(

@@ -74,7 +74,9 @@ def standing(kept: Kept, now: Now) -> Standing:
     if lock is None:
         before = log.of("locked", "amended")
         return replace(found, because="gone", detail=str(before[-1].lock8)) if before else found
-    found = replace(found, lock8=lock.lock8, deposit=_deposit(lock, log), short=lock.short, amendments=lock.amendments)
+    deposit, late = _deposit(lock, log)
+    found = replace(found, lock8=lock.lock8, deposit=deposit, late=late)
+    found = replace(found, short=lock.short, amendments=lock.amendments)
     if kept.log_wrong:
         return replace(found, because="ledger", detail=kept.log_wrong)
     made = _locks(log)
@@ -110,13 +112,12 @@ def _opened(log: Log) -> bool:
     return log.seen == "outcomes"
 
 
-def _deposit(lock: Lock, log: Log) -> Deposit | None:
-    """The deposit of the lock, where the ledger knows of it too."""
-    told = any(
-        entry.lock8 == lock.lock8 and lock.deposit is not None and dict(entry.details) == asdict(lock.deposit)
-        for entry in log.of("deposited")
-    )
-    return lock.deposit if told else None
+def _deposit(lock: Lock, log: Log) -> tuple[Deposit | None, bool]:
+    """The deposit of the lock, where the ledger knows of it too, and whether outcomes had been opened by then."""
+    for entry in log.of("deposited"):
+        if entry.lock8 == lock.lock8 and lock.deposit is not None and dict(entry.details) == asdict(lock.deposit):
+            return lock.deposit, entry.seen == "outcomes"
+    return None, False
 
 
 def _others(log: Log, spec_sha256: str) -> tuple[int, int]:

@@ -17,6 +17,7 @@ from impact.evidence.render import plain_text
 from impact.study.bundle import read_bundle
 from tests.study.conftest import impact
 from tests.study.small import SPEC, YEARS, Small
+from tests.study.test_disclosure import everything
 from tests.study.test_negative_controls import SIX, rates_of, weather
 
 KINDS = {"eigen": "lower", "regen": "lower", "zon": "higher"}
@@ -81,7 +82,7 @@ def test_without_the_key_nothing_changes(tmp_path: Path) -> None:
     without = outcomes(small, (old, new), (seed, families_.replace("indices: {samen: equal}\n", "")))
     for one, other in zip(with_it, without, strict=True):
         one["families"][0]["index"] = None
-        for volatile in ("spec_sha256",):
+        for volatile in ("spec_sha256", "standing"):
             one.pop(volatile), other.pop(volatile)
         assert one == other
 
@@ -134,3 +135,29 @@ def test_what_cannot_be_asked(tmp_path: Path, changes: tuple[tuple[str, str], ..
     small.write(*changes)
     ended = impact("check", small.study)
     assert ended.code == 2 and words in ended.err, ended.err
+
+
+def test_an_index_leaves_with_none_of_its_outcomes(tmp_path: Path) -> None:
+    """Six wijken are in it, and eight are asked: neither the index nor how many outcomes differ may stand anywhere."""
+    small = weather(tmp_path)
+    shown = outcomes(small, *asked("{samen: equal}"))[0]["families"][0]
+    for least in (8, 5):
+        said = asked("{samen: equal}")
+        rule = said[1][1].replace("seed: 7\n", f"disclose: {{minimum_units: {least}}}\nseed: 7\n")
+        (family,) = outcomes(small, said[0], ("seed: 7\n", rule))[0]["families"]
+        assert family["index"] is None, "no rule knows it"
+        everywhere = everything(small.out)
+        for name in ("value", "low", "high"):
+            assert f"{abs(shown['index'][name]):.5g}" not in everywhere
+        if least == 8:
+            assert family["found"] == family["separate"] == 0
+            assert all(one["value"] is None and one["adjusted"] is None for one in family["members"])
+
+
+def test_the_index_has_the_level_of_its_look(tmp_path: Path) -> None:
+    small = weather(tmp_path)
+    said = asked("{samen: equal}")
+    looks = said[1][1].replace("seed: 7\n", "looks: {planned: [a, b]}\nseed: 7\n")
+    found = outcomes(small, said[0], ("seed: 7\n", looks))
+    strictest = min(one["look"]["nominal"] for one in found)
+    assert found[0]["families"][0]["index"]["level"] == pytest.approx(1 - strictest) and strictest < 0.01

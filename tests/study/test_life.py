@@ -204,6 +204,22 @@ def test_a_deposit_leaves_the_lock_what_it_is(quick: Project) -> None:
     assert "eigen verklaring" in (ran(quick) and page(quick))
 
 
+def test_a_deposit_after_the_outcomes_were_opened_shows_nothing(quick: Project) -> None:
+    locked(quick)
+    arguments = ("--where", "Zenodo", "--date", "2026-11-26", "--reference", "10.5281/zenodo.1")
+    assert "LOCK-015" in impact("deposit", quick.study, *arguments[:3], "morgen", *arguments[4:]).err
+    ran(quick)
+    assert impact("deposit", quick.study, *arguments).code == 0
+    assert ran(quick) == ("pre-specified", "")
+    assert "pas gedeponeerd toen uitkomsten al waren geopend: Zenodo" in page(quick)
+    assert "eigen verklaring" in page(quick)
+    level = verify(quick.out).fixed
+    assert [one.key for one in level.unchecked] == ["unchecked.own-declaration"]
+    forged = Forged(quick.root, tree(quick.out))
+    forged.json("results.json", lambda value: value["outcomes"][0]["standing"].update(late=False))
+    assert "fixed.standing" in told(forged.fixed())
+
+
 @pytest.mark.parametrize(
     ("arguments", "code"),
     [
