@@ -11,6 +11,7 @@ import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from datetime import date
 from pathlib import Path
 from typing import Any, Final, Literal
 
@@ -285,8 +286,8 @@ def deposited(study: Study, deposit: Deposit) -> tuple[Lock, Log]:
     Raises
     ------
     UsageError
-        ``LOCK-012`` the study is not locked; ``LOCK-015`` a deposit without place, date or reference, or another one
-        than the lock has.
+        ``LOCK-012`` the study is not locked; ``LOCK-015`` a deposit without place, reference or date, or
+        another one than the lock has.
     """
     place, ledger = beside(study.path)
     lock = read_lock(place)
@@ -294,6 +295,12 @@ def deposited(study: Study, deposit: Deposit) -> tuple[Lock, Log]:
         raise UsageError(Problem("LOCK-012", "the study is not locked.", "Lock it with `impact lock`.", study.file))
     if not all(text.strip() for text in (deposit.where, deposit.date, deposit.reference)):
         raise UsageError(Problem("LOCK-015", "a deposit has a place, a date and a reference.", "", study.file))
+    try:
+        date.fromisoformat(deposit.date)
+    except ValueError as error:
+        message = f"{deposit.date!r} is no date."
+        hint = "Give the date of the receipt, as 2026-11-26."
+        raise UsageError(Problem("LOCK-015", message, hint, study.file)) from error
     if lock.deposit not in (None, deposit):
         message = f"lock {lock.lock8} is deposited already: {lock.deposit.where}, {lock.deposit.reference}."
         raise UsageError(Problem("LOCK-015", message, "Another deposit is one of another lock.", study.file))
