@@ -132,7 +132,7 @@ def test_of_many_open_texts_fifty_are_shown(tmp_path: Path) -> None:
     listed = "\n".join(text % (number, TO_FILL, 901 + number) for number in range(53))
     study.write(("seed: 7", f"alternatives:\n{listed}\nseed: 7"))
     ended = impact("lock", study.study)
-    assert ended.err.count("[alternatives.") == 50 and "3 more texts are still to be written" in ended.err
+    assert ended.err.count("[alternatives[") == 50 and "3 more texts are still to be written" in ended.err
 
 
 def test_the_same_words_give_the_same_study() -> None:
