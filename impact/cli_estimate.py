@@ -64,6 +64,7 @@ def estimate(
     """Estimate an effect from any long table."""
     from impact.errors import Refused
     from impact.facade import estimate as estimated
+    from impact.harmless import shown
     from impact.panel import Panel
     from impact.parallel import Bar, Parallel
     from impact.terms import parse_terms, read_terms
