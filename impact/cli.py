@@ -16,6 +16,7 @@ from impact.cli_estimate import estimate
 from impact.cli_life import amend, deposit, lock
 from impact.cli_many import new, run_folder, status
 from impact.cli_plan import plan
+from impact.cli_preregister import preregister
 from impact.cli_split import split
 from impact.cli_verify import verify
 from impact.errors import ImpactError, Problem, UsageError, WriteError
@@ -66,7 +67,7 @@ def command(function: Callable[..., int], on: typer.Typer = app) -> Callable[...
 
 command(areas, data_app)
 command(split, data_app)
-for topic in (new, plan, lock, amend, deposit, verify, status, estimate):
+for topic in (new, plan, lock, amend, deposit, preregister, verify, status, estimate):
     command(topic)
 
 Data = Annotated[

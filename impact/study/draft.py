@@ -22,8 +22,7 @@ TO_FILL = "INVULLEN"
 """How a text begins that a person still has to write."""
 _SLUG = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 _LONGEST = 80
-_MOST = 50
-"""Problems that are shown at once."""
+_MOST = 50  # problems that are shown at once
 _FIRST, _LAST = 2012, 2024
 """Years that a study begins with where the register knows no others."""
 _WIJK = {
