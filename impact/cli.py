@@ -16,9 +16,11 @@ from impact.cli_estimate import estimate
 from impact.cli_life import amend, deposit, lock
 from impact.cli_many import new, run_folder, status
 from impact.cli_plan import plan
+from impact.cli_preregister import preregister
 from impact.cli_split import split
 from impact.cli_verify import verify
 from impact.errors import ImpactError, Problem, UsageError, WriteError
+from impact.harmless import shown
 
 if TYPE_CHECKING:
     from impact.evidence.record import Evidence
@@ -65,7 +67,7 @@ def command(function: Callable[..., int], on: typer.Typer = app) -> Callable[...
 
 command(areas, data_app)
 command(split, data_app)
-for topic in (new, plan, lock, amend, deposit, verify, status, estimate):
+for topic in (new, plan, lock, amend, deposit, preregister, verify, status, estimate):
     command(topic)
 
 Data = Annotated[
@@ -80,7 +82,7 @@ def check(study: Annotated[Path, typer.Argument(help="study.yaml")], data: Data 
     from impact.study.read import read_study
     from impact.study.run import outline
 
-    typer.echo(outline(read_study(study), data or []))
+    typer.echo(shown(outline(read_study(study), data or [])))
     return COMPLETED
 
 
@@ -135,7 +137,7 @@ def run(
         typer.echo(bundle.path / name)
     typer.echo(f"sha256 of {ARCHIVE}: {sha256(bundle.path / ARCHIVE)}", err=True)
     for note in bundle.notes:
-        typer.echo(note, err=True)
+        typer.echo(shown(note), err=True)
     typer.echo(_verdict(bundle.outcomes), err=True)
     return FINDINGS if bundle.findings else COMPLETED
 
@@ -174,7 +176,7 @@ def show(
         "status",
     ]
     if not table.empty:
-        typer.echo(table[columns].to_string(index=False, na_rep="-"))
+        typer.echo(shown(table[columns].to_string(index=False, na_rep="-")))
     typer.echo(_verdict(found.outcomes), err=True)
     return COMPLETED
 
@@ -228,4 +230,4 @@ def _verdict(outcomes: Sequence[Evidence]) -> str:
         parts.append(f"{failed} check{'s' if failed > 1 else ''} not met")
     if refused:
         parts.append(f"{refused} answer{'s' if refused > 1 else ''} refused")
-    return "\n".join([*said, "; ".join([*parts, *standing_of(outcomes[0].standing)])])
+    return shown("\n".join([*said, "; ".join([*parts, *standing_of(outcomes[0].standing)])]))

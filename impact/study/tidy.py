@@ -10,6 +10,7 @@ from impact.evidence.disclosed import withheld
 from impact.evidence.reading import supported
 from impact.evidence.record import Estimate, Evidence
 from impact.evidence.result import COLUMNS
+from impact.harmless import shown
 from impact.inference.support import status
 from impact.workbook import Sheet
 
@@ -143,7 +144,7 @@ def tables(outcomes: Sequence[Evidence]) -> tuple[Sheet, ...]:
         for period in sorted({*e.periods, *out[e.indicator]})
     ]
     head = tuple(f"{e.indicator}: {e.status}; {counted(e)}" for e in outcomes)
-    return (
+    sheets = (
         Sheet("estimates", tuple(frame.columns), estimates, above=head),
         Sheet(
             "areas",
@@ -155,6 +156,13 @@ def tables(outcomes: Sequence[Evidence]) -> tuple[Sheet, ...]:
         *([Sheet("made_of", MADE_OF, made)] if (made := made_of(outcomes)) else []),
         *_units(outcomes),
     )
+    return tuple(_legible(sheet) for sheet in sheets)
+
+
+def _legible(sheet: Sheet) -> Sheet:
+    """With what nobody sees in a text written out."""
+    rows = [tuple(shown(cell) if isinstance(cell, str) else cell for cell in row) for row in sheet.rows]
+    return replace(sheet, rows=rows, above=tuple(map(shown, sheet.above)))
 
 
 def made_of(outcomes: Sequence[Evidence]) -> list[tuple[str, str, str, str, float]]:
