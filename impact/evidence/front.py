@@ -257,6 +257,13 @@ def _basis(evidence: Evidence, say: Texts) -> Section:
     failed = [f"‘{check_title(check.name, say)}’" for check in evidence.checks if check.verdict == "fail"]
     if failed:
         pieces.append(say("basis.failed", checks=listed(failed, say.language)))
+    unknown = [
+        f"{check_title(check.name, say)} ({check.because})"
+        for check in evidence.checks
+        if check.says == "composition" and check.verdict == "not_evaluated" and check.because
+    ]
+    if unknown:
+        pieces.append(say("basis.open", checks=listed(unknown, say.language)))
     return Section("basis", say("basis.title"), (Paragraph(tuple(pieces)),))
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 from impact.errors import Refused
+from impact.evidence.composition import Composition
 from impact.evidence.controls import NegativeControls
 
 __all__ = [
@@ -293,3 +294,4 @@ class Robust:
     ring: Ring | None = None
     fit: tuple[Closeness, ...] = ()
     controls: NegativeControls | None = None
+    composition: Composition | None = None

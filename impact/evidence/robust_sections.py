@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 
 from impact.errors import Refused
 from impact.evidence.comparison import columns, count
+from impact.evidence.composition_section import composed
 from impact.evidence.controls_section import negative_controls
 from impact.evidence.disclosed import withheld
 from impact.evidence.document import Block, Cell, Figure, Paragraph, Table
@@ -31,6 +32,7 @@ def robust(evidence: Evidence, figures: Mapping[str, str], say: Texts) -> list[B
         *_past(found.past, evidence, say),
         *negative_controls(found.controls, evidence, say),
         *_ring(found.ring, evidence, say),
+        *composed(found.composition, evidence, say),
         *_fit(found.fit, evidence, say),
     ]
 

@@ -22,6 +22,7 @@ from impact.study.bracket import End, bracket, ends
 from impact.study.bundle import Bundle, check_place, write_bundle
 from impact.study.companions import companions, shared
 from impact.study.comparing import Impute
+from impact.study.composition import shares
 from impact.study.controls import other_outcomes, tried
 from impact.study.gates import bracketed, gates
 from impact.study.indices import indexed
@@ -93,6 +94,7 @@ def run(
     before, stands = stand(study, loaded, look)
     earlier = taken_before(study.model, before.log, look, loaded.files)
     nothing = other_outcomes(study.model, lambda spec: load(spec, _paths(study, data, opened=True)))
+    new = shares(study.model, lambda spec: load(spec, _paths(study, data, spec, opened=True)))
     # Every comparison is made before anything is estimated, so that a study with a hole in it computes nothing.
     outcomes = range(len(study.model.all_outcomes))
     cases = [_case(study.model, loaded, number) for number in outcomes]
@@ -126,7 +128,7 @@ def run(
         )
         sides = tuple(replace(end, model=at_level(end.model, taken)) for end in both[number])
         either = () if sealed else bracket(answer, sides, case.comparison, parallel)
-        held = None if sealed else robust(spec, case, answer, alternatives, either, parallel, nothing)
+        held = None if sealed else robust(spec, case, answer, alternatives, either, parallel, nothing, new)
         given.append((answer, alternatives, either, held))
         looks.append(taken)
         progress("outcomes", number + 1, len(cases))
