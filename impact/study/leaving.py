@@ -67,6 +67,7 @@ def leaving(
     clusters = 0 if moments else found.primary.clusters
     stated = partial(_statement, outcome, digits, one_sign=one_sign)
     names = {"area": {area.slug: area.name for area in comparison.areas}, "cluster": _gemeenten(), "donor": {}}
+    rests = (estimator, panel, asked)
     groups = {"area": (panel.area, panel.areas), "cluster": (panel.cluster, panel.clusters)}
 
     def of(what: Literal["area", "cluster", "donor"], without: LeaveOneOut | Refused) -> LeftOut:
@@ -77,19 +78,23 @@ def leaving(
             number, labels = groups[what]
             rows = [np.flatnonzero(number == labels.index(name)) for name in without.left_out]
             again = partial(_interval, estimator, inference, panel, asked, spec.seed)
-            ends = dict(zip(without.left_out, parallel.map(again, rows, "intervals"), strict=True))
+            made = parallel.memory(
+                lambda: parallel.map(again, rows, "intervals"), "intervals", *rests, inference, rows, spec.seed
+            )
+            ends = dict(zip(without.left_out, made, strict=True))
         return _recorded(what, without, ends, names[what], found.primary, stated)
 
-    made = [
-        of("area", leave_one_area_out(estimator, panel, asked, parallel=parallel, full=full)),
-        of("cluster", leave_one_cluster_out(estimator, panel, asked, parallel=parallel, full=full)),
-    ]
+    def left(what: Literal["area", "cluster", "donor"], leave: Callable[..., LeaveOneOut | Refused]) -> LeftOut:
+        make = partial(leave, estimator, panel, asked, parallel=parallel, full=full)
+        return of(what, parallel.memory(make, "without", what, *rests))
+
+    made = [left("area", leave_one_area_out), left("cluster", leave_one_cluster_out)]
     count = _donors(result)
     if count > MOST_DONORS:
         why = f"{count} units have weight in the comparison, more than the {MOST_DONORS} that are left out one by one"
         made.append(LeftOut("donor", refused=Refused("leaving out one unit of the comparison", why)))
     elif count:
-        made.append(of("donor", leave_one_donor_out(estimator, panel, asked, parallel=parallel, full=full)))
+        made.append(left("donor", leave_one_donor_out))
     return tuple(made)
 
 
