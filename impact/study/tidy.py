@@ -67,7 +67,9 @@ def _of_families(evidence: Evidence) -> list[dict[str, Any]]:
 
 def _row(evidence: Evidence, role: str, name: str, same: bool, estimate: Estimate) -> dict[str, Any]:
     hidden = withheld(estimate.refused)
-    known = "suppressed" if hidden else status(estimate.method, estimate.inference, estimate.refused)
+    reason, clusters = estimate.refused, estimate.treated_clusters
+    known = status(estimate.method, estimate.inference, reason, clusters, estimate.largest_share or 0.0)
+    known = "suppressed" if hidden else known
     primary = evidence.primary.term
     statistic = None if estimate.value is None or not estimate.std_error else estimate.value / estimate.std_error
     if statistic is not None and evidence.disclosed is not None and evidence.disclosed.asks:

@@ -55,7 +55,7 @@ def everything(folder: Path) -> str:
         elif name.endswith(".parquet"):
             said.append(pd.read_parquet(folder / name).to_csv())
         elif not name.endswith(".png"):
-            said.append(content.decode("utf-8"))
+            said.append(content.decode("utf-8", "replace" if name.endswith(".zip") else "strict"))
     return "\n".join(said)
 
 
