@@ -109,23 +109,53 @@ def run(
     out: Annotated[Path | None, typer.Option("--out", help="Folder of the bundle; default out/<id>.")] = None,
     workers: Workers = 1,
     look: Annotated[int, typer.Option("--look", min=1, help="Which of the planned looks this is.")] = 1,
+    since: Annotated[str, typer.Option("--from", help="Compute this stage and those after it again.")] = "",
+    dry: Annotated[bool, typer.Option("--dry-run", help="Say what is kept and what would be computed; stop.")] = False,
+    cache: Annotated[
+        Path | None, typer.Option("--cache", help="Folder of kept results; default .impact-cache beside the bundle.")
+    ] = None,
+    no_cache: Annotated[bool, typer.Option("--no-cache", help="Neither use nor keep results.")] = False,
 ) -> int:
-    """Run a study and write its bundle: numbers, figures, report and manifest."""
+    """Run a study and write its bundle: numbers, figures, report and manifest. One that was ended continues."""
     from impact.files import sha256
     from impact.parallel import Bar
     from impact.study.bundle import ARCHIVE
+    from impact.study.cache import beside
     from impact.study.many import is_many
     from impact.study.read import read_study
+    from impact.study.run import kept_parts, place_of
     from impact.study.run import run as run_study
+
+    if no_cache and (since or dry or cache):
+        raise UsageError(Problem("CACHE-003", "--no-cache goes with none of --from, --dry-run and --cache", ""))
 
     if is_many(study):
         if look > 1:
             hint = "Run a study by itself: impact run STUDY --look N."
             raise UsageError(Problem("LOOK-003", "every study of a folder has looks of its own", hint))
-        return run_folder(study, data or [], out or Path("out"), workers)
+        if dry:
+            hint = "Ask it of a study by itself: impact run STUDY --dry-run."
+            raise UsageError(Problem("CACHE-004", "what is kept is said of one study, and this is a folder", hint))
+        options = [f"--from={since}"] * bool(since) + [f"--cache={cache}"] * bool(cache) + ["--no-cache"] * no_cache
+        return run_folder(study, data or [], out or Path("out"), workers, options)
 
+    found = read_study(study)
+    folder = None if no_cache else cache or beside(place_of(found, out, look))
+    if folder is not None and (since or dry):
+        typer.echo(kept_parts(found, data=data or [], cache=folder, look=look, since=since), err=not dry)
+        if dry:
+            return COMPLETED
     with Bar() as progress:
-        bundle = run_study(read_study(study), data=data or [], out=out, workers=workers, progress=progress, look=look)
+        bundle = run_study(
+            found,
+            data=data or [],
+            out=out,
+            workers=workers,
+            progress=progress,
+            look=look,
+            cache=folder,
+            since=since,
+        )
     for name in (
         *sorted(file.name for file in bundle.path.glob("report*.html")),
         "results.json",
