@@ -95,6 +95,8 @@ def _one(outcomes: Sequence[Evidence], text: str, language: str) -> int:
     """One number as it stands in the tidy table, and what is said of it."""
     from impact.evidence.addresses import read_address
     from impact.evidence.citation import cited
+    from impact.evidence.references import one_line
+    from impact.harmless import shown
     from impact.study.citing import resolve
     from impact.study.tidy import tidy
 
@@ -104,8 +106,8 @@ def _one(outcomes: Sequence[Evidence], text: str, language: str) -> int:
     if found is not None:
         table = tidy([evidence])
         row = table.loc[table["address"] == str(address)].iloc[0]
-        typer.echo(row[_COLUMNS].to_string(na_rep="-"))
-    typer.echo("\n".join([said.title, *said.sentences, said.status]))
+        typer.echo("\n".join(shown(line) for line in row[_COLUMNS].to_string(na_rep="-").splitlines()))
+    typer.echo("\n".join(map(one_line, [said.title, *said.sentences, said.status])))
     return _COMPLETED if said.given else _NO_NUMBER
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from impact.evidence.conclusion import headline
+from impact.evidence.conclusion import concluded, headline, judged
 from impact.evidence.disclosed import withheld
 from impact.evidence.grade import grade, grade_sentences
 from impact.evidence.language import Texts, listed, number, percent_level, texts
@@ -59,9 +59,11 @@ class Cited:
 def cited(evidence: Evidence, found: Numbered | None, language: str) -> Cited:
     """What may be said of a number of `evidence`; None for any number of an outcome that has none."""
     say = texts(language, evidence.level)
-    primary = Numbered("primary", "", True, evidence.primary)
+    # Of a family that gives no interval for all of it a statement has none to judge by, and no number.
+    answer = evidence.primary if concluded(evidence) is None else judged(evidence)
+    primary = Numbered("primary", "", True, answer)
     nothing = bool(evidence.not_measurable) or evidence.sealed
-    about = primary if found is None or nothing else found
+    about = primary if found is None or nothing or found.role == "primary" else found
     title, sentences = _answer(evidence, say)
     given = not nothing and _numbered(about.estimate)
     if about.role != "primary":

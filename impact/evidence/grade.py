@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from impact.evidence.conclusion import concluded
+from impact.evidence.conclusion import concluded, judged
 from impact.evidence.disclosed import withheld
 from impact.evidence.language import Texts, listed
 from impact.evidence.reading import periods, supported, two_signs
@@ -67,13 +67,14 @@ def grade(evidence: Evidence, estimate: Estimate | None = None) -> Grade:
     was not fixed beforehand, an interval that is not known to hold its level. A number without an interval has no
     level.
     """
-    about, answer = estimate or evidence.primary, estimate is None
+    answer = estimate is None
+    said = concluded(evidence) if answer else None
+    about = estimate or (evidence.primary if said is None else judged(evidence))
     nothing = _nothing(evidence, about)
     if nothing is not None:
         return Grade(None, (nothing,))
     comparison, finding = tuple(_comparison(evidence)), tuple(_finding(evidence, about, answer))
     level = MOST - bool(comparison) - bool(finding)
-    said = concluded(evidence) if answer else None
     favourable = said is not None and said.kind == "more-favourable"
     return Grade(level, (*comparison, *finding), _RUNG if level == MOST and favourable else None)
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from impact.harmless import shown
 
-__all__ = ["STYLES", "Reference", "apa", "bibtex", "csl_json"]
+__all__ = ["STYLES", "Reference", "apa", "bibtex", "csl_json", "one_line"]
 
 STYLES = ("apa", "bibtex", "csl-json")
 # What LaTeX takes for a command. Braces are named: BibTeX counts them also after a backslash.
@@ -62,8 +62,8 @@ class Reference:
 def apa(reference: Reference) -> str:
     """One line in the style of APA (7th edition, 10.9: data sets)."""
     year = str(reference.date[0]) if reference.date else reference.undated
-    title = f"{_line(reference.title)} ({_line(reference.version)}) [{reference.kind}]"
-    return f"{_line(reference.authors)}. ({year}). {title}. {reference.address}. {_line(reference.digest)}"
+    title = f"{one_line(reference.title)} ({one_line(reference.version)}) [{reference.kind}]"
+    return f"{one_line(reference.authors)}. ({year}). {title}. {reference.address}. {one_line(reference.digest)}"
 
 
 def bibtex(reference: Reference) -> str:
@@ -85,12 +85,12 @@ def csl_json(reference: Reference) -> str:
     item: dict[str, object] = {
         "id": reference.key,
         "type": "dataset",
-        "title": _line(reference.title),
-        "author": [{"literal": _line(reference.authors)}],
-        "version": _line(reference.version),
+        "title": one_line(reference.title),
+        "author": [{"literal": one_line(reference.authors)}],
+        "version": one_line(reference.version),
         "number": reference.address,
-        "note": _line(reference.digest),
-        "abstract": _line(reference.statement),
+        "note": one_line(reference.digest),
+        "abstract": one_line(reference.statement),
         "language": reference.language,
     }
     if reference.date:
@@ -100,10 +100,10 @@ def csl_json(reference: Reference) -> str:
     return json.dumps([item], ensure_ascii=False, indent=1, sort_keys=True)
 
 
-def _line(text: str) -> str:
+def one_line(text: str) -> str:
     """One line, in which nothing is hidden."""
     return shown(" ".join(text.split()))
 
 
 def _latex(text: str) -> str:
-    return "".join(_LATEX.get(sign, sign) for sign in _line(text))
+    return "".join(_LATEX.get(sign, sign) for sign in one_line(text))

@@ -14,8 +14,7 @@ from impact.evidence.citation import Cited, Numbered, cited
 from impact.evidence.language import Texts, texts
 from impact.evidence.reading import in_language, plain
 from impact.evidence.record import Evidence
-from impact.evidence.references import STYLES, Reference, apa, bibtex, csl_json
-from impact.harmless import shown
+from impact.evidence.references import STYLES, Reference, apa, bibtex, csl_json, one_line
 from impact.study.archive import Contents, read_contents
 from impact.study.bundle import ARCHIVE, MANIFEST, parsed
 from impact.study.crate import LEDGER
@@ -74,10 +73,11 @@ class Citation:
         said = [*self.withdrawn, self.said.title, *self.said.sentences, ""]
         said += [self.said.status, self.said.grade, say("citation.address", address=str(self.address)), self.digest]
         said += [*self.notes, say("citation.whole")]
+        lines = [one_line(sentence) for sentence in said]
         for name in STYLES if style == "all" else (style,):
             title, form = _FORMS[name]
-            said += ["", f"{title}:", form(self.reference)]
-        return shown("\n".join(said))
+            lines += ["", f"{title}:", form(self.reference)]
+        return "\n".join(lines)
 
 
 # --- a bundle and its numbers -----------------------------------------------------------------------------------------
