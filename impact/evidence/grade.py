@@ -104,6 +104,10 @@ def _comparison(evidence: Evidence) -> Iterator[Reason]:
         yield Reason("few-before")
     if verdicts.get("pre-trend", "not_evaluated") == "not_evaluated":
         yield Reason("pre-trend-open")
+    # Donors that are weighted by their course before the start are alike in that.
+    weighted = bool(evidence.shared) or any(area.weights for area in evidence.areas)
+    if verdicts.get("balance", "not_evaluated") == "not_evaluated" and not weighted:
+        yield Reason("balance-open")
     yield from (Reason("check", name) for name, verdict in verdicts.items() if verdict == "fail")
     if two_signs(evidence) is not None:
         yield Reason("two-signs")

@@ -42,6 +42,8 @@ FAILED = replace(CLEAN[1], statistic=0.4, verdict="fail")
         ({"areas": ()}, "few-before", 2),  # unknown counts as too few
         ({"checks": (*CLEAN, replace(CLEAN[0], name="pre-periods", statistic=2.0))}, "few-before", 2),
         ({"checks": CLEAN[:2]}, "pre-trend-open", 2),
+        ({"checks": (CLEAN[0], CLEAN[2])}, "balance-open", 2),
+        ({"checks": (CLEAN[0], replace(CLEAN[1], verdict="not_evaluated"), CLEAN[2])}, "balance-open", 2),
         ({"checks": (*CLEAN[:2], replace(CLEAN[2], verdict="not_evaluated"))}, "pre-trend-open", 2),
         ({"checks": (*CLEAN[:2], replace(CLEAN[2], verdict="fail"))}, "check", 2),
         ({"checks": (CLEAN[0], FAILED, CLEAN[2])}, "check", 2),
@@ -63,6 +65,11 @@ def test_what_lowers_a_grade(changes: dict[str, Any], code: str, level: int | No
     made = replace(FIXED, **changes)
     found = grade(made)
     assert (code in codes(made), found.level, found.rung) == (True, level, None)
+
+
+def test_donors_weighted_by_their_course_need_no_balance_of_characteristics() -> None:
+    weighted = tuple(replace(area, weights=(("WK990101", 1.0),)) for area in AREAS)
+    assert grade(replace(FIXED, checks=(CLEAN[0], CLEAN[2]), areas=weighted)).level == 3
 
 
 def test_another_number_than_the_answer_is_lower_even_where_it_is_the_same() -> None:
