@@ -15,11 +15,11 @@ from impact.cli_cite import cite, show, verdict, withdraw
 from impact.cli_data import areas
 from impact.cli_estimate import estimate
 from impact.cli_life import amend, deposit, lock
-from impact.cli_many import new
+from impact.cli_many import new, run_folder, status
 from impact.cli_plan import plan
 from impact.cli_split import split
 from impact.cli_verify import verify
-from impact.errors import ImpactError, WriteError
+from impact.errors import ImpactError, Problem, UsageError, WriteError
 
 __all__ = ["app", "main"]
 
@@ -63,7 +63,7 @@ def command(function: Callable[..., int], on: typer.Typer = app) -> Callable[...
 
 command(areas, data_app)
 command(split, data_app)
-for topic in (new, plan, lock, amend, deposit, show, cite, withdraw, verify, estimate):
+for topic in (new, plan, lock, amend, deposit, show, cite, withdraw, verify, status, estimate):
     command(topic)
 
 Data = Annotated[
@@ -100,7 +100,7 @@ def explain(
 
 @command
 def run(
-    study: Annotated[Path, typer.Argument(help="study.yaml")],
+    study: Annotated[Path, typer.Argument(help="study.yaml, or a folder of studies: then all, each by itself.")],
     data: Data = None,
     out: Annotated[Path | None, typer.Option("--out", help="Folder of the bundle; default out/<id>.")] = None,
     workers: Workers = 1,
@@ -110,8 +110,15 @@ def run(
     from impact.files import sha256
     from impact.parallel import Bar
     from impact.study.bundle import ARCHIVE
+    from impact.study.many import is_many
     from impact.study.read import read_study
     from impact.study.run import run as run_study
+
+    if is_many(study):
+        if look > 1:
+            hint = "Run a study by itself: impact run STUDY --look N."
+            raise UsageError(Problem("LOOK-003", "every study of a folder has looks of its own", hint))
+        return run_folder(study, data or [], out or Path("out"), workers)
 
     with Bar() as progress:
         bundle = run_study(read_study(study), data=data or [], out=out, workers=workers, progress=progress, look=look)

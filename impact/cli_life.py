@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
+    from impact.errors import Problem
     from impact.study.lock import Lock
     from impact.study.log import Log
     from impact.study.read import Study
@@ -30,13 +31,35 @@ def lock(
     """Fix what a study says and the data of its design, before its outcomes are opened; print a line to paste."""
     from impact.study.design_data import at_design
     from impact.study.lock import locked
+    from impact.study.plan_record import in_lock, read_plan
     from impact.study.read import read_study
 
     found = read_study(study)
     loaded, areas = at_design(found, data or [])
-    made, log = locked(found, loaded, areas, short=why)
+    plan = in_lock(read_plan(found.path), found.sha256)
+    made, log = locked(found, loaded, areas, plan=plan, short=_short(lacking(found), why))
     _told(found, made, log, language)
     return 0
+
+
+def lacking(study: Study) -> tuple[Problem, ...]:
+    """What the study says it needs and its plan does not find."""
+    from impact.study.needs import shortfall
+    from impact.study.plan_record import read_plan
+
+    return shortfall(study.model, read_plan(study.path))
+
+
+def _short(problems: tuple[Problem, ...], why: str) -> str:
+    """The reason to lock a study that lacks what it needs; "" for one that lacks nothing."""
+    from impact.errors import Problem, UsageError
+
+    if problems and not why.strip():
+        hint = 'Lock it all the same with `--why "…"`; the reason stands in the lock and in every report.'
+        raise UsageError([Problem("LOCK-012", "the study does not have what it says it needs.", hint), *problems])
+    if why and not problems:
+        typer.echo("the study lacks nothing that it says it needs; the reason is not kept.", err=True)
+    return why.strip() if problems else ""
 
 
 def amend(

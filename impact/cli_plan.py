@@ -24,6 +24,7 @@ def plan(
     """Draw worlds like the past of a study and say what its design would see; kept in study.plan.json beside it."""
     from impact.evidence.language import texts
     from impact.parallel import Bar
+    from impact.study.keeping import planned as noted
     from impact.study.needs import shortfall
     from impact.study.plan_record import write_plan
     from impact.study.planning import plan as planned
@@ -34,6 +35,8 @@ def plan(
     with Bar() as progress:
         found = planned(read, data=data or [], draws=draws, workers=workers, progress=progress, keep=False)
     typer.echo(found.summary(language))
+    for note in noted(read, found):
+        typer.echo(note, err=True)
     lacking = shortfall(read.model, found)
     for problem in lacking:
         typer.echo(str(problem), err=True)

@@ -21,7 +21,7 @@ from typing import Any, NoReturn
 
 from impact.errors import Problem, WriteError
 
-__all__ = ["MAX_JSON", "folder", "parse_json", "read_bytes", "read_json", "sha256", "write", "zipped"]
+__all__ = ["MAX_JSON", "check_folder", "folder", "parse_json", "read_bytes", "read_json", "sha256", "write", "zipped"]
 
 MAX_JSON = 500_000_000
 """Bytes of a JSON file that is read; in memory it takes several times as many."""
@@ -88,6 +88,23 @@ def folder(path: Path) -> Iterator[Path]:
         # `path` is whole here, new or restored; were it not, the old one must stay findable.
         if path.exists():
             shutil.rmtree(aside, ignore_errors=True)
+
+
+def check_folder(path: Path) -> None:
+    """Find out whether a folder can come to stand at `path`, and leave nothing behind.
+
+    Raises
+    ------
+    WriteError
+        ``WRITE-001`` when the file system refuses.
+    """
+    path = path.resolve()
+    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}.tmp")
+    try:
+        temporary.mkdir(parents=True)
+        temporary.rmdir()
+    except OSError as error:
+        raise WriteError(_refused(path, error)) from error
 
 
 def sha256(path: Path) -> str:

@@ -203,9 +203,13 @@ def interval(estimate: Estimate, say: Texts, missing: str = "words.not_given") -
 
 
 def supported(estimate: Estimate) -> Support:
-    """What is known of the interval of an estimate: nothing where it adjusts for covariates."""
-    known = support(estimate.method, estimate.inference)
-    return "unsized" if estimate.adjusted and known != "refused" else known
+    """What is known of the interval of an estimate: nothing where it adjusts for covariates.
+
+    Where the table knows of no interval and there is one nevertheless, nothing is known of it either.
+    """
+    known = support(estimate.method, estimate.inference, estimate.treated_clusters, estimate.largest_share or 0.0)
+    vouched = estimate.refused is not None if known == "refused" else not estimate.adjusted
+    return known if vouched else "unsized"
 
 
 # --- refusals ---------------------------------------------------------------------------------------------------------

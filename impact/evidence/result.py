@@ -117,7 +117,8 @@ class Result:
     def status(self, term: int) -> str:
         """ "ok", "unsized", or why the term has no interval; nothing is known of the level of adjusted estimates."""
         refused = self.uncertainty if isinstance(self.uncertainty, Refused) else self.uncertainty.refused[term]
-        found = status(self.method, self.inference, refused)
+        share = self.effects.share[:, term]
+        found = status(self.method, self.inference, refused, int((share > 0).sum()), float(share.max()))
         return "unsized" if found == "ok" and self.panel.covariates else found
 
     def known_error(self, level: float = 0.95) -> pd.DataFrame | Refused:

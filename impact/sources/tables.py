@@ -10,7 +10,7 @@ from collections import Counter
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -173,6 +173,9 @@ def _read_csv(
                     "DATA-103", "no separator cuts the first rows into equally many cells.", hint, file, header_row
                 ),
             )
+    if separator in '"\r\n\0':
+        hint = 'State the character that stands between the cells, such as `separator: ";"`.'
+        return (Problem("DATA-103", f"{separator!r} cannot separate cells.", hint, file, header_row),)
     # The csv module says which row has too many or too few cells; pandas, which would pad or drop them, is faster.
     stream = io.StringIO(text, newline="")
     records = csv.reader(stream, delimiter=separator, strict=True)
@@ -189,7 +192,11 @@ def _read_csv(
     if not len(rows):
         return Table(pd.DataFrame(columns=header, dtype="str"), file, sha256, frozen(rows, np.intp), notes)
     stream.seek(start)
-    frame = pd.read_csv(stream, sep=separator, header=None, dtype=str, keep_default_na=False, na_filter=False)
+    how: dict[str, Any] = {"dtype": str, "keep_default_na": False, "na_filter": False}
+    try:
+        frame = pd.read_csv(stream, sep=separator, header=None, engine="c" if separator.isascii() else "python", **how)
+    except ValueError as error:
+        return (Problem("DATA-101", f"the file cannot be read as CSV: {error}.", file=file),)
     return Table(frame.set_axis(header, axis=1), file, sha256, frozen(rows, np.intp), notes)
 
 

@@ -31,10 +31,11 @@ DESIGN: Final[frozenset[str]] = frozenset(
         *("indicator", "outcome", "unit", "better", "smallest", "smallest_why", "not_measurable", "siblings"),
         *("areas_total", "areas", "periods", "window", "anticipation", "pool", "compared", "flow", "excluded"),
         *("periods_left_out", "covariates", "shared", "level", "population", "made_of", "units", "map", "map_source"),
-        *("data", "refusals", "programme", "disclosed", "schema"),
+        *("data", "refusals", "programme", "disclosed", "schema", "standing", "look"),
     }
 )
-"""Parts of the record that say who is compared with whom and when, and hold no figure of the outcome."""
+"""Parts of the record that say who is compared with whom and when, and hold no figure of the outcome. A look is put in
+afterwards, from what may leave (`impact.study.looks.looked`)."""
 
 PARTS: Final[frozenset[str]] = frozenset(
     {
@@ -155,7 +156,7 @@ def _known_figures(evidence: Evidence, marks: list[Mark]) -> Evidence:
 
 def _texts(evidence: Evidence, marks: list[Mark]) -> Evidence:
     """Sentences and checks: a person reads them, and the least figure of any unit is not among them."""
-    for name in ("notes", "remarks"):
+    for name in ("notes", "remarks", "refusals"):
         if getattr(evidence, name):
             marks.append(_mark(name, "", Ruling("needs review", "text")))
     checks = []
@@ -166,7 +167,8 @@ def _texts(evidence: Evidence, marks: list[Mark]) -> Evidence:
             check = replace(check, statistic=None, because="")
         marks.append(_mark("checks", check.name, ruling))
         checks.append(check)
-    return replace(evidence, checks=tuple(checks))
+    # The effect on one area is no design.
+    return replace(evidence, checks=tuple(checks), areas=tuple(replace(area, effect=None) for area in evidence.areas))
 
 
 # --- estimates --------------------------------------------------------------------------------------------------------

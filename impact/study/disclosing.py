@@ -15,7 +15,7 @@ from impact.study.fields import Part
 if TYPE_CHECKING:
     from impact.study.model import Specification
 
-__all__ = ["Disclose", "Dominance", "as_profile", "faults_of_disclosure", "profile_of"]
+__all__ = ["Disclose", "Dominance", "faults_of_disclosure", "profile_of"]
 
 _Count = Annotated[int, Field(ge=1, le=1_000_000)]
 _Share = Annotated[float, Field(gt=0, le=1)]
@@ -53,11 +53,6 @@ class Disclose(Part):
         """The thresholds that the study itself gives."""
         given = {name: value for name, value in self if name != "profile" and value is not None}
         return given | ({} if self.dominance is None else {"dominance": (self.dominance.n, self.dominance.k)})
-
-
-def as_profile(value: object) -> object:
-    """A name stands for the profile of that name."""
-    return {"profile": value} if isinstance(value, str) else value
 
 
 def profile_of(said: Disclose) -> Profile:

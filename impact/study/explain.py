@@ -60,7 +60,7 @@ def explain(study: Study, language: str = "nl") -> tuple[Section, ...]:
         *_opening(tell),
         *design,
         _Part("alternatives", _grouped(_alternatives(tell, design, study.variations))),
-        _Part("checks", _grouped(_checks(tell))),
+        _Part("checks", _grouped(_checks(tell), _disclosure(tell))),
         _Part("not-said", _grouped(_not_said(tell))),
     ]
     sections = [Section(part.name, tell.word(f"title.{part.name}"), tuple(_blocks(part))) for part in told]
@@ -156,6 +156,24 @@ def _checks(tell: Teller) -> Iterator[Said]:
             clusters=tell.word(f"clusters.{cluster(spec)}"),
         )
         yield Said(said.topic, f"{said.text}{_meaning(tell, name, made=not without)}")
+
+
+def _disclosure(tell: Teller) -> Iterator[Said]:
+    """What may leave, and under which thresholds."""
+    said = tell.spec.disclose
+    if said is None:
+        return
+    yield tell(f"disclose.profile.{said.profile or 'own'}", "disclose.profile")
+    for name, value in said:
+        if name == "dominance" and said.dominance is not None:
+            n, k = tell.exact(said.dominance.n), tell.percent(said.dominance.k)
+            yield tell("disclose.dominance", n=n, k=k)
+        elif name in ("largest_weight", "full_share", "protection") and value is not None:
+            yield tell(f"disclose.{name}", value=tell.percent(value))
+        elif name == "zeros" and value is not None:
+            yield tell(f"disclose.zeros.{'hidden' if value else 'shown'}", "disclose.zeros")
+        elif name not in ("profile", "dominance", "zeros") and value is not None:
+            yield tell(f"disclose.{name}", value=tell.exact(value))
 
 
 def _meaning(tell: Teller, name: str, *, made: bool) -> str:

@@ -151,7 +151,7 @@ def _later(tell: Teller, table: OutcomeTable) -> Iterator[Said]:
         yield tell("data.sealed", file=file)
         if table.sealed.sha256 is not None:
             digest = table.sealed.sha256[:_DIGEST]
-            yield tell("table.sha256", "data.sealed.sha256", file=file, digest=digest)
+            yield tell("data.sha256", "data.sealed.sha256", file=file, digest=digest)
     if table.arrives is not None:
         yield tell("data.arrives", have=table.arrives.have, planned=tell.listed(table.arrives.planned))
 

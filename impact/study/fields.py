@@ -30,6 +30,7 @@ __all__ = [
     "as_factor",
     "as_named",
     "as_no_match",
+    "as_profile",
     "as_standard",
     "as_texts",
     "fault",
@@ -118,6 +119,11 @@ def _one_word(value: object, known: Sequence[str]) -> object:
         hint = "Write for instance `inwoners`, `{log: inwoners}` or `{category: klasse}`, each an item of its own."
         raise fault(f"a covariate is one word with its column, and here are {len(value)}", hint)
     return value
+
+
+def as_profile(value: object) -> object:
+    """A name stands for the disclosure rules of that name."""
+    return {"profile": value} if isinstance(value, str) else value
 
 
 def as_no_match(value: object) -> object:

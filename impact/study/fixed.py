@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -72,6 +72,8 @@ def _judged(contents: Contents, manifest: Mapping[str, Any], outcomes: Sequence[
         wrong += _meaning(study, outcomes, lock)
     if lock is not None and ledger is not None:
         wrong += _together(contents, lock, ledger, outcomes)
+    if ledger is not None and not broken:
+        wrong += _standing(contents, lock, ledger, outcomes[0])
     claim, most = outcomes[0].status, _supported(lock, ledger, outcomes)
     if _CLAIMS.index(claim) < _CLAIMS.index(most):
         wrong.append(Said("fixed.claim", {"claim": claim, "most": most}))
@@ -195,6 +197,23 @@ def _together(
     digests = {data.sha256 for evidence in outcomes for data in evidence.data}
     if not any(digests <= set(_digests(row.get("inputs"))) for row in runs):
         yield Said("ledger.other-inputs")
+
+
+def _standing(
+    contents: Contents, lock: Mapping[str, Any] | None, ledger: Sequence[Mapping[str, Any]], first: Evidence
+) -> Iterator[Said]:
+    """What the results repeat of lock and ledger: which lock, which deposit, and how many set-ups came before."""
+    stated, own = first.standing, first.spec_sha256
+    opened = {str(row.get("spec_sha256")) for row in ledger if row.get("event") == "ran" and row.get("until")}
+    tried = {str(row.get("spec_sha256")) for row in ledger if row.get("event") in ("checked", "planned", "ran")}
+    deposit = None if stated.deposit is None else asdict(stated.deposit)
+    repeated = {
+        "lock": stated.lock8 in ("", lock8(contents.files)),
+        "deposit": deposit is None or (lock is not None and lock.get("deposit") == deposit),
+        "ran": stated.ran == len(opened - {own}),
+        "tried": stated.tried == len(tried - opened - {own}),
+    }
+    yield from (Said("fixed.standing", {"what": what}) for what, same in repeated.items() if not same)
 
 
 def _head(contents: Contents, count: Any) -> str:

@@ -14,10 +14,11 @@ from impact.study.areas import focus_areas
 from impact.study.load import Loaded
 from impact.study.lock import LOCK, design_of
 from impact.study.log import LOG, Event, Log, Seen, append
+from impact.study.plan_record import Plan
 from impact.study.read import Study
 from impact.study.standing import Kept, Now, beside, kept, standing
 
-__all__ = ["After", "checked", "ran", "said", "stand"]
+__all__ = ["After", "checked", "planned", "ran", "said", "stand"]
 
 SPECIFICATION: Final = "study.yaml"
 
@@ -70,6 +71,11 @@ def checked(study: Study, loaded: Loaded) -> list[str]:
     before, found = stand(study, loaded)
     _, notes = _note(study, before, "checked", "design", {})
     return ["", *said(found), *notes]
+
+
+def planned(study: Study, plan: Plan) -> tuple[str, ...]:
+    """Write in the ledger that a plan was made: the time before the start was looked at, and no outcome after it."""
+    return _note(study, kept(study.path), "planned", "diagnostics", {"draws": plan.draws})[1]
 
 
 def said(found: Standing) -> list[str]:

@@ -17,7 +17,7 @@ from impact.study.calibrating import Calibrate
 from impact.study.comparing import Comparison, Match
 from impact.study.controlling import Elsewhere
 from impact.study.correction import Correction
-from impact.study.disclosing import Disclose, as_profile
+from impact.study.disclosing import Disclose
 from impact.study.fields import (
     Code,
     Covariate,
@@ -31,6 +31,7 @@ from impact.study.fields import (
     as_cluster,
     as_covariate,
     as_named,
+    as_profile,
     as_standard,
     whole,
 )

@@ -7,13 +7,26 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from impact.errors import Problem, SpecError
 from impact.files import write
 
-__all__ = ["FILE", "Amount", "Fitted", "Gate", "Plan", "Planned", "Refusal", "Tried", "read_plan", "write_plan"]
+__all__ = [
+    "FILE",
+    "Amount",
+    "Fitted",
+    "Gate",
+    "Plan",
+    "Planned",
+    "Refusal",
+    "Tried",
+    "in_lock",
+    "read_plan",
+    "write_plan",
+]
 
 FILE = "study.plan.json"
 _MOST_BYTES = 2_000_000
@@ -116,7 +129,7 @@ class Planned(_Kept):
     ----------
     indicator : str
     names : mapping of language to str
-    unit : str
+    units : mapping of language to str
         Of its differences.
     areas : int
         In the estimate.
@@ -140,7 +153,7 @@ class Planned(_Kept):
 
     indicator: str
     names: dict[str, str]
-    unit: str
+    units: dict[str, str]
     areas: int = 0
     smallest: float | None = None
     fitted: Fitted | None = None
@@ -226,3 +239,16 @@ def read_plan(study: Path) -> Plan | None:
     except (ValidationError, OSError) as error:
         first = error.errors()[0]["msg"] if isinstance(error, ValidationError) else error.strerror
         raise SpecError(Problem("PLAN-001", f"the file is no plan: {first}.", hint, place.name)) from error
+
+
+def in_lock(plan: Plan | None, spec_sha256: str) -> dict[str, Any] | None:
+    """What of a plan goes into the lock; None where there is none of this meaning."""
+    if plan is None or plan.spec_sha256 != spec_sha256:
+        return None
+    declared = {outcome.indicator: outcome.tried[0] for outcome in plan.outcomes if outcome.tried}
+    kept = {
+        indicator: {name: None if amount is None else amount.value for name, amount in said.items()}
+        for indicator, one in declared.items()
+        for said in [{"size": one.size, "power": one.power, "detectable": one.detectable}]
+    }
+    return {"draws": plan.draws, "outcomes": kept}

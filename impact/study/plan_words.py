@@ -189,7 +189,7 @@ def _amount(found: Amount | None, outcome: Planned, say: Texts) -> str:
     if found.error is None:
         return _unit(found.value, outcome, say)
     value, error = (significant(x, say.language, 2) if x else "0" for x in (found.value, found.error))
-    return with_unit(say("plan.error", value=value, error=error), outcome.unit)
+    return with_unit(say("plan.error", value=value, error=error), plain(in_language(outcome.units, say.language)))
 
 
 def _rate(found: Amount | None, say: Texts) -> str:
@@ -200,12 +200,12 @@ def _rate(found: Amount | None, say: Texts) -> str:
 
 
 def _unit(x: float, outcome: Planned, say: Texts) -> str:
-    return with_unit(significant(x, say.language, 2) if x else "0", outcome.unit)
+    return with_unit(significant(x, say.language, 2) if x else "0", plain(in_language(outcome.units, say.language)))
 
 
 def _smallest(outcome: Planned, say: Texts) -> str:
     assert outcome.smallest is not None
-    return with_unit(significant(outcome.smallest, say.language, 3), outcome.unit)
+    return with_unit(significant(outcome.smallest, say.language, 3), plain(in_language(outcome.units, say.language)))
 
 
 def _percent(share: float, say: Texts) -> str:

@@ -9,15 +9,15 @@ from typing import cast
 
 import numpy as np
 
-from impact.arrays import Float1, Float2
+from impact.arrays import Float1
 from impact.errors import Refused
 from impact.estimators.protocol import Estimator
+from impact.evidence.language import languages
 from impact.inference.cluster import ClusterJackknife
 from impact.inference.diagnose import Diagnosis, Pair, Rate, diagnose
-from impact.inference.drawn_worlds import Drawn, drawn, spread_of
+from impact.inference.drawn_worlds import Drawn, spread_of
 from impact.inference.held_jackknife import HeldJackknife, held_jackknife
 from impact.inference.protocol import Inference
-from impact.panel import Panel
 from impact.parallel import Parallel, Progress, one_thread, silent
 from impact.streams import Streams
 from impact.study.answers import estimator_of, inference_of, target
@@ -30,11 +30,13 @@ from impact.study.model import Method, Specification
 from impact.study.needs import POWER
 from impact.study.panels import Comparison, compare
 from impact.study.plan_record import Amount, Fitted, Gate, Plan, Planned, Refusal, Tried, write_plan
+from impact.study.plan_worlds import worlds_of
 from impact.study.read import Study, locate
 from impact.study.remarks import name_of
 from impact.study.render import versions
 from impact.study.roots import Roots
 from impact.study.series import Series
+from impact.study.wording import Teller
 from impact.targets import Target
 
 __all__ = ["plan"]
@@ -115,7 +117,7 @@ def _planned(
     empty = Planned(
         indicator=outcome.indicator,
         names=name_of(outcome),
-        unit=outcome.measure.unit,
+        units={language: Teller.of(spec, language).of_unit(outcome) for language in languages()},
         smallest=None if smallest is None else smallest.value,
     )
     if outcome.registered is not None and outcome.registered.not_measurable:
@@ -134,7 +136,7 @@ def _planned(
         ),
     }
     empty = empty.model_copy(update=known)
-    worlds = _worlds(spec, series, comparison, end)
+    worlds = worlds_of(spec, series, comparison, end)
     if isinstance(worlds, Refused):
         why = Refusal(what=worlds.what, because=worlds.because, instead=worlds.instead)
         return empty.model_copy(update={"refused": why})
@@ -148,72 +150,6 @@ def _planned(
             "rematched": worlds.rematch is not None,
         }
     )
-
-
-# --- the worlds -------------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Rematch:
-    """The matching of a study that matches on outcomes, by those of the panel that it is given.
-
-    Attributes
-    ----------
-    matcher : Matcher
-    columns : tuple of (int, int)
-        Column of the matching, and the period whose outcome it is.
-    factor : (n, k) float
-        From the outcome of a unit of the matcher to what is matched on; 1 unless that is taken before the outcome
-        becomes relative to the unit's own mean.
-    """
-
-    matcher: Matcher
-    columns: tuple[tuple[int, int], ...]
-    factor: Float2
-
-    def __call__(self, panel: Panel) -> Panel | Refused:
-        """`panel` with its controls."""
-        row = {name: number for number, name in enumerate(self.matcher.units)}
-        at = np.array([row[name] for name in panel.units], dtype=np.intp)
-        x = self.matcher.x.copy()
-        for number, (column, period) in enumerate(self.columns):
-            x[at, column] = panel.y[:, period] * self.factor[at, number]
-        fresh = replace(panel, pairs=None, weight=np.ones(len(panel.units)))
-        return replace(self.matcher, x=x)(fresh)
-
-
-def _worlds(spec: Specification, series: Series, comparison: Comparison, end: int) -> Drawn | Refused:
-    """Worlds like the past of the units that are compared."""
-    panel, estimator = comparison.panel, estimator_of(spec, comparison)
-    if hasattr(estimator, "outcomes"):
-        return Refused(
-            "the drawn worlds",
-            f"{estimator.name} rests on several outcomes at once, and their common course is not drawn",
-            "Plan the study with an estimator of one outcome.",
-        )
-    rematch = _rematch(spec, comparison)
-    used = panel.treated & (panel.weight > 0)
-    used |= panel.never if panel.pairs is None else (panel.pairs > 0).any(axis=0)
-    when = np.array([float(label[:4]) for label in panel.periods])
-    streams = Streams(spec.seed).at("plan", series.outcome.indicator)
-    worlds = drawn(panel, end, when, streams, fit=np.flatnonzero(used))
-    return worlds if isinstance(worlds, Refused) else replace(worlds, rematch=rematch)
-
-
-def _rematch(spec: Specification, comparison: Comparison) -> _Rematch | None:
-    match, matcher, panel = spec.comparison.match, comparison.matcher, comparison.panel
-    if match is None or matcher is None or not match.outcomes_in:
-        return None
-    columns = tuple((matcher.names.index(label), panel.periods.index(label)) for label in match.outcomes_in)
-    factor = np.ones((len(matcher.units), len(columns)))
-    place = {name: number for number, name in enumerate(matcher.units)}
-    at = np.array([place[name] for name in panel.units], dtype=np.intp)
-    for number, (column, period) in enumerate(columns):
-        y = panel.y[:, period]
-        # Before it became relative to the unit's own mean.
-        there = np.isfinite(y) & (y != 0)
-        factor[at[there], number] = matcher.x[at[there], column] / y[there]
-    return _Rematch(matcher, columns, factor)
 
 
 # --- the design -------------------------------------------------------------------------------------------------------

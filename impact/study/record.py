@@ -30,6 +30,7 @@ from impact.study.places import map_parts, placed_units
 from impact.study.read import Study
 from impact.study.remarks import name_of, notes, periods_left_out, said_gaps, said_population, unmeasurable
 from impact.study.render import page
+from impact.study.reported import reported
 from impact.study.selection import selection
 from impact.study.series import Series
 from impact.study.thresholds import foreseen
@@ -109,7 +110,9 @@ def evidence(
         selection=selection(spec, case.loaded, case.series, comparison),
         flow=steps_of(comparison.pool, say),
         excluded=excluded,
-        checks=tuple(_worded(spec, check, say) for check in (*case.checks, found.pretrend, *found.shifts)),
+        checks=tuple(
+            _worded(spec, check, say) for check in (*case.checks, *reported(spec, comparison, found), *found.shifts)
+        ),
         refusals=tuple(dict.fromkeys(refusal for refusal in refusals if refusal is not None)),
         data=case.loaded.files,
         notes=(*notes(spec, case.loaded, case.series, case.comparison, found, say), *said),
@@ -301,6 +304,8 @@ def _worded(spec: Specification, check: Check, say: Texts) -> Check:
         return replace(said, because=" ".join(filter(None, [said.because, say("run.because.foreseen", why=why)])))
     if check.name == "pre-trend" and check.because:
         return replace(check, because=say(f"run.because.{check.because}"))
+    if check.name.startswith("fit") and check.because:
+        return replace(check, because=say("run.because.areas", names=check.because))
     if check.name == "balance" and check.verdict == "not_evaluated":
         return replace(check, because="")
     if check.name == "balance" and check.statistic is None and check.verdict == "fail":

@@ -71,6 +71,9 @@ def faults(spec: Specification) -> Iterator[Fault]:
     if "respondents" in spec.checks and spec.data.outcomes.columns.n is None:
         hint = "Name it in `data.outcomes.columns.n`."
         yield Fault(("checks",), "the check of respondents takes a column with their number", hint)
+    if "equivalence" in spec.checks and len({outcome.measure.unit for outcome in spec.all_outcomes}) > 1:
+        hint = "Give every outcome its `smallest_difference_that_matters`; that is the bound where the check has none."
+        yield Fault(("checks", "equivalence"), "one bound is no bound for outcomes in different units", hint)
     yield from _repeated(
         ("alternatives",), [alternative.name for alternative in spec.alternatives], "alternative", "name"
     )

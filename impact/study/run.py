@@ -6,11 +6,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
+
 from impact.checks.protocol import Check
 from impact.errors import DataError, Problem, SpecError, raise_all
 from impact.evidence.look import Look
 from impact.evidence.record import Selection, Variant
 from impact.evidence.robust import Robust
+from impact.files import check_folder
+from impact.inference.support import support
 from impact.parallel import Parallel, Progress, one_thread, silent
 from impact.study.answers import Answers, alternative, answers
 from impact.study.areas import focus_areas
@@ -22,6 +26,7 @@ from impact.study.controls import other_outcomes, tried
 from impact.study.gates import bracketed, gates
 from impact.study.indices import indexed
 from impact.study.keeping import checked, ran, stand
+from impact.study.likeness import counted
 from impact.study.living import living
 from impact.study.load import Loaded, load
 from impact.study.looks import at_family_level, at_level, check_number, look_at, looked, looks_in, taken_before
@@ -136,6 +141,7 @@ def run(
     found = released(study, cases, [answer for answer, *_ in given], found, others, varied, both)
     found = [looked(one, taken) for one, taken in zip(found, looks, strict=True)]
     html, figures = pages(found)
+    check_folder(place)  # a line in the ledger says that outcomes were seen, and without a bundle nobody sees them
     after = ran(study, before, loaded, any(not _sealed(case) for case in cases), look, looks_in(found))
     beside = {**after.files, **companions(study, loaded, _shared_paths(study, data)), **release(found)}
     bundle = write_bundle(place, found, html, figures, versions(), beside)
@@ -162,6 +168,7 @@ def outline(study: Study, data: Sequence[str | Path] = ()) -> str:
         lines += ["", f"{outcome.indicator} ({outcome.measure.unit}), {loaded.periods[0]} to {loaded.periods[-1]}"]
         lines += [f"  not opened: outcomes of {', '.join(loaded.awaited)}"] if loaded.awaited else []
         lines += _design(spec, loaded, case.comparison)
+        lines += _known(spec, case.comparison)
         lines += _chosen(selection(spec, loaded, case.series, case.comparison))
         lines += [
             f"  check {check.name}: {check.verdict.replace('_', ' ')}"
@@ -214,6 +221,24 @@ def _design(spec: Specification, loaded: Loaded, comparison: Comparison) -> list
         used = int((comparison.panel.pairs > 0).any(axis=0).sum())
         lines.append(f"  matched: {used} comparison units")
     return lines
+
+
+def _known(spec: Specification, comparison: Comparison) -> list[str]:
+    """What simulation says of the level of the declared inferences with as many treated clusters."""
+    if not counted(comparison.panel, spec.target.every):
+        return []
+    panel = comparison.panel.weighted(spec.target.every)
+    weight = np.bincount(panel.cluster, weights=np.where(panel.treated, panel.weight, 0.0))
+    count = int((weight > 0).sum())
+    if not count:
+        return []
+    name, share = spec.estimator.name, float(weight.max() / weight.sum())
+    words = {
+        how.name: "unsized" if panel.covariates else support(name, how.name, count, share)
+        for how in (spec.inference, *spec.inference.beside)
+    }
+    told = ", ".join(f"{how} {word}" for how, word in words.items())
+    return [f"  {count} treated clusters, the largest with {share:.0%} of the weight; level by simulation: {told}"]
 
 
 def _chosen(found: Selection | None) -> list[str]:

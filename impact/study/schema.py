@@ -10,7 +10,6 @@ from pydantic.json_schema import GenerateJsonSchema
 from impact.estimators.registry import ESTIMATORS
 from impact.inference.registry import INFERENCES
 from impact.study import fields
-from impact.study.disclosing import as_profile
 from impact.study.model import Specification
 from impact.study.thresholds import CHECKS, ON_REQUEST
 
@@ -112,7 +111,7 @@ _SPELLINGS: dict[Callable[..., object], Callable[[_Json], _Json]] = {
     fields.as_cluster: _either({"enum": ["gemeente", "unit"]}),
     fields.as_no_match: _no_match,
     fields.as_standard: _checks,
-    as_profile: _either({"enum": ["public", "cbs-ra"]}),
+    fields.as_profile: _either({"enum": ["public", "cbs-ra"]}),
 }
 
 

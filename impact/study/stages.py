@@ -39,6 +39,8 @@ _ESTIMATES: Final = ("primary", "weightings", "event")
 _INFERENCE: Final = frozenset(
     ("std_error", "df", "low", "high", "p_value", "beside", "refused", "band_low", "band_high", "known_share")
 )
+# What stands beside the results, and what repeats its digests.
+_NOT_MADE: Final = frozenset(("results.json", MANIFEST, LOCK, LEDGER, "environment.json", "ro-crate-metadata.json"))
 _IN_UNITS: Final = frozenset((*_ESTIMATES, "change", "path", "alternatives", "bracket", "robust", "families"))
 _REST: Final = 1e-3
 
@@ -88,7 +90,7 @@ def compared(
     """
     one, other = (strict(files["results.json"])["outcomes"] for files in (made, again))
     found = list(_walk(one, other, (), 0, [_size(outcome.get("primary", {})) for outcome in one]))
-    names = sorted((made.keys() | again.keys()) - {"results.json", MANIFEST, LOCK, LEDGER})
+    names = sorted((made.keys() | again.keys()) - _NOT_MADE)
     apart = tuple(name for name in names if made.get(name) != again.get(name) and not name.startswith(INPUTS))
     if versions and not found and made["results.json"] == again["results.json"]:
         found += [Difference(stage_of_file(name), name) for name in apart]

@@ -17,22 +17,25 @@ CHECKS: Final[dict[str, float]] = {
     "balance": 0.25,
     "largest-share": 0.5,
     "suppressed": 0.05,
+    "pre-waves": 3,
     "pre-trend": 0.05,
 }
 """Checks of a run and their standard thresholds: at least so many comparable measurements before the start (with fewer
 nothing is measurable), treated clusters and controls; at most this standardised difference, share of one cluster and
-share of outcome cells without a number; at least this p-value."""
+share of outcome cells without a number; at least so many measurements before the start to tell a trend by, that were
+not matched on; at least this p-value."""
 
-ON_REQUEST: Final = ("overlap", "unmatched", "effective-controls", "largest-weight", "bracket", *SURVEY)
+ON_REQUEST: Final = ("overlap", "unmatched", "effective-controls", "largest-weight", "bracket", "equivalence", *SURVEY)
 """Checks that are made where a study gives their threshold: at most this share of treated units beyond the range of the
 pool, or that nobody stands beside; at least this effective number of controls; at most this share of the weight in one
-control; at least so many of the three comparisons of the bracket; at least so many respondents."""
+control; at least so many of the three comparisons of the bracket; at most this difference before the start, in the unit
+of the outcome; at least so many respondents."""
 
 _AT_LEAST: Final = frozenset(
-    {"pre-periods", "treated-clusters", "controls", "effective-controls", "bracket", "pre-trend", *SURVEY}
+    {"pre-periods", "treated-clusters", "controls", "effective-controls", "bracket", "pre-waves", "pre-trend", *SURVEY}
 )
 _ALWAYS: Final = ("pre-periods", "controls")
-_NEVER: Final = ("pre-trend",)
+_NEVER: Final = ("pre-waves", "pre-trend", "equivalence")
 
 
 class Threshold(Part):

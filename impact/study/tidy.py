@@ -73,9 +73,13 @@ def in_families(evidence: Evidence) -> list[tuple[str, Estimate, float]]:
 
 def _row(evidence: Evidence, role: str, name: str, same: bool, estimate: Estimate) -> dict[str, Any]:
     hidden = withheld(estimate.refused)
-    known = "suppressed" if hidden else status(estimate.method, estimate.inference, estimate.refused)
+    reason, clusters = estimate.refused, estimate.treated_clusters
+    known = status(estimate.method, estimate.inference, reason, clusters, estimate.largest_share or 0.0)
+    known = "suppressed" if hidden else known
     primary = evidence.primary.term
     statistic = None if estimate.value is None or not estimate.std_error else estimate.value / estimate.std_error
+    if statistic is not None and evidence.disclosed is not None and evidence.disclosed.asks:
+        statistic = round(statistic, 2)  # of numbers that are rounded
     others = {variant.name: variant for variant in evidence.alternatives} if role == "alternative" else {}
     about = others.get(name, evidence)
     return {

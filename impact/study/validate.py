@@ -65,10 +65,11 @@ def validate(tree: Node) -> tuple[Specification | None, list[Finding]]:
             if not strange:
                 wrong = [_finding(tree, found) for found in errors]
                 return None, findings + [found for found in wrong if found.path not in empty]
-            if len(findings) > _MOST:
-                return None, findings  # more would not be shown, and every one is a whole reading
-            # One at a time: a moved or renamed key can make another one known.
-            findings.append(_mend(tree, strange[0]))
+            # One at a time: a moved or renamed key can make another one known. Not when there are more than are shown:
+            # every one takes a whole reading.
+            for loc in strange if len(findings) > _MOST else strange[:1]:
+                if tree.at(loc)[1][-1:] == loc[-1:]:
+                    findings.append(_mend(tree, loc))
         else:
             found = [
                 Finding(

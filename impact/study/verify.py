@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -17,6 +19,7 @@ from impact.study.recompute import names, recompute
 from impact.study.render import pages, versions
 from impact.study.rerun import rerun as run_again
 from impact.study.strict import strict
+from impact.study.tidy import tidy
 from impact.study.unchanged import read_manifest, unchanged
 from impact.study.verification import Level, Said, Verification
 
@@ -105,6 +108,7 @@ def _recomputed(
     if versions() == manifest.get("versions"):
         wrong += _derived(found, manifest, outcomes)
     else:
+        wrong += _table(found, outcomes)
         unchecked.append(Said("unchecked.versions"))
     second = run_again(found, manifest, outcomes, data, again=again, progress=progress)
     wrong += second.wrong
@@ -119,6 +123,19 @@ def _recomputed(
     how = "identical" if second.identical else "again" if second.made else "yes" if numbers.agreed else "nothing"
     verdict = "yes" if second.made or numbers.agreed else "not"
     return Level("recomputed", verdict, Said(f"recomputed.{how}", {"count": count}), (), tuple(unchecked))  # type: ignore[arg-type]
+
+
+def _table(found: Contents, outcomes: Sequence[Evidence]) -> list[Said]:
+    """Whether tidy.csv holds the numbers of the results, in the columns that this version knows too."""
+    made = list(csv.DictReader(io.StringIO(tidy(outcomes).to_csv(index=False))))
+    try:
+        there = list(csv.DictReader(io.StringIO(found.files.get("tidy.csv", b"").decode("utf-8"), newline="")))
+    except (ValueError, csv.Error) as error:
+        return [Said("file.unreadable", {"file": "tidy.csv", "why": str(error)})]
+    alike = len(made) == len(there) and all(
+        one[name] == other[name] for one, other in zip(made, there, strict=True) for name in one.keys() & other.keys()
+    )
+    return [] if alike else [Said("derived.differs", {"file": "tidy.csv"})]
 
 
 def _derived(found: Contents, manifest: Mapping[str, Any], outcomes: Sequence[Evidence]) -> list[Said]:

@@ -8,25 +8,26 @@ those with the highest loadings (*chosen*, as focusgebieden were).
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import Any
 
 import numpy as np
 
-import impact
-from impact.errors import Refused
-from impact.evidence.result import Result
+from impact.estimators.registry import resolve as estimator_of
+from impact.inference.diagnose import Diagnosis, Pair
+from impact.inference.registry import resolve as inference_of
 from impact.panel import NEVER, Panel
 from impact.streams import Streams
+from impact.targets import Target
+from tests.simulation.trial import gives, tried
 
 BEFORE, AFTER = 16, 4
 PERIODS = BEFORE + AFTER
 EFFECT = 1.0
 WORLDS = ("one, alike", "one, chosen", "several, alike", "several, chosen")
 LEVEL = 0.05
-ENOUGH = 150  # with fewer worlds a rate is too uncertain to call anything sized
 
 
 @dataclass(frozen=True)
@@ -102,51 +103,20 @@ def lasting(rng: np.random.Generator, count: int) -> np.ndarray:
 
 
 @dataclass(frozen=True)
-class Once:
-    """One world: estimate of no effect, whether it was called an effect, and whether the interval held an effect of 1.
+class Draw:
+    """The panels of a world by number, with the two indicators more or without."""
 
-    None where the inference gives no p-value, or no interval.
-    """
+    world: str
+    outcomes: bool
 
-    estimate: float
-    rejected: bool | None
-    covered: bool | None
-    width: float
-
-
-def once(case: Case, inference: str, options: Mapping[str, Any], world: str, seed: int) -> Once | Refused:
-    """One world; a refusal where there is no uncertainty."""
-    panel = draw(world, seed)
-    if not case.outcomes:
-        panel = replace(panel, covariates={})
-    found = _asked(panel, case, inference, options, seed)
-    if isinstance(found, Refused):
-        return found
-    row = found.tidy().iloc[0]
-    rejected = None if np.isnan(row["p_value"]) else bool(row["p_value"] <= LEVEL)
-    if rejected is None and np.isnan(row["ci_low"]):
-        assert not isinstance(found.uncertainty, Refused) and found.uncertainty.refused[0] is not None
-        return found.uncertainty.refused[0]
-    low, high = float(row["ci_low"]), float(row["ci_high"])
-    if np.isnan(low):
-        return Once(float(row["estimate"]), rejected, None, np.nan)
-    # An effect that is added to the treated cells moves estimate and interval by itself: every estimator here is
-    # equivariant (the contract), so the interval holds 1 exactly when that of no effect holds 0.
-    return Once(float(row["estimate"]), rejected, bool(low <= 0 <= high), high - low)
-
-
-def _asked(panel: Panel, case: Case, inference: str, options: Mapping[str, Any], seed: int) -> Result | Refused:
-    found = impact.estimate(
-        panel, case.name, inference=inference, weighting="area", seed=seed + 1, **case.options, **options
-    )
-    if isinstance(found, Refused):
-        return found
-    return found.uncertainty if isinstance(found.uncertainty, Refused) else found
+    def __call__(self, number: int) -> Panel:
+        panel = draw(self.world, number)
+        return panel if self.outcomes else replace(panel, covariates={})
 
 
 @dataclass(frozen=True)
 class Line:
-    """What many seeds gave, with the Monte-Carlo error of a rate that is what it should be; None: not given.
+    """What many seeds gave; None: not given.
 
     `worlds` is the least number that a rate rests on: an inference may refuse an interval in one world and not in
     another, and a rate over those in which it gives one is all that can be said.
@@ -167,49 +137,38 @@ class Line:
         return None if self.coverage is None else self.width
 
     @property
-    def mc_error(self) -> float:
-        return float(np.sqrt(LEVEL * (1 - LEVEL) / max(self.worlds, 1)))
+    def rates(self) -> tuple[float, ...]:
+        """Shares of worlds with an error."""
+        both = (self.size, None if self.coverage is None else 1 - self.coverage)
+        return tuple(rate for rate in both if rate is not None)
 
     @property
-    def status(self) -> str:
-        """What the support table says of this line."""
-        if self.refused:
-            return "refused"
-        if self.worlds < ENOUGH:
-            return "unsized"
-        rates = [rate for rate in (self.size, None if self.coverage is None else 1 - self.coverage) if rate is not None]
-        slack = 2 * self.mc_error
-        if max(rates) > LEVEL + slack:
-            return "unsized"
-        return "conservative" if min(rates) < LEVEL - slack else "sized"
+    def mc_error(self) -> float:
+        """Of a rate that is what it should be."""
+        return float(np.sqrt(LEVEL * (1 - LEVEL) / max(self.worlds, 1)))
 
 
 def many(case: Case, inference: str, options: Mapping[str, Any], world: str, seeds: int) -> Line:
-    """The same over seeds 0, 1, ...; refused when the first three refuse, for they look at the design."""
-    found: list[Once | Refused] = []
-    for seed in range(seeds):
-        found.append(once(case, inference, options, world, seed))
-        if seed == 2 and all(isinstance(one, Refused) for one in found):
-            break
-    return summed(found)
+    """The same over seeds 0, 1, ..."""
+    pair = Pair(case.label, estimator_of(case.name)(**case.options), inference_of(inference)(**options))
+    target = Target("average", "area")
+    return summed(*tried(Draw(world, case.outcomes), seeds, (pair,), target, Streams(1)))
 
 
-def summed(worlds: Sequence[Once | Refused]) -> Line:
+def summed(row: Diagnosis) -> Line:
     """What these worlds show; see `many`."""
-    found = [one for one in worlds if not isinstance(one, Refused)]
-    if not found:
-        why = "".join(one.because for one in worlds[-1:] if isinstance(one, Refused))
-        return Line(0, np.nan, np.nan, np.nan, None, None, np.nan, why)
-    estimates = np.array([one.estimate for one in found])
-    rejected = [one.rejected for one in found if one.rejected is not None]
-    covered = [one.covered for one in found if one.covered is not None]
+    if not gives(row):
+        return Line(0, np.nan, np.nan, np.nan, None, None, np.nan, next(reversed(row.refused)))
+    bias, rmse, width = row.bias, row.rmse, row.width
+    assert bias is not None and rmse is not None
+    rates = [rate for rate in (row.size, row.coverage) if rate is not None]
     return Line(
-        min(len(rates) for rates in (rejected, covered) if rates),
-        float(estimates.mean()),
-        float(estimates.std(ddof=1) / np.sqrt(len(found))),
-        float(np.sqrt((estimates**2).mean())),
-        float(np.mean(rejected)) if rejected else None,
-        float(np.mean(covered)) if covered else None,
-        float(np.nanmean([one.width for one in found])) if covered else np.nan,
+        min(rate.worlds for rate in rates),
+        bias.value,
+        bias.mc_error,
+        rmse.value,
+        None if row.size is None else row.size.value,
+        None if row.coverage is None else row.coverage.value,
+        np.nan if width is None else width.value,
         "",
     )

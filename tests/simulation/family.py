@@ -6,17 +6,19 @@ untreated course of a wijk depends on a characteristic that treated wijken have 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import Any
 
 import numpy as np
 
-import impact
-from impact.errors import Refused
+from impact.estimators.registry import resolve as estimator_of
+from impact.inference.diagnose import Pair, diagnose
+from impact.inference.registry import resolve as inference_of
 from impact.panel import NEVER, Panel
 from impact.streams import Streams
+from impact.targets import Target
 
 HOSTS, GEMEENTEN, WIJKEN, PERIODS = 20, 60, 4, 8
 STARTS = (3, 5)
@@ -99,17 +101,16 @@ def _persistent(rng: np.random.Generator, count: int) -> np.ndarray:
     return steps[:, 8:]
 
 
-def once(case: Case, world: str, seed: int) -> tuple[float, bool]:
-    """Estimate minus truth, and whether the interval holds the truth."""
-    panel, effect = draw(world, seed)
-    event = np.arange(PERIODS) - panel.first[:, None]
-    truth = float(effect[(event >= 0) & (event <= case.last)].mean())
-    panel = replace(panel, covariates={name: panel.covariates[name] for name in case.covariates})
-    found = impact.estimate(panel, case.name, inference=case.inference, **case.options)
-    if isinstance(found, Refused):
-        raise AssertionError(f"{case.label} in {world}, seed {seed}: {found}")
-    row = found.tidy().iloc[0]
-    return float(row["estimate"]) - truth, bool(row["ci_low"] <= truth <= row["ci_high"])
+@dataclass(frozen=True)
+class Draw:
+    """The panels of a world by number, with the covariates of a case."""
+
+    world: str
+    covariates: tuple[str, ...]
+
+    def __call__(self, number: int) -> Panel:
+        panel, _ = draw(self.world, number)
+        return replace(panel, covariates={name: panel.covariates[name] for name in self.covariates})
 
 
 @dataclass(frozen=True)
@@ -122,15 +123,17 @@ class Line:
     coverage_error: float
 
 
-def many(case: Case, world: str, seeds: int, progress: Callable[[int], object] = lambda seed: None) -> Line:
-    """The same over seeds 0, 1, ...; the error of a coverage is that of a method that keeps 95 %."""
-    away, covered = np.zeros(seeds), np.zeros(seeds, dtype=bool)
-    for seed in range(seeds):
-        away[seed], covered[seed] = once(case, world, seed)
-        progress(seed)
-    return Line(
-        float(away.mean()),
-        float(away.std(ddof=1) / np.sqrt(seeds)),
-        float(covered.mean()),
-        float(np.sqrt(0.05 * 0.95 / seeds)),
-    )
+def many(case: Case, world: str, seeds: int) -> Line:
+    """Estimate minus truth, and intervals that hold the truth, over seeds 0, 1, ...
+
+    The error of a coverage is that of a method that keeps 95 %.
+    """
+    panel, effect = draw(world, 0)
+    event = np.arange(PERIODS) - panel.first[:, None]
+    truth = float(effect[(event >= 0) & (event <= case.last)].mean())  # the same for every seed
+    pair = Pair(case.label, estimator_of(case.name)(**case.options), inference_of(case.inference)())
+    (row,) = diagnose(Draw(world, case.covariates), seeds, (pair,), Target("average"), streams=Streams(1), truth=truth)
+    bias, coverage = row.bias, row.coverage
+    assert not row.refused, f"{case.label} in {world}: {row.refused}"
+    assert bias is not None and coverage is not None
+    return Line(bias.value, bias.mc_error, coverage.value, float(np.sqrt(0.05 * 0.95 / seeds)))

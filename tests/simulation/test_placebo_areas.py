@@ -7,7 +7,7 @@ short set runs always, the long one with ``tox -e simulation``.
 from __future__ import annotations
 
 import sys
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import cache
 from itertools import product
 from typing import get_args
@@ -15,12 +15,13 @@ from typing import get_args
 import numpy as np
 import pytest
 
-import impact
-from impact.errors import Refused
-from impact.inference.placebo import Statistic
+from impact.estimators.synthetic_control import SyntheticControl
+from impact.inference.diagnose import Pair, diagnose
+from impact.inference.placebo import PlaceboSpace, Statistic
 from impact.inference.placebo_sets import Sets
 from impact.panel import NEVER, Panel
 from impact.streams import Streams
+from impact.targets import Target
 from tests.shared import ROOT
 from tests.simulation.factors import BEFORE, LEVEL, PERIODS, lasting
 
@@ -75,25 +76,23 @@ def draw(treated: str, residents: str, seed: int) -> Panel:
     return replace(panel, y=common + shared + own, residents=people)
 
 
+@dataclass(frozen=True)
+class Draw:
+    """The panels of a world by number."""
+
+    treated: str
+    residents: str
+
+    def __call__(self, number: int) -> Panel:
+        return draw(self.treated, self.residents, number)
+
+
 def rejections(treated: str, residents: str, sets: Sets, statistic: Statistic, worlds: int) -> tuple[int, int]:
     """In how many worlds there was a p-value, and in how many it was 5 % or less."""
-    given = beyond = 0
-    for seed in range(worlds):
-        found = impact.estimate(
-            draw(treated, residents, seed),
-            "synthetic-control",
-            inference="placebo-space",
-            sets=sets,
-            statistic=statistic,
-            draws=DRAWS,
-            weighting="area",
-            seed=seed,
-        )
-        if isinstance(found, Refused) or isinstance(found.uncertainty, Refused):
-            continue
-        given += 1
-        beyond += bool(found.uncertainty.p_value[-1] <= LEVEL)
-    return given, beyond
+    pair = Pair("placebo-space", SyntheticControl(), PlaceboSpace(draws=DRAWS, statistic=statistic, sets=sets))
+    (row,) = diagnose(Draw(treated, residents), worlds, (pair,), Target("average", "area"), streams=Streams(1))
+    given = row.size
+    return (0, 0) if given is None else (given.worlds, round(given.value * given.worlds))
 
 
 def told(treated: str, residents: str, sets: Sets, worlds: int) -> str:

@@ -1,13 +1,12 @@
 """Bias, size and coverage of every synthetic estimator with every inference, in worlds with a known factor structure.
 
-``python -m tests.simulation.test_synthetic 150`` makes the table in docs/synthetic-family.md and the lines of the
+``python -m tests.simulation.test_synthetic 150`` makes the table in docs/synthetic-family.md and the cells of the
 support table (impact/inference/support.csv) that rest on it. The short set runs always, the long one with
 ``tox -e simulation``.
 """
 
 from __future__ import annotations
 
-import csv
 import sys
 from collections.abc import Mapping
 from functools import cache
@@ -18,12 +17,13 @@ import pytest
 from impact.estimators.protocol import Gives
 from impact.estimators.registry import ESTIMATORS
 from impact.inference.registry import INFERENCES, resolve
-from impact.inference.support import support
+from impact.inference.support import Cell, cells
 from tests.shared import ROOT
 from tests.simulation.factors import WORLDS, Case, Line, draw, many
+from tests.simulation.table import cell, rewrite, save
+from tests.simulation.trial import FIRST
 
 PAGE = ROOT / "docs" / "synthetic-family.md"
-TABLE = ROOT / "impact" / "inference" / "support.csv"
 SHORT, LONG = 25, 150
 CASES = (
     Case("synthetic-control"),
@@ -39,7 +39,7 @@ DRAWS: Mapping[str, Mapping[str, Any]] = {
     "bootstrap": {"draws": 49},
     "prediction-interval": {"draws": 100},
 }
-# Refits that take minutes a hundred worlds: they get fewer, and nothing rests on fewer than `ENOUGH`.
+# Refits that take minutes a hundred worlds: they get fewer.
 SLOW: Mapping[tuple[str, str], int] = {
     **{("augmented-synthetic-control", name): 12 for name in ("placebo-space", "bootstrap", "conformal")},
     **{("partially-pooled", name): 12 for name in ("placebo-space", "bootstrap", "conformal")},
@@ -51,7 +51,8 @@ SLOW: Mapping[tuple[str, str], int] = {
 JUDGES = tuple(
     name for name in INFERENCES if name != "randomization-t" and not resolve(name).needs & (Gives.SCORES | Gives.LINEAR)
 )
-ORDER = {"conservative": 0, "sized": 1, "unsized": 2}
+TREATED = {"one": 1, "several": 19}
+LARGEST = {"one": 1.0, "several": 0.1}  # share of one gemeente in the treated weight
 
 
 @cache
@@ -60,11 +61,22 @@ def line(number: int, inference: str, world: str, seeds: int) -> Line:
     return many(CASES[number], inference, DRAWS.get(inference, {}), world, min(seeds, fewer))
 
 
-def status(lines: list[Line]) -> str:
-    """Of a pair: the worst over the worlds in which it gives anything. Where it never does nothing is known: a refusal
-    looks at the design, and another one may be long enough."""
-    given = [one.status for one in lines if not one.refused]
-    return max(given, key=ORDER.__getitem__) if given else "unsized"
+def made_of(case: Case, inference: str, kind: str, lines: Mapping[str, Line]) -> Cell | None:
+    """What the worlds of one kind say of a pair; None where it was not tried."""
+    here = {world: one for world, one in lines.items() if world.startswith(kind) and one is not NONE}
+    given = {world: one for world, one in here.items() if not one.refused}
+    if not here:
+        return None
+    design = "; ".join(given or here) + ("" if given else f"; refused: {next(iter(here.values())).refused}")
+    return cell(
+        (case.name, inference),
+        TREATED[kind],
+        [rate for one in given.values() for rate in one.rates],
+        min((one.coverage for one in given.values() if one.coverage is not None), default=None),
+        min((one.worlds for one in given.values()), default=FIRST),
+        LARGEST[kind],
+        design,
+    )
 
 
 EACH = pytest.mark.parametrize("number", range(len(CASES)), ids=[case.label for case in CASES])
@@ -92,25 +104,21 @@ def test_the_same_seed_is_the_same_world_and_worlds_are_what_they_say() -> None:
 def test_every_synthetic_estimator_and_every_inference_is_in_the_tables() -> None:
     family = {name for name in ESTIMATORS if "synthetic" in name} | {"partially-pooled"}
     assert {case.name for case in CASES} == family
-    known = {(row["estimator"], row["inference"]) for row in rows()}
-    assert {(case.name, inference) for case in CASES for inference in JUDGES} <= known
-    for row in rows():
-        assert support(row["estimator"], row["inference"]) == row["status"]
-
-
-def rows() -> list[dict[str, str]]:
-    with TABLE.open(encoding="utf-8", newline="") as file:
-        return list(csv.DictReader(file))
+    known = {(one.estimator, one.inference, one.treated) for one in cells()}
+    assert {(case.name, inference, n) for case in CASES for inference in JUDGES for n in TREATED.values()} <= known
 
 
 @pytest.mark.simulation
 @EACH
 @pytest.mark.parametrize("inference", JUDGES)
 def test_the_support_table_says_what_many_worlds_show(number: int, inference: str) -> None:
-    """No worse than the table says: rates that are drawn anew differ by chance."""
-    lines = [line(number, inference, world, LONG) for world in WORLDS]
-    if support(CASES[number].name, inference) in ("sized", "conservative"):
-        assert status(lines) in ("sized", "conservative")
+    """Rates that are drawn anew differ by chance: no more than four errors from those in the table."""
+    known = {one.treated: one for one in cells() if (one.estimator, one.inference) == (CASES[number].name, inference)}
+    for world in WORLDS:
+        one = line(number, inference, world, LONG)
+        there = known[TREATED[world.split(",")[0]]]
+        if not one.refused and there.most is not None and there.worlds >= LONG:
+            assert max(one.rates) <= there.most + 4 * one.mc_error
 
 
 def _one(number: int, inference: str, world: str, seeds: int) -> Line:
@@ -125,7 +133,7 @@ def _rate(value: float | None) -> str:
 
 def _few(one: Line) -> str:
     """How sure a line is that rests on fewer worlds than the page says of all."""
-    return "" if one.worlds >= LONG else f"; {one.worlds} worlds, error {one.mc_error:.3f}"
+    return "" if one.worlds >= LONG else f"{one.worlds} worlds, error {one.mc_error:.3f}"
 
 
 NONE = Line(0, float("nan"), float("nan"), float("nan"), None, None, float("nan"), "")
@@ -142,43 +150,27 @@ def main(seeds: int, workers: int) -> None:
 
 
 def write(lines: Mapping[tuple[int, str, str], Line]) -> None:
-    """The table of the page, and the lines of the support table."""
+    """The table of the page, and the cells of the support table."""
     told = [
         "| estimator | inference | world | bias | RMSE | rejects no effect | covers | width | |",
         "|---|---|---|--:|--:|--:|--:|--:|---|",
     ]
-    kept = [row for row in rows() if row["estimator"] not in {case.name for case in CASES}]
+    made = []
     for number, case in enumerate(CASES):
         for inference in JUDGES:
-            here = [lines.get((number, inference, world), NONE) for world in WORLDS]
-            word = status(here)
-            given = [one for one in here if one is not NONE and not one.refused]
-            for world, one in zip(WORLDS, here, strict=True):
+            here = {world: lines.get((number, inference, world), NONE) for world in WORLDS}
+            for world, one in here.items():
                 told.append(
                     f"| {case.label} | {inference} | {world} | – | – | – | – | – | refused: {one.refused} |"
                     if one.refused
                     else f"| {case.label} | {inference} | {world} | – | – | – | – | – | not simulated |"
                     if one is NONE
                     else f"| {case.label} | {inference} | {world} | {one.bias:.3f} | {one.rmse:.3f} | "
-                    f"{_rate(one.size)} | {_rate(one.coverage)} | {_rate(one.spread)} | {one.status}{_few(one)} |"
+                    f"{_rate(one.size)} | {_rate(one.coverage)} | {_rate(one.spread)} | {_few(one)} |"
                 )
-            kept.append(
-                {
-                    "estimator": case.name,
-                    "inference": inference,
-                    "status": word,
-                    "rejection": _rate(max((o.size for o in given if o.size is not None), default=None)),
-                    "coverage": _rate(min((o.coverage for o in given if o.coverage is not None), default=None)),
-                    "worlds": str(min((o.worlds for o in given), default=0)),
-                    "design": "; ".join(w for w, o in zip(WORLDS, here, strict=True) if o in given),
-                }
-            )
-    head, _, _ = PAGE.read_text(encoding="utf-8").partition("| estimator | inference |")
-    PAGE.write_text(head + "\n".join(told) + "\n", encoding="utf-8")
-    with TABLE.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.DictWriter(file, list(kept[0]), lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(kept)
+            made += [one for kind in TREATED if (one := made_of(case, inference, kind, here)) is not None]
+    rewrite(PAGE, "| estimator | inference | world |", told)
+    save(made)
 
 
 if __name__ == "__main__":

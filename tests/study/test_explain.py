@@ -102,6 +102,7 @@ BESIDE = {"rule": "adjacent", "why": "waterbed"}
 POOLED = {"rule": "co-treated", "event": "regiodeals", "pool": "deal", "why": "ander geld"}
 LISTED = {"comparison.leave_out": [{"rule": "listed", "regions": ["WK036301"], "why": "experiment"}]}
 ALTERNATIVE = {"name": "zonder", "why": "alles", "same_estimand": True, "change": {"comparison": {"match": "none"}}}
+HELD = {"disclose": {"minimum_count": 10, "dominance": {"n": 2, "k": 0.9}}}
 FAMILY = {"families": {"school": ["voortijdig-schoolverlaten"]}, "correction": {"method": "romano-wolf"}}
 DIGEST = "0123456789abcdef" * 4
 
@@ -178,6 +179,14 @@ CASES: dict[str, tuple[dict[str, Any], Any, str]] = {
     "data.outcomes.columns.margin.level": (MARGIN, 0.9, "van het 90%-interval om elk cijfer"),
     "data.outcomes.rows.add_up_to": ({"data.outcomes.rows": {}}, ["region", "period"], "worden opgeteld per gebied"),
     "data.outcomes.rounded_to": ({}, 5, "gepubliceerd als veelvoud van 5"),
+    "data.outcomes.sealed.file": ({}, {"file": "rest.csv"}, "De latere perioden staan verzegeld in ‘rest.csv’"),
+    "data.outcomes.sealed.sha256": ({}, {"file": "rest.csv", "sha256": DIGEST}, "begint met 0123456789ab"),
+    "data.outcomes.arrives.have": (
+        {},
+        {"have": 2022, "planned": [2023, 2024]},
+        "Er zijn uitkomsten tot en met 2022; die over 2023 en 2024 moeten nog komen.",
+    ),
+    "data.outcomes.arrives.planned": ({}, {"have": 2023, "planned": [2024]}, "die over 2024 moeten nog komen"),
     "data.outcomes.columns.change": ({}, "vlag", "staat in kolom ‘vlag’ (1 ongewijzigd"),
     "data.outcomes.columns.gemeente": (NAMED, "gem", "binnen de gemeente kolom ‘gem’; een naam die niet bij één"),
     "data.names.share": (NAMED, True, "Het bestand ‘namen.csv’ zelf gaat mee in de bundel"),
@@ -494,7 +503,25 @@ CASES: dict[str, tuple[dict[str, Any], Any, str]] = {
     "negative_controls.outcomes.why": (CONTROLS, controlled(why="de lucht"), "Reden: de lucht."),
     "negative_controls.areas.members": (CONTROLS, controlled(ELSEWHERE), "niets te verwachten (elders): WK036303."),
     "negative_controls.areas.why": (CONTROLS, controlled(ELSEWHERE), "Reden: geen geld."),
+    "needs.power": ({"needs": {"power": 0.8}}, 0.9, "moet met een kans van ten minste 90% te zien zijn"),
+    "needs.respondents_per_area": (
+        {**SURVEYED, "needs": {"respondents_per_area": 50}},
+        120,
+        "voor de start ten minste 120 mensen zijn bevraagd",
+    ),
     "outcome.part_of": (FAMILY, "leefbaarometer", "Dit is een onderdeel van leefbaarometer"),
+    "disclose.profile": ({"disclose": {"profile": "public"}}, "cbs-ra", "Remote Access-omgeving van het CBS"),
+    "disclose.minimum_count": (HELD, 12, "ten minste 12 personen"),
+    "disclose.minimum_units": (HELD, 6, "ten minste 6 wijken"),
+    "disclose.minimum_df": (HELD, 11, "ten minste 11 vrijheidsgraden"),
+    "disclose.dominance.n": (HELD, 3, "De 3 grootste bijdragen"),
+    "disclose.dominance.k": (HELD, 0.8, "minder dan 80% van een gemiddelde"),
+    "disclose.p_percent": (HELD, 15, "ten minste 15 procent van de grootste"),
+    "disclose.largest_weight": (HELD, 0.4, "geen enkel gebied 40% of meer"),
+    "disclose.full_share": (HELD, 0.95, "meer dan 95% het kenmerk"),
+    "disclose.zeros": (HELD, True, "Ook dat iets bij niemand voorkomt"),
+    "disclose.protection": (HELD, 0.2, "niet dichter te benaderen dan tot op 20%"),
+    "disclose.round_to": (HELD, 7, "veelvouden van 7"),
     "seed": ({}, 20251231, "het startgetal 20251231"),
 }
 # Keys that the YAML writes in a shorter way, or inside the mappings of a list.
@@ -507,6 +534,7 @@ WRITTEN = {
     **{path: "checks" for path in CASES if path.startswith("checks.")},
     **{path: "negative_controls" for path in CASES if path.startswith("negative_controls.")},
     "comparison.match.missing.impute": "comparison.match.missing",
+    **{path: path.rpartition(".")[0] for path in CASES if ".sealed." in path or ".arrives." in path},
     "data.crosswalk.from": "data.crosswalk",
     "data.crosswalk.value": "data.crosswalk",
     "unit.value": "unit",

@@ -13,6 +13,8 @@ import pandas as pd
 import pytest
 import rfc8785
 
+from impact import cli_life
+from impact.errors import Problem
 from impact.study.bundle import read_bundle
 from impact.study.lock import LOCK, read_lock
 from impact.study.log import LOG, read_log
@@ -363,7 +365,7 @@ def test_two_runs_at_once_leave_one_line_each(quick: Project, tmp_path: Path) ->
 
 def test_a_ledger_that_cannot_be_written_is_a_note(quick: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     import impact.study.log as log_module
-    from impact.errors import Problem, WriteError
+    from impact.errors import WriteError
 
     def refuse(*_: object) -> None:
         raise WriteError(Problem("WRITE-001", "cannot write study.log.jsonl: Read-only file system"))
@@ -402,3 +404,17 @@ def test_a_study_of_another_name_keeps_its_own(quick: Project) -> None:
         "andere.yaml",
         "study.yaml",
     ]
+
+
+def test_a_study_that_lacks_what_it_needs_is_locked_with_a_reason_only(
+    quick: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert "the reason is not kept" in impact("lock", quick.study, "--why", "zomaar").err
+    for name in (LOCK, LOG):
+        (folder(quick) / name).unlink()
+    monkeypatch.setattr(cli_life, "lacking", lambda _: (Problem("NEED-003", "te weinig"),))
+    assert "NEED-003" in impact("lock", quick.study).err
+    assert not (folder(quick) / LOCK).exists()
+    assert impact("lock", quick.study, "--why", "er is niet meer").code == 0
+    lock = read_lock(folder(quick))
+    assert lock is not None and lock.short == "er is niet meer"

@@ -43,7 +43,7 @@ def delivered(small: Small, last: int, number: int, *changes: tuple[str, str]) -
 # The periods of the study end later than its data: the file says how far it goes.
 ARRIVES = (
     "denominator: noemer}",
-    "denominator: noemer}\n    arrives: {have: 2022, planned: [2023, 2024]}",
+    "denominator: noemer}\n    arrives: {have: 2021, planned: [2022, 2023, 2024]}",
 )
 
 

@@ -46,7 +46,7 @@ def test_an_interval_that_was_not_sized_is_marked(first: Path) -> None:
     assert table.loc[table["status"] != "ok", ["name", "status"]].to_numpy().tolist() == [
         ["gewogen-vergelijking", "unsized"]
     ]
-    assert "Van gewogen-vergelijking is niet bekend" in (first / "report.html").read_text(encoding="utf-8")
+    assert "Van gewogen-vergelijking is niet gebleken" in (first / "report.html").read_text(encoding="utf-8")
 
 
 def test_from_python_the_same_numbers(first: Path, tmp_path: Path) -> None:

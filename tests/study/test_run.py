@@ -223,7 +223,7 @@ def test_csv_and_parquet_hold_the_same_table(first: Path) -> None:
 def test_unlocked_results_are_marked_exploratory_everywhere(
     first: Path, table: pd.DataFrame, results: dict[str, Any]
 ) -> None:
-    assert table["exploratory"].astype(str).eq("True").all()
+    assert table["standing"].eq("exploratory").all()
     assert results["status"] == "exploratory"
     report = (first / "report.html").read_text(encoding="utf-8")
     assert "verkennend (niet vooraf vastgelegd)" in report
@@ -312,6 +312,7 @@ def test_check_says_what_would_be_compared_and_estimates_nothing(project: Projec
     assert f"19 of 20 areas, {len(estimated)} units" in ended.out
     assert "cohort 2022: base period 2021" in ended.out
     assert "left out: Rotterdam-Zuid (already-treated 2011)" in ended.out
+    assert "level by simulation: cluster-jackknife sized" in ended.out
     assert not project.out.exists()
 
 

@@ -15,7 +15,6 @@ from ruamel.yaml import YAML
 
 from impact.errors import SpecError
 from impact.study import fields
-from impact.study.disclosing import as_profile
 from impact.study.read import read_study
 from impact.study.schema import _SPELLINGS, schema
 from tests.shared import ROOT
@@ -77,7 +76,7 @@ def test_what_a_key_means_is_there_for_the_editor() -> None:
 
 def test_every_short_spelling_of_the_reader_has_its_schema() -> None:
     spellings = {found for name, found in vars(fields).items() if name.startswith("as_")}
-    assert {*spellings, as_profile} == {*_SPELLINGS, fields.as_areas}
+    assert spellings == {*_SPELLINGS, fields.as_areas}
 
 
 # --- what is accepted -------------------------------------------------------------------------------------------------

@@ -289,6 +289,12 @@ def test_data_that_the_ledger_does_not_know(forged: Forged) -> None:
     assert told(forged.fixed()) == {"ledger.other-inputs"}
 
 
+def test_what_the_results_repeat_of_lock_and_ledger(forged: Forged) -> None:
+    deposit = {"where": "Zenodo", "date": "2020-01-01", "reference": "1"}
+    forged.outcome(lambda outcome: outcome["standing"].update(ran=2, tried=1, lock8="00000000", deposit=deposit))
+    assert named(forged.fixed(), "fixed.standing", "what") == {"lock", "deposit", "ran", "tried"}
+
+
 def test_an_unlocked_study_claims_nothing(whole: Sound, tmp_path: Path) -> None:
     (tmp_path / "study.yaml").write_bytes(whole.files["study.yaml"])
     ended = command("run", tmp_path, "--data", whole.small.root, "--out", tmp_path / "uit")
@@ -298,6 +304,16 @@ def test_an_unlocked_study_claims_nothing(whole: Sound, tmp_path: Path) -> None:
     forged = Forged(tmp_path, {n: c for n, c in tree(tmp_path / "uit").items() if n != "bundle.zip"})
     forged.outcome(lambda outcome: outcome.update(status="pre-specified"))
     assert told(forged.fixed()) == {"fixed.claim"}
+
+
+def test_numbers_of_another_version_are_still_held_against_the_table(forged: Forged) -> None:
+    forged.json("manifest.json", lambda manifest: manifest["versions"].update(numpy="0.1"))
+    assert not forged.verified().differs
+    forged.outcome(lambda outcome: outcome["event"][0].update(units=9))
+    forged.mend()
+    found = forged.verified().recomputed
+    assert named(found, "derived.differs", "file") == {"tidy.csv"}
+    assert "unchecked.versions" in {said.key for said in found.unchecked}
 
 
 # --- run again --------------------------------------------------------------------------------------------------------
