@@ -199,7 +199,7 @@ def contents(
     if made := made_of(outcomes):
         files["made_of.csv"] = as_csv([MADE_OF, *made]).encode("utf-8")
     files |= dictionary(files)
-    files["CITATION.cff"] = citation(first, files)
+    files["CITATION.cff"] = citation(first)
     files["ro-crate-metadata.json"] = _json(crate(first, files, versions))
     inputs = {(data.role, data.file): data.sha256 for evidence in outcomes for data in evidence.data}
     manifest = {

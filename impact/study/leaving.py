@@ -70,6 +70,7 @@ def leaving(
         "area": {area.slug: area.name for area in comparison.areas},
         "cluster": _gemeenten(),
     }
+    rests = (estimator, panel, asked)
     groups = {"area": (panel.area, panel.areas), "cluster": (panel.cluster, panel.clusters)}
 
     def of(what: What, without: LeaveOneOut | Refused) -> LeftOut:
@@ -80,20 +81,27 @@ def leaving(
             number, labels = groups[what]
             rows = [np.flatnonzero(number == labels.index(name)) for name in without.left_out]
             again = partial(_interval, estimator, inference, panel, asked, spec.seed)
-            ends = dict(zip(without.left_out, parallel.map(again, rows, "intervals"), strict=True))
+            made = parallel.memory(
+                lambda: parallel.map(again, rows, "intervals"), "intervals", *rests, inference, rows, spec.seed
+            )
+            ends = dict(zip(without.left_out, made, strict=True))
         return _recorded(what, without, ends, names.get(what, {}), found.primary, stated)
 
+    def left(what: What, leave: Callable[..., LeaveOneOut | Refused]) -> LeftOut:
+        make = partial(leave, estimator, panel, asked, parallel=parallel, full=full)
+        return of(what, parallel.memory(make, "without", what, *rests))
+
     made = [
-        of("area", leave_one_area_out(estimator, panel, asked, parallel=parallel, full=full)),
-        of("cluster", leave_one_cluster_out(estimator, panel, asked, parallel=parallel, full=full)),
-        of("period", leave_one_period_out(estimator, panel, asked, parallel=parallel, full=full)),
+        left("area", leave_one_area_out),
+        left("cluster", leave_one_cluster_out),
+        left("period", leave_one_period_out),
     ]
     count = _donors(result)
     if count > MOST_DONORS:
         why = f"{count} units have weight in the comparison, more than the {MOST_DONORS} that are left out one by one"
         made.append(LeftOut("donor", refused=Refused("leaving out one unit of the comparison", why)))
     elif count:
-        made.append(of("donor", leave_one_donor_out(estimator, panel, asked, parallel=parallel, full=full)))
+        made.append(left("donor", leave_one_donor_out))
     return tuple(made)
 
 
