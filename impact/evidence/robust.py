@@ -8,6 +8,7 @@ from typing import Literal
 from impact.errors import Refused
 from impact.evidence.composition import Composition
 from impact.evidence.controls import NegativeControls
+from impact.evidence.sets import CovariateSets
 
 __all__ = [
     "Alternatives",
@@ -290,3 +291,4 @@ class Robust:
     fit: tuple[Closeness, ...] = ()
     controls: NegativeControls | None = None
     composition: Composition | None = None
+    sets: CovariateSets | None = None
