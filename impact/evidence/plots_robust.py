@@ -8,7 +8,7 @@ from collections.abc import Callable
 from matplotlib.figure import Figure
 
 from impact.drawing import COMPARISON, FOCUS, INK
-from impact.evidence.language import Texts, number
+from impact.evidence.language import Texts, number, significant
 from impact.evidence.reading import interval, printed, value
 from impact.evidence.record import Estimate, Evidence
 from impact.evidence.svg import number_axis, round_ticks
@@ -39,7 +39,7 @@ def departures(evidence: Evidence, say: Texts, sign: Drawn) -> str | None:
     if found.breakdown is not None and 0 < found.breakdown <= last:
         axes.axvline(found.breakdown, color=INK, linewidth=0.9, linestyle=":")
         axes.annotate(
-            say("robust.draw.breakdown", value=number(found.breakdown, say.language, 2)),
+            say("robust.draw.breakdown", value=significant(found.breakdown, say.language, 2)),
             (found.breakdown, 1),
             xycoords=axes.get_xaxis_transform(),
             xytext=(0, 3),

@@ -98,7 +98,7 @@ def _breakdown(found: Honest, say: Texts) -> str:
         return say("robust.honest.unbroken")
     if found.breakdown == 0:
         return say("robust.honest.nought")
-    return say("robust.honest.breakdown", value=number(found.breakdown, say.language, 2))
+    return say("robust.honest.breakdown", value=significant(found.breakdown, say.language, 2))
 
 
 # --- what it rests on -------------------------------------------------------------------------------------------------

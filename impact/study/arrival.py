@@ -23,7 +23,7 @@ from impact.study.faults import Fault
 from impact.study.longs import picked, stacked
 from impact.study.model import Specification
 
-__all__ = ["awaited", "carried", "faults_of_arrival", "put_behind", "to_come"]
+__all__ = ["awaited", "carried", "faults_of_arrival", "later", "put_behind", "to_come"]
 
 _OK, _PROVISIONAL = STATUSES.index(Status.OK), STATUSES.index(Status.PROVISIONAL)
 
@@ -49,7 +49,8 @@ def awaited(spec: Specification, longs: Sequence[Long], *, design: bool) -> tupl
     table, labels = spec.data.outcomes, spec.labels
     if table.arrives is not None:
         late = tuple(label for label in labels if label > table.arrives.have)
-        return late if design or to_come(spec, longs) else ()
+        coming = to_come(spec, longs)
+        return late if design or (coming and coming != later(spec, longs)) else ()
     if not design or table.sealed is None:
         return ()
     last = max((str(period) for long in longs for period in long.period), default="")
@@ -64,6 +65,16 @@ def to_come(spec: Specification, longs: Sequence[Long]) -> tuple[str, ...]:
     there = [{str(period) for period in long.period} for long in longs]
     late = (label for label in spec.labels if label > arrives.have)
     return tuple(label for label in late if not all(label in periods for periods in there))
+
+
+def later(spec: Specification, longs: Sequence[Long]) -> tuple[str, ...]:
+    """The periods that later looks will see, where this one has the planned periods before them; none in a study that
+    plans no looks, which waits for all."""
+    arrives, coming = spec.data.outcomes.arrives, to_come(spec, longs)
+    if spec.looks is None or arrives is None:
+        return ()
+    late = tuple(label for label in spec.labels if label > arrives.have)
+    return coming if coming != late and coming == late[len(late) - len(coming) :] else ()
 
 
 def carried(long: Long, periods: Sequence[str], labels: Sequence[str]) -> Long:

@@ -31,10 +31,11 @@ DESIGN: Final[frozenset[str]] = frozenset(
         *("indicator", "outcome", "unit", "better", "smallest", "smallest_why", "not_measurable", "siblings"),
         *("areas_total", "areas", "periods", "window", "anticipation", "pool", "compared", "flow", "excluded"),
         *("periods_left_out", "covariates", "shared", "level", "population", "made_of", "units", "map", "map_source"),
-        *("data", "refusals", "programme", "disclosed", "schema"),
+        *("data", "refusals", "programme", "disclosed", "schema", "standing", "look"),
     }
 )
-"""Parts of the record that say who is compared with whom and when, and hold no figure of the outcome."""
+"""Parts of the record that say who is compared with whom and when, and hold no figure of the outcome. A look is put in
+afterwards, from what may leave (`impact.study.looks.looked`)."""
 
 PARTS: Final[frozenset[str]] = frozenset(
     {
@@ -90,7 +91,7 @@ def _outcome(told: Told, profile: Profile) -> Evidence:
         return _noted(told.evidence, profile, marks)
     evidence = _known_only(told.evidence, DESIGN | PARTS, "", marks)
     marks.append(_mark("design", "", Ruling("pass", "design")))
-    evidence = _texts(_known_figures(evidence, marks), marks)
+    evidence = _texts(_known_figures(_without_index(evidence, marks), marks), marks)
     if evidence.primary.value is None:
         evidence = _without_estimate(evidence, told, profile, marks)
     else:
@@ -129,6 +130,14 @@ def _standard(one: Field[Any]) -> Any:
     if one.default_factory is not MISSING:
         return one.default_factory()
     return None if one.default is MISSING else one.default
+
+
+def _without_index(evidence: Evidence, marks: list[Mark]) -> Evidence:
+    """Families without an index of all their outcomes, which no rule knows."""
+    for family in evidence.families:
+        if family.index is not None:
+            marks.append(_mark("families", f"{family.name} index", Ruling("suppressed", "no-rule")))
+    return replace(evidence, families=tuple(replace(family, index=None) for family in evidence.families))
 
 
 def _known_figures(evidence: Evidence, marks: list[Mark]) -> Evidence:
@@ -199,8 +208,7 @@ def _estimates(evidence: Evidence, told: Told, profile: Profile, marks: list[Mar
         event=events,
     )
     evidence = means(evidence, behind, profile, marks)
-    for family in evidence.families:
-        marks.append(_mark("families", family.name, own))
+    marks += [_mark("families", family.name, own) for family in evidence.families]
     if evidence.robust is None:
         return evidence
     known = frozenset(("honest", "left_out", "alternatives", "past", "ring", "fit", "composition", "sets"))

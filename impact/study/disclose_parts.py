@@ -143,6 +143,9 @@ def _left_out(
     part = f"robust-{found.what}"
     if found.refused is not None or not found.each:
         return found
+    if found.what == "period":  # the same units, in fewer periods
+        marks.append(_mark(part, "", own))
+        return found
     if found.what == "donor":
         ruling = Ruling("needs review", "refit")
         marks.append(_mark(part, "", own if own.verdict == "suppressed" else ruling))

@@ -38,7 +38,7 @@ def stand(study: Study, loaded: Loaded, look: int = 1) -> tuple[Kept, Standing]:
     if found.lock is not None:
         known = found.lock.design.get("periods", ())
         design = design_of(study.model, loaded, focus_areas(study.model, loaded), known)
-    return found, standing(found, Now(study.sha256, design, loaded.files, look))
+    return found, standing(found, Now(study.sha256, design, loaded.files, look, loaded.periods[-1]))
 
 
 def ran(

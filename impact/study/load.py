@@ -19,7 +19,7 @@ from impact.sources.regions import Level, gemeente_or_blank
 from impact.sources.rows import Long, read_long
 from impact.sources.tables import Table, read_table
 from impact.sources.values import CBS
-from impact.study.arrival import awaited, carried, put_behind, to_come
+from impact.study.arrival import awaited, carried, later, put_behind, to_come
 from impact.study.borders import Borders, read_borders
 from impact.study.built import at_level
 from impact.study.crosswalks import Walks, in_division, read_walks
@@ -78,6 +78,8 @@ class Loaded:
     awaited, to_come : tuple of str
         Periods of which no outcome was opened: what stands in them is no outcome (see ``arrival``); and those of them
         that have not arrived.
+    later : tuple of str
+        Periods that later looks will see.
     """
 
     regions: tuple[str, ...]
@@ -101,6 +103,7 @@ class Loaded:
     vouched: Mapping[str, str] = field(default_factory=dict)
     awaited: tuple[str, ...] = ()
     to_come: tuple[str, ...] = ()
+    later: tuple[str, ...] = ()
 
 
 def load(spec: Specification, paths: Mapping[str, Path], *, design: bool = False) -> Loaded:
@@ -157,10 +160,12 @@ def load(spec: Specification, paths: Mapping[str, Path], *, design: bool = False
     if walks is not None:
         read, moved = _moved(spec, read, walks)
     away, coming, whole = awaited(spec, read, design=design), to_come(spec, read), read
+    after = () if design else later(spec, read)
     if away:
         read = [carried(long, away, spec.labels) for long in read]
-    _periods_there(spec, read)
-    periods, left = _periods(spec, read)
+    labels = tuple(label for label in spec.labels if label not in after)
+    _periods_there(spec, read, labels)
+    periods, left = _periods(spec, read, labels)
     regions = tuple(
         sorted({str(region) for long in read for region in long.region} | (units.known if units else set()))
     )
@@ -192,7 +197,8 @@ def load(spec: Specification, paths: Mapping[str, Path], *, design: bool = False
     loaded = replace(
         loaded,
         awaited=away,
-        to_come=coming,
+        to_come=() if after else coming,
+        later=after,
         files=(*loaded.files, *([] if sealed is None else [sealed])),
         longs=tuple(read),
         redrawn={region: why for region, why in odd.items() if region not in spec.data.unchanged},
@@ -290,12 +296,12 @@ def _outcome(spec: Specification, outcome: Outcome, table: Table | None, problem
     return long
 
 
-def _periods_there(spec: Specification, longs: Sequence[Long]) -> None:
-    """Every period of the study must occur in every outcome."""
+def _periods_there(spec: Specification, longs: Sequence[Long], labels: Sequence[str]) -> None:
+    """Every period of the study that can be there must occur in every outcome."""
     problems = []
     for outcome, long in zip(spec.all_outcomes, longs, strict=True):
         there = set(long.period)
-        absent = [period for period in spec.labels if period not in there]
+        absent = [period for period in labels if period not in there]
         if absent:
             hint = f"The table has {listed(sorted(there), 20)}; change `periods`."
             message = f"no row of {outcome.indicator} is about {listed(absent)}."
@@ -303,8 +309,10 @@ def _periods_there(spec: Specification, longs: Sequence[Long]) -> None:
     raise_all(problems, DataError)
 
 
-def _periods(spec: Specification, longs: Sequence[Long]) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """The periods of the panel, and those that are left out because any of their figures is provisional.
+def _periods(
+    spec: Specification, longs: Sequence[Long], labels: Sequence[str]
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Those of `labels` that are periods of the panel, and those with any provisional figure, which are left out.
 
     Raises
     ------
@@ -314,8 +322,8 @@ def _periods(spec: Specification, longs: Sequence[Long]) -> tuple[tuple[str, ...
     marked = frozenset().union(*(provisional(long, spec.data.outcomes.columns) for long in longs))
     if spec.periods.provisional == "keep":
         marked = frozenset()
-    periods = tuple(label for label in spec.labels if label not in marked)
-    left = tuple(label for label in spec.labels if label in marked)
+    periods = tuple(label for label in labels if label not in marked)
+    left = tuple(label for label in labels if label in marked)
     window = spec.target.window
     gone = window is not None and not any(window[0] <= label <= window[1] for label in periods)
     if len(periods) < 2 or gone:

@@ -113,7 +113,7 @@ def evidence(
         excluded=excluded,
         checks=tuple(
             _worded(spec, check, say)
-            for check in (*case.checks, *reported(spec, outcome, comparison, found), *found.shifts, *new)
+            for check in (*case.checks, *reported(spec, comparison, found), *found.shifts, *new)
         ),
         refusals=tuple(dict.fromkeys(refusal for refusal in refusals if refusal is not None)),
         data=case.loaded.files,

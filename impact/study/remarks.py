@@ -72,6 +72,7 @@ def periods_left_out(spec: Specification, loaded: Loaded, say: Texts) -> tuple[E
     why |= {
         period: say(f"run.period.{'to-come' if period in loaded.to_come else 'closed'}") for period in loaded.awaited
     }
+    why |= dict.fromkeys(loaded.later, say("run.period.to-come"))
     return tuple(Excluded(period, why[period]) for period in spec.periods.labels if period in why)
 
 

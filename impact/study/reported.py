@@ -17,19 +17,19 @@ from impact.evidence.composition import Share
 from impact.evidence.robust import Robust
 from impact.study.answers import Answers, matched_on
 from impact.study.closeness import closeness
-from impact.study.model import Outcome, Specification
+from impact.study.model import Specification
 from impact.study.panels import Comparison
 
 __all__ = ["composed", "reported"]
 
 
-def reported(spec: Specification, outcome: Outcome, comparison: Comparison, found: Answers) -> tuple[Check, ...]:
+def reported(spec: Specification, comparison: Comparison, found: Answers) -> tuple[Check, ...]:
     """The test of the time before the start, what else is known of that time, and how close the comparison is."""
     names = {area.slug: area.name for area in comparison.areas}
     return (
         _waves(spec, comparison),
         found.pretrend,
-        *_equivalence(spec, outcome, comparison, found),
+        *_equivalence(spec, comparison, found),
         *_fit(found, names),
     )
 
@@ -49,13 +49,16 @@ def _waves(spec: Specification, comparison: Comparison) -> Check:
     return design.at_least("pre-waves", fewest, spec.thresholds["pre-waves"], gates=False)
 
 
-def _equivalence(spec: Specification, outcome: Outcome, comparison: Comparison, found: Answers) -> Iterator[Check]:
-    """Whether all differences before the start are below a bound: the declared one, or the smallest that matters."""
-    smallest = outcome.smallest_difference_that_matters
-    bound = spec.thresholds.get("equivalence", None if smallest is None else smallest.value)
+def _equivalence(spec: Specification, comparison: Comparison, found: Answers) -> Iterator[Check]:
+    """Whether all differences before the start are below the bound that the study declares; nothing without one."""
+    bound = spec.thresholds.get("equivalence")
     if bound is None:
         return
     events = found.events
+    if events is not None and events.fit.base == "varying" and events.again is not None:
+        # Changes from one period to the next may each be small and yet add up to a large difference.
+        added = events.again(events.target)
+        events = None if isinstance(added, Refused) else added
     before = (
         None
         if events is None

@@ -29,7 +29,7 @@ ON_REQUEST: Final = ("overlap", "unmatched", "effective-controls", "largest-weig
 """Checks that are made where a study gives their threshold: at most this share of treated units beyond the range of the
 pool, or that nobody stands beside; at least this effective number of controls; at most this share of the weight in one
 control; at least so many of the three comparisons of the bracket; at most this difference before the start, in the unit
-of the outcome (without it the smallest difference that matters, where there is one); at least so many respondents."""
+of the outcome; at least so many respondents."""
 
 _AT_LEAST: Final = frozenset(
     {"pre-periods", "treated-clusters", "controls", "effective-controls", "bracket", "pre-waves", "pre-trend", *SURVEY}

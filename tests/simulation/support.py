@@ -148,8 +148,8 @@ def jobs() -> Iterator[Job]:
     for name, inferences in FIRST.items():
         for treated in COUNTS:
             yield Job(name, inferences, treated, HARD, WORLDS)
-    quick = {name: tuple(one for one in some if one in QUICK) for name, some in (FIRST | NEXT | FIRST).items()}
-    quick = {name: some for name, some in quick.items() if some}
+    every = [*FIRST.items(), *((name, some) for name, some in NEXT.items() if name not in FIRST)]
+    quick = {name: tuple(one for one in some if one in QUICK) for name, some in every}
     for name, some in quick.items():
         yield Job(name, some, 19, RESIDENTS, WORLDS)
     for treated in COUNTS:

@@ -21,6 +21,7 @@ from impact.disclosure.profile import CBS_RA, Profile
 from impact.evidence.record import Evidence
 from impact.study.behind import Group, judged
 from impact.study.disclose import DESIGN, PARTS
+from impact.study.verify import verify
 from tests.study.conftest import impact, tree
 from tests.study.example import refused
 from tests.study.small import Small, made
@@ -49,13 +50,13 @@ def everything(folder: Path) -> str:
     """All that can be read in a bundle: text files as they are, workbooks and parquet as text."""
     said = []
     for name, content in tree(folder).items():
-        if name.endswith(".xlsx"):
+        if name.endswith((".xlsx", ".zip")):
             with zipfile.ZipFile(folder / name) as book:
                 said += [book.read(part).decode("utf-8", "replace") for part in book.namelist()]
         elif name.endswith(".parquet"):
             said.append(pd.read_parquet(folder / name).to_csv())
         elif not name.endswith(".png"):
-            said.append(content.decode("utf-8"))
+            said.append(content.decode("utf-8", "replace" if name.endswith(".zip") else "strict"))
     return "\n".join(said)
 
 
@@ -97,6 +98,26 @@ def test_seven_wijken_are_too_few_and_no_digit_of_the_outcome_is_left(small: Sma
     assert not (small.out / "figures" / "gap.svg").exists()
     assert not (small.out / "figures" / "event-study.svg").exists()
     assert "Verifi" in said or "Controleer deze grenzen bij CBS" in said
+
+
+def test_a_locked_study_is_verified_as_any_other(small: Small) -> None:
+    small.write(asked("{profile: cbs-ra, minimum_units: 2}"))
+    assert impact("lock", small.study).code == 0
+    found = small.run(asked("{profile: cbs-ra, minimum_units: 2}"))
+    assert (found["status"], found["standing"]["status"]) == ("pre-specified", "pre-specified")
+    said = verify(small.out, data=[small.root], rerun=True)
+    assert not said.differs, said.summary("en")
+    assert said.recomputed.sentence.key == "recomputed.identical"
+    assert (small.out / "aggregates.csv").read_text(encoding="utf-8").count("\n") == 1, "sums would give it all away"
+
+
+def test_a_file_that_goes_along_is_a_fault_where_something_may_not_leave(small: Small) -> None:
+    whole = ("denominator: noemer}", "denominator: noemer}\n    share: true")
+    small.write(asked("{minimum_units: 3}"), whole)
+    ended = impact("run", small.study, "--out", small.out)
+    assert ended.code == 2 and "[data.outcomes.share]" in ended.err and not small.out.exists()
+    small.run(asked("public"), whole)
+    assert (small.out / "inputs" / "uitkomst.csv").is_file()
 
 
 def test_what_is_not_shown_is_empty_with_a_status_and_never_0(small: Small) -> None:
