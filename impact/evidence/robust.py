@@ -8,6 +8,7 @@ from typing import Literal, TypeAlias
 from impact.errors import Refused
 from impact.evidence.composition import Composition
 from impact.evidence.controls import NegativeControls
+from impact.evidence.sets import CovariateSets
 
 __all__ = [
     "Alternatives",
@@ -295,3 +296,4 @@ class Robust:
     fit: tuple[Closeness, ...] = ()
     controls: NegativeControls | None = None
     composition: Composition | None = None
+    sets: CovariateSets | None = None

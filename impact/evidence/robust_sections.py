@@ -15,6 +15,7 @@ from impact.evidence.plots_robust import curve_points
 from impact.evidence.reading import interval, printed, reason, value, with_unit
 from impact.evidence.record import Evidence
 from impact.evidence.robust import Alternatives, Closeness, Honest, Judged, LeftOut, Moved, OwnPast, Ring
+from impact.evidence.sets_section import sets
 
 __all__ = ["robust"]
 
@@ -29,6 +30,7 @@ def robust(evidence: Evidence, figures: Mapping[str, str], say: Texts) -> list[B
         *_honest(found.honest, evidence, figures, say),
         *_left_out(found.left_out, evidence, say),
         *_alternatives(found.alternatives, evidence, figures, say),
+        *sets(found.sets, evidence, figures, say),
         *_past(found.past, evidence, say),
         *negative_controls(found.controls, evidence, say),
         *_ring(found.ring, evidence, say),

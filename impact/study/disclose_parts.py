@@ -110,6 +110,8 @@ def robust(
     if found.past is not None and found.past.refused is None:
         marks.append(_mark("robust-past", "", own))
     out["ring"] = _ring(found.ring, evidence, profile, own, marks)
+    if found.sets is not None and found.sets.refused is None:  # of the same units as the estimate
+        marks.append(_mark("robust-sets", "", own))
     if found.composition is not None:
         out["composition"] = _composition(found.composition, behind, profile, own, marks)
     out["fit"] = tuple(one for one in found.fit if _alone(one.area, evidence, behind, profile, marks))

@@ -9,6 +9,7 @@ from impact.study.explain_data import control
 from impact.study.methods import What, parameters
 from impact.study.model import FIXED, Method, Specification
 from impact.study.predictors import spelled
+from impact.study.subsetting import columns_of_sets
 from impact.study.wording import FOLLOWS, Said, Teller
 
 __all__ = ["cluster", "estimator", "inference", "predicted"]
@@ -81,6 +82,7 @@ def inference(tell: Teller) -> Iterator[Said]:
         yield tell("sure.needs.respondents", count=tell.count(spec.needs.respondents_per_area))
     yield from _controls(tell)
     yield from _composition(tell)
+    yield from _sets(tell)
     yield tell("sure.seed", seed=str(spec.seed))
 
 
@@ -129,6 +131,16 @@ def _composition(tell: Teller) -> Iterator[Said]:
         yield tell("sure.composition.people", since=found.people.since, file=file)
         if found.people.outcome is not None:
             yield tell("sure.composition.outcome", outcome=found.people.outcome)
+
+
+def _sets(tell: Teller) -> Iterator[Said]:
+    """The same with every set of characteristics."""
+    found = tell.spec.covariate_sets
+    if found is None:
+        return
+    said = tell("sure.covariate-sets.of", list=tell.quoted(columns_of_sets(tell.spec)))
+    yield Said(said.topic, f"{said.text}{tell.reason(found.why)}")
+    yield tell("sure.covariate-sets.at-most", count=tell.count(found.at_most))
 
 
 def cluster(spec: Specification) -> str:

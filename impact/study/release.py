@@ -38,6 +38,7 @@ FIGURE_OF = {
     "balance": "balance",
     "robust-honest": "departures",
     "alternatives": "specifications",
+    "robust-sets": "covariate-sets",
     "design": "flow; map",
 }
 """Figures that show a part of the record."""

@@ -19,6 +19,7 @@ from impact.study.multiverse import multiverse
 from impact.study.past import past
 from impact.study.record import Case
 from impact.study.ring import around
+from impact.study.sets import covariate_sets
 
 __all__ = ["robust"]
 
@@ -48,5 +49,6 @@ def robust(
         fit=closeness(found.result, {area.slug: area.name for area in comparison.areas}),
         controls=controls(spec, case.loaded, comparison, found, others, parallel),
         composition=composition(spec, case, found, figures or {}, parallel),
+        sets=covariate_sets(spec, case.loaded, found),
         ring=around(spec, case.loaded, case.series, comparison, found, parallel),
     )

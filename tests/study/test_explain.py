@@ -116,6 +116,7 @@ def controlled(areas: dict[str, Any] | None = None, **changed: Any) -> dict[str,
 
 ELSEWHERE = {"elders": {"members": ["WK036303"], "why": "geen geld"}}
 CONTROLS = {"negative_controls": controlled()}
+SETS = {"covariate_sets": {"of": ["inwoners"], "why": "gevoeligheid"}, "estimator": "did"}
 LIVES: dict[str, Any] = {
     "composition": {"people": {"file": "wie.csv", "since": 2020}, "new_build": {"percentage": "gebouwd"}}
 }
@@ -528,6 +529,9 @@ CASES: dict[str, tuple[dict[str, Any], Any, str]] = {
         "over de uitkomst voortijdig-schoolverlaten",
     ),
     "composition.at_most": (LIVES, 0.02, "Tot een verschil van 2%"),
+    "covariate_sets.of": (SETS, ["huur"], "met elke combinatie van ‘huur’ ernaast"),
+    "covariate_sets.at_most": (SETS, 50, "meer dan 50 combinaties"),
+    "covariate_sets.why": (SETS, "een keuze", "Reden: een keuze."),
     "needs.power": ({"needs": {"power": 0.8}}, 0.9, "moet met een kans van ten minste 90% te zien zijn"),
     "needs.respondents_per_area": (
         {**SURVEYED, "needs": {"respondents_per_area": 50}},
