@@ -25,7 +25,7 @@ from impact.study.comparing import Impute
 from impact.study.controls import other_outcomes, tried
 from impact.study.gates import bracketed, gates
 from impact.study.indices import indexed
-from impact.study.keeping import checked, ran, stand
+from impact.study.keeping import check_told, checked, ran, stand
 from impact.study.likeness import counted
 from impact.study.living import living
 from impact.study.load import Loaded, load
@@ -91,6 +91,7 @@ def run(
     files = dict.fromkeys(file for tables in (loaded, *others) for file in tables.files)
     loaded = replace(loaded, files=tuple(files))
     before, stands = stand(study, loaded, look)
+    check_told(study, before)
     earlier = taken_before(study.model, before.log, look, loaded.files)
     nothing = other_outcomes(study.model, lambda spec: load(spec, _paths(study, data, opened=True)))
     # Every comparison is made before anything is estimated, so that a study with a hole in it computes nothing.
