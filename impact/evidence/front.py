@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from impact.evidence.addresses import primary_address
 from impact.evidence.conclusion import headline, judged
+from impact.evidence.disclosed import withheld
 from impact.evidence.document import Cell, Code, Column, Paragraph, Points, Section, Table
 from impact.evidence.language import Texts, listed, number, p_value, percent_level, significant
 from impact.evidence.reading import (
@@ -78,7 +79,7 @@ def _sentences(evidence: Evidence, say: Texts) -> Iterator[Cell]:
         yield say("result.sealed", checks=_gates(evidence, say), **common)
         return
     if shown is None:
-        yield say("result.no_estimate", **common)
+        yield say("result.withheld" if withheld(evidence.primary.refused) else "result.no_estimate", **common)
         if evidence.primary.refused is not None:
             yield from reason(evidence.primary.refused, evidence, say)
         return

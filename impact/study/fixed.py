@@ -202,6 +202,12 @@ def _together(
         yield Said("ledger.other-inputs")
 
 
+def _deposited(ledger: Sequence[Mapping[str, Any]], lock: str, deposit: Mapping[str, Any]) -> bool:
+    """Whether the ledger knows of this deposit of this lock."""
+    rows = [row for row in ledger if row.get("event") == "deposited" and row.get("lock8") == lock]
+    return any(all(row.get(name) == value for name, value in deposit.items()) for row in rows)
+
+
 def _late(ledger: Sequence[Mapping[str, Any]], lock: str) -> bool:
     """Whether outcomes had been opened when this lock was deposited."""
     rows = [row for row in ledger if row.get("event") == "deposited" and row.get("lock8") == lock]
@@ -255,7 +261,8 @@ def _standing(
     deposit = None if stated.deposit is None else asdict(stated.deposit)
     repeated = {
         "lock": stated.lock8 in ("", lock8(contents.files)),
-        "deposit": deposit is None or (lock is not None and lock.get("deposit") == deposit),
+        "deposit": deposit is None
+        or (lock is not None and lock.get("deposit") == deposit and _deposited(ledger, lock8(contents.files), deposit)),
         "late": stated.late == (deposit is not None and _late(ledger, lock8(contents.files))),
         "ran": stated.ran == len(opened - {own}),
         "tried": stated.tried == len(tried - opened - {own}),

@@ -27,7 +27,7 @@ from impact.study.composition import shares
 from impact.study.controls import other_outcomes, tried
 from impact.study.gates import bracketed, gates
 from impact.study.indices import indexed
-from impact.study.keeping import checked, ran, stand
+from impact.study.keeping import check_told, checked, ran, stand
 from impact.study.likeness import counted
 from impact.study.living import living
 from impact.study.load import Loaded, load
@@ -106,6 +106,7 @@ def run(
     keep = Cache(folder, study, _every(study, data), look, since)
     parallel = Parallel(workers, progress, keep)
     before, stands = stand(study, loaded, look)
+    check_told(study, before)
     earlier = taken_before(study.model, before.log, look, loaded.files)
     nothing = other_outcomes(study.model, lambda spec: load(spec, _paths(study, data, opened=True)))
     new = shares(study.model, lambda spec: load(spec, _paths(study, data, spec, opened=True)))

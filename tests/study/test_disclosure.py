@@ -111,6 +111,34 @@ def test_a_locked_study_is_verified_as_any_other(small: Small) -> None:
     assert (small.out / "aggregates.csv").read_text(encoding="utf-8").count("\n") == 1, "sums would give it all away"
 
 
+def test_what_may_not_be_shown_is_no_statement(small: Small) -> None:
+    """That nothing can be established would be untrue: there is an estimate, which may not leave."""
+    rule = asked("{minimum_units: 12}")
+    small.write(rule)
+    assert impact("lock", small.study).code == 0
+    assert small.run(rule)["status"] == "pre-specified"
+    report = (small.out / "report.html").read_text(encoding="utf-8")
+    assert "Uitspraak" not in report and "niet vast te stellen" not in report
+
+
+def test_a_ledger_with_figures_of_earlier_looks_stays(small: Small) -> None:
+    """Nothing can be taken out of a ledger, so a bundle that takes it along would show what may not be shown."""
+    looks = "looks: {planned: [a, b]}\n"
+    small.run((SEED, f"{looks}{SEED}"))
+    ledger = small.root / "study.log.jsonl"
+    told = ledger.read_bytes()
+    rule = (SEED, f"{looks}disclose: {{minimum_units: 12}}\n{SEED}")
+    small.write(rule)
+    ended = impact("run", small.study, "--out", small.root / "on")
+    assert ended.code == 2 and "LOOK-005" in ended.err and ledger.read_bytes() == told
+    assert not (small.root / "on").exists()
+    ledger.unlink()
+    small.run(rule)
+    assert json.loads(ledger.read_bytes())["looks"]["iets"]["value"] is None
+    small.run(rule)
+    assert ledger.read_bytes().count(b"\n") == 1
+
+
 def test_a_file_that_goes_along_is_a_fault_where_something_may_not_leave(small: Small) -> None:
     whole = ("denominator: noemer}", "denominator: noemer}\n    share: true")
     small.write(asked("{minimum_units: 3}"), whole)

@@ -112,6 +112,23 @@ def test_figures_that_were_revised_without_a_new_period_spend_what_is_left(small
     assert first["spent"] + second["spent"] + last["spent"] == pytest.approx(0.05, abs=1e-7)
 
 
+@pytest.mark.parametrize(
+    "change",
+    [
+        (
+            "first_treated: 2022}",
+            f"by_area: {{{', '.join(f'{slug}: 2022' for slug in [*AREAS][:5])}, gebied-f: 2023}}}}",
+        ),
+        ("window: [2022, 2024]", "window: [2023, 2024]"),
+    ],
+)
+def test_a_look_waits_for_every_start_and_for_the_window(small: Small, change: tuple[str, str]) -> None:
+    found = delivered(small, 2022, 1, ARRIVES, change)
+    assert found["not_measurable"] == ["de cijfers over 2023 en 2024 zijn er nog niet"] and found["look"] is None
+    found = delivered(small, 2023, 1, ARRIVES, change)
+    assert found["primary"]["value"] is not None and found["look"]["until"] == "2023"
+
+
 def test_verify_holds_a_look_against_the_ledger(small: Small) -> None:
     delivered(small, 2024, 1)
     out = small.root / "look-1"
