@@ -56,7 +56,7 @@ def _short(problems: tuple[Problem, ...], why: str) -> str:
 
     if problems and not why.strip():
         hint = 'Lock it all the same with `--why "…"`; the reason stands in the lock and in every report.'
-        raise UsageError([Problem("LOCK-012", "the study does not have what it says it needs.", hint), *problems])
+        raise UsageError([Problem("LOCK-016", "the study does not have what it says it needs.", hint), *problems])
     if why and not problems:
         typer.echo("the study lacks nothing that it says it needs; the reason is not kept.", err=True)
     return why.strip() if problems else ""

@@ -154,10 +154,20 @@ def test_an_index_leaves_with_none_of_its_outcomes(tmp_path: Path) -> None:
             assert all(one["value"] is None and one["adjusted"] is None for one in family["members"])
 
 
-def test_the_index_has_the_level_of_its_look(tmp_path: Path) -> None:
+def test_families_and_indices_spend_what_their_looks_do(tmp_path: Path) -> None:
+    """So that over all looks together no more than the declared error is spent, however many outcomes there are."""
     small = weather(tmp_path)
     said = asked("{samen: equal}")
-    looks = said[1][1].replace("seed: 7\n", "looks: {planned: [a, b]}\nseed: 7\n")
-    found = outcomes(small, said[0], ("seed: 7\n", looks))
-    strictest = min(one["look"]["nominal"] for one in found)
-    assert found[0]["families"][0]["index"]["level"] == pytest.approx(1 - strictest) and strictest < 0.01
+    looks = said[1][1].replace("seed: 7\n", "looks: {planned: [a, b], spending: pocock}\nseed: 7\n")
+    late = ("denominator: noemer}", "denominator: noemer}\n    arrives: {have: 2021, planned: [2022, 2023, 2024]}")
+    whole, levels = small.outcomes, []
+    for number, last in ((1, 2023), (2, 2024)):
+        small.outcomes = whole[whole["jaar"] <= last]
+        small.write(said[0], ("seed: 7\n", looks), late)
+        assert impact("run", small.study, "--out", small.out, "--look", str(number)).code in (0, 1)
+        found = json.loads((small.out / "results.json").read_text(encoding="utf-8"))["outcomes"]
+        (family,) = found[0]["families"]
+        assert family["level"] == min(one["look"]["spent"] for one in found)
+        assert family["index"]["level"] == pytest.approx(1 - family["level"])
+        levels.append(family["level"])
+    assert 0.02 < sum(levels) <= 0.05 + 1e-6
