@@ -4,24 +4,24 @@ from __future__ import annotations
 
 import io
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
+from impact.cli_cite import cite, show, verdict, withdraw
 from impact.cli_data import areas
 from impact.cli_estimate import estimate
 from impact.cli_life import amend, deposit, lock
 from impact.cli_many import new, run_folder, status
 from impact.cli_plan import plan
+from impact.cli_preregister import preregister
 from impact.cli_split import split
 from impact.cli_verify import verify
 from impact.errors import ImpactError, Problem, UsageError, WriteError
-
-if TYPE_CHECKING:
-    from impact.evidence.record import Evidence
+from impact.harmless import shown
 
 __all__ = ["app", "main"]
 
@@ -65,7 +65,7 @@ def command(function: Callable[..., int], on: typer.Typer = app) -> Callable[...
 
 command(areas, data_app)
 command(split, data_app)
-for topic in (new, plan, lock, amend, deposit, verify, status, estimate):
+for topic in (new, plan, lock, amend, deposit, preregister, show, cite, withdraw, verify, status, estimate):
     command(topic)
 
 Data = Annotated[
@@ -80,7 +80,7 @@ def check(study: Annotated[Path, typer.Argument(help="study.yaml")], data: Data 
     from impact.study.read import read_study
     from impact.study.run import outline
 
-    typer.echo(outline(read_study(study), data or []))
+    typer.echo(shown(outline(read_study(study), data or [])))
     return COMPLETED
 
 
@@ -107,23 +107,53 @@ def run(
     out: Annotated[Path | None, typer.Option("--out", help="Folder of the bundle; default out/<id>.")] = None,
     workers: Workers = 1,
     look: Annotated[int, typer.Option("--look", min=1, help="Which of the planned looks this is.")] = 1,
+    since: Annotated[str, typer.Option("--from", help="Compute this stage and those after it again.")] = "",
+    dry: Annotated[bool, typer.Option("--dry-run", help="Say what is kept and what would be computed; stop.")] = False,
+    cache: Annotated[
+        Path | None, typer.Option("--cache", help="Folder of kept results; default .impact-cache beside the bundle.")
+    ] = None,
+    no_cache: Annotated[bool, typer.Option("--no-cache", help="Neither use nor keep results.")] = False,
 ) -> int:
-    """Run a study and write its bundle: numbers, figures, report and manifest."""
+    """Run a study and write its bundle: numbers, figures, report and manifest. One that was ended continues."""
     from impact.files import sha256
     from impact.parallel import Bar
     from impact.study.bundle import ARCHIVE
+    from impact.study.cache import beside
     from impact.study.many import is_many
     from impact.study.read import read_study
+    from impact.study.run import kept_parts, place_of
     from impact.study.run import run as run_study
+
+    if no_cache and (since or dry or cache):
+        raise UsageError(Problem("CACHE-003", "--no-cache goes with none of --from, --dry-run and --cache", ""))
 
     if is_many(study):
         if look > 1:
             hint = "Run a study by itself: impact run STUDY --look N."
             raise UsageError(Problem("LOOK-003", "every study of a folder has looks of its own", hint))
-        return run_folder(study, data or [], out or Path("out"), workers)
+        if dry:
+            hint = "Ask it of a study by itself: impact run STUDY --dry-run."
+            raise UsageError(Problem("CACHE-004", "what is kept is said of one study, and this is a folder", hint))
+        options = [f"--from={since}"] * bool(since) + [f"--cache={cache}"] * bool(cache) + ["--no-cache"] * no_cache
+        return run_folder(study, data or [], out or Path("out"), workers, options)
 
+    found = read_study(study)
+    folder = None if no_cache else cache or beside(place_of(found, out, look))
+    if folder is not None and (since or dry):
+        typer.echo(kept_parts(found, data=data or [], cache=folder, look=look, since=since), err=not dry)
+        if dry:
+            return COMPLETED
     with Bar() as progress:
-        bundle = run_study(read_study(study), data=data or [], out=out, workers=workers, progress=progress, look=look)
+        bundle = run_study(
+            found,
+            data=data or [],
+            out=out,
+            workers=workers,
+            progress=progress,
+            look=look,
+            cache=folder,
+            since=since,
+        )
     for name in (
         *sorted(file.name for file in bundle.path.glob("report*.html")),
         "results.json",
@@ -135,48 +165,9 @@ def run(
         typer.echo(bundle.path / name)
     typer.echo(f"sha256 of {ARCHIVE}: {sha256(bundle.path / ARCHIVE)}", err=True)
     for note in bundle.notes:
-        typer.echo(note, err=True)
-    typer.echo(_verdict(bundle.outcomes), err=True)
+        typer.echo(shown(note), err=True)
+    typer.echo(verdict(bundle.outcomes), err=True)
     return FINDINGS if bundle.findings else COMPLETED
-
-
-@command
-def show(
-    bundle: Annotated[Path, typer.Argument(help="Folder of a bundle.")],
-    address: Annotated[str, typer.Argument(help="Role or name of an estimate, such as primary or event.")] = "",
-) -> int:
-    """Print the estimates of a bundle."""
-    from impact.study.bundle import read_bundle
-
-    found = read_bundle(bundle)
-    table = found.tidy()
-    if table.empty:
-        typer.echo("no estimate: not measurable, or a check that seals the outcomes was not met", err=True)
-    elif address:
-        chosen = table[(table["role"] == address) | (table["name"] == address) | (table["outcome"] == address)]
-        if chosen.empty:
-            known = sorted({*table["role"], *table["name"], *table["outcome"]} - {""})
-            raise UsageError(
-                Problem("USAGE-006", f"the bundle has no estimate {address!r}", f"it has: {', '.join(known)}")
-            )
-        table = chosen
-    columns = [
-        "outcome",
-        "role",
-        "name",
-        "term",
-        "weighting",
-        "estimate",
-        "ci_low",
-        "ci_high",
-        "p_value",
-        "unit",
-        "status",
-    ]
-    if not table.empty:
-        typer.echo(table[columns].to_string(index=False, na_rep="-"))
-    typer.echo(_verdict(found.outcomes), err=True)
-    return COMPLETED
 
 
 @command
@@ -210,22 +201,3 @@ def main() -> None:
         app()
     except KeyboardInterrupt:
         sys.exit(INTERRUPTED)
-
-
-def _verdict(outcomes: Sequence[Evidence]) -> str:
-    """How a run ended, in words."""
-    from impact.study.keeping import said as standing_of
-    from impact.study.tidy import counted
-
-    said = [f"{evidence.indicator}: {counted(evidence)}" for evidence in outcomes]
-    blind = sum(bool(evidence.not_measurable) for evidence in outcomes)
-    failed = sum(check.verdict == "fail" for evidence in outcomes for check in evidence.checks)
-    refused = sum(len(evidence.refusals) for evidence in outcomes)
-    parts = ["run completed"]
-    if blind:
-        parts.append(f"{blind} outcome{'s' if blind > 1 else ''} not measurable with these data")
-    if failed:
-        parts.append(f"{failed} check{'s' if failed > 1 else ''} not met")
-    if refused:
-        parts.append(f"{refused} answer{'s' if refused > 1 else ''} refused")
-    return "\n".join([*said, "; ".join([*parts, *standing_of(outcomes[0].standing)])])

@@ -35,14 +35,14 @@ def new(
     return 0
 
 
-def run_folder(studies: Path, data: Sequence[Path], out: Path, workers: int) -> int:
+def run_folder(studies: Path, data: Sequence[Path], out: Path, workers: int, options: Sequence[str] = ()) -> int:
     """Run every study in a folder and say in a line each how it ended; the worst of their exit codes."""
     from impact.parallel import Bar
     from impact.study.many import run_many
 
     codes = [0]
     with Bar() as progress:
-        for ended in run_many(studies, data=data, out=out, workers=workers, progress=progress):
+        for ended in run_many(studies, data=data, out=out, workers=workers, progress=progress, options=options):
             typer.echo(str(ended))
             if ended.code not in (0, 1):
                 typer.echo(f"{ended.name}:\n{ended.said.strip()}", err=True)

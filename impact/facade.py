@@ -82,7 +82,16 @@ def estimate(
         found = evaluate(chosen, panel, asked)
         if isinstance(found, Refused):
             return found
-        uncertainty = how.run(chosen, panel, asked, streams=Streams(seed), parallel=parallel or Parallel(), full=found)
+        work = parallel or Parallel()
+        uncertainty = work.memory(
+            lambda: how.run(chosen, panel, asked, streams=Streams(seed), parallel=work, full=found),
+            "uncertainty",
+            chosen,
+            panel,
+            asked,
+            how,
+            seed,
+        )
         known = known_error(chosen, panel, asked, found)
     return Result(
         found.panel,

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Protocol, TypeVar
 if TYPE_CHECKING:
     from rich.progress import TaskID
 
-__all__ = ["Bar", "Parallel", "Progress", "one_thread", "silent"]
+__all__ = ["Bar", "Memory", "Parallel", "Progress", "forgetful", "one_thread", "silent"]
 
 Item = TypeVar("Item")
 Out = TypeVar("Out")
@@ -24,6 +24,17 @@ class Progress(Protocol):
 
 def silent(label: str, done: int, total: int) -> None:
     """The progress that shows nothing."""
+
+
+class Memory(Protocol):
+    """Gives what `make` makes, which follows from the values `of` and nothing else: made now, or kept from before."""
+
+    def __call__(self, make: Callable[[], Out], *of: object) -> Out: ...
+
+
+def forgetful(make: Callable[[], Out], *of: object) -> Out:
+    """The memory that keeps nothing."""
+    return make()
 
 
 @contextmanager
@@ -51,10 +62,13 @@ class Parallel:
         was told about with ``joblib.parallel_config``). Results are the same for any number.
     progress : Progress
         Called after every finished item.
+    memory : Memory
+        Asked before work that takes long.
     """
 
     workers: int = 1
     progress: Progress = silent
+    memory: Memory = forgetful
 
     def map(self, function: Callable[[Item], Out], items: Sequence[Item], label: str = "") -> list[Out]:
         """``[function(item) for item in items]``; Ctrl-C stops it and leaves no worker behind."""

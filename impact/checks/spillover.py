@@ -122,11 +122,19 @@ def spillover(
         found = evaluate(estimator, matched, asked)
         if isinstance(found, Refused):
             return found
-        how = inference.run(
-            estimator, matched, asked, streams=streams.at(path), parallel=parallel or Parallel(), full=found
+        drawn = streams.at(path)
+        how = work.memory(
+            lambda: inference.run(estimator, matched, asked, streams=drawn, parallel=work, full=found),
+            "spillover",
+            estimator,
+            matched,
+            asked,
+            inference,
+            drawn,
         )
         return Displaced(found, how)
 
+    work = parallel or Parallel()
     bare, everybody = replace(panel, pairs=None), replace(target, weighting="resident")
     unknown = _unknown(with_ring)
     return Spillover(

@@ -143,7 +143,7 @@ def answers(
         return Answers(primary, None, weightings, rows, drift, declared, events=_given(events))
     about = result.fit.cells.period[result.effects.weights[:, -1] != 0]
     span = (result.panel.periods[about.min()], result.panel.periods[about.max()])
-    values = [_point(spec, one) for one in completed]
+    values = [_point(spec, one, parallel) for one in completed]
     drawn = tuple(value for value in values if value is not None)
     return Answers(primary, result, weightings, rows, drift, span, _gaps(result), drawn, _given(events))
 
@@ -159,11 +159,15 @@ def _aimed(comparison: Comparison, every: Weighting) -> Comparison | Refused:
     )
 
 
-def _point(spec: Specification, comparison: Comparison) -> float | None:
+def _point(spec: Specification, comparison: Comparison, parallel: Parallel) -> float | None:
     """The estimate alone, without its uncertainty."""
-    asked = target(spec, comparison, spec.target.every)
-    found = evaluate(estimator_of(spec, comparison), comparison.panel, asked)
-    return None if isinstance(found, Refused) else float(found.effects.estimate[-1])
+    asked, estimator = target(spec, comparison, spec.target.every), estimator_of(spec, comparison)
+
+    def made() -> float | None:
+        found = evaluate(estimator, comparison.panel, asked)
+        return None if isinstance(found, Refused) else float(found.effects.estimate[-1])
+
+    return parallel.memory(made, "point", estimator, comparison.panel, asked)
 
 
 def _together(events: Result | Refused, used: frozenset[str]) -> Wald | None:

@@ -18,7 +18,7 @@ from impact.disclosure.profile import Profile
 from impact.evidence.disclosed import Disclosed, Mark, withheld, withholding
 from impact.evidence.record import Estimate, Evidence, Variant
 from impact.study.behind import Behind, Ruling, judged
-from impact.study.disclose_parts import balance, means, robust, selection
+from impact.study.disclose_parts import balance, composed, means, robust, selection
 from impact.study.disclose_round import redacted, rounded
 from impact.study.disclosing import profile_of
 from impact.study.model import Specification
@@ -211,12 +211,11 @@ def _estimates(evidence: Evidence, told: Told, profile: Profile, marks: list[Mar
     marks += [_mark("families", family.name, own) for family in evidence.families]
     if evidence.robust is None:
         return evidence
-    known = frozenset(("honest", "left_out", "alternatives", "past", "ring", "fit"))
+    known = frozenset(("honest", "left_out", "alternatives", "past", "ring", "fit", "composition", "sets"))
     kept = _known_only(evidence.robust, known, "robust-", marks)
     others = any(withheld(variant.estimate.refused) for variant in evidence.alternatives)
-    return replace(
-        evidence, robust=robust(kept, evidence, behind, profile, own, events=hidden, alternatives=others, marks=marks)
-    )
+    shown = robust(kept, evidence, behind, profile, own, events=hidden, alternatives=others, marks=marks)
+    return composed(replace(evidence, robust=shown))
 
 
 def _nothing(evidence: Evidence, profile: Profile, why: Ruling, marks: list[Mark]) -> Evidence:

@@ -8,13 +8,14 @@ from __future__ import annotations
 import hashlib
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 import rfc8785
 
 from impact.errors import SpecError
+from impact.evidence.addresses import Place, place_of
 from impact.evidence.look import Taken
 from impact.evidence.record import Evidence
 from impact.study.archive import Contents
@@ -49,7 +50,21 @@ def study_of(contents: Contents) -> Study | Said:
 
 
 def fixed(contents: Contents, manifest: Mapping[str, Any], outcomes: Sequence[Evidence]) -> Level:
-    """The second level."""
+    """The second level; what was withdrawn since says so."""
+    found = _judged(contents, manifest, outcomes)
+    return replace(found, unchecked=(*found.unchecked, *_withdrawn(contents, place_of(outcomes[0]))))
+
+
+def _withdrawn(contents: Contents, place: Place) -> Iterator[Said]:
+    """Results of this bundle that its ledger withdraws."""
+    for row in _ledger(contents)[0] or ():
+        what = str(row.get("what"))
+        if row.get("event") == "withdrawn" and what.partition("#")[0] in (str(place), f"{place.study}@{place.lock}"):
+            values = {"date": str(row.get("at"))[:10], "what": what, "why": str(row.get("why")).rstrip(".")}
+            yield Said("fixed.withdrawn", values)
+
+
+def _judged(contents: Contents, manifest: Mapping[str, Any], outcomes: Sequence[Evidence]) -> Level:
     study = study_of(contents)
     lock, wrong = _lock(contents)
     ledger, broken = _ledger(contents)

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from impact.checks.event_study import event_study
+from impact.checks.event_study import EventStudy, event_study
 from impact.checks.honest import bounds
 from impact.errors import Refused
 from impact.estimators.one_reference import OneReference, referred
@@ -47,20 +47,28 @@ def honesty(spec: Specification, comparison: Comparison, found: Answers, paralle
     )
     if isinstance(study, Refused):
         return Honest(refused=study)
-    table = bounds(study, grid=GRID, seed=spec.seed)
+    table = parallel.memory(lambda: _bounds(study, spec.seed), "honest", study, GRID, spec.seed)
     if isinstance(table, Refused):
         return Honest(refused=table)
-    breakdown = float(table["breakdown"].iloc[0])
-    ends = zip(table["bound"], table["lower"], table["upper"], strict=True)
+    breakdown, ends = table
     return Honest(
         breakdown=breakdown if np.isfinite(breakdown) else None,
         unbroken=not np.isfinite(breakdown),
-        bounds=tuple(Bound(float(bound), _plain(low), _plain(high)) for bound, low, high in ends),
+        bounds=ends,
         events=tuple(event for event in study.events if event < study.reference),
         left_out=study.left_out,
         since=float(study.combination[0]) if study.averaged else None,
         last=_from_last(estimator, comparison, asked),
     )
+
+
+def _bounds(study: EventStudy, seed: int) -> tuple[float, tuple[Bound, ...]] | Refused:
+    """The breakdown value, inf where there is none, and the interval of every bound."""
+    table = bounds(study, grid=GRID, seed=seed)
+    if isinstance(table, Refused):
+        return table
+    ends = zip(table["bound"], table["lower"], table["upper"], strict=True)
+    return float(table["breakdown"].iloc[0]), tuple(Bound(float(m), _plain(low), _plain(high)) for m, low, high in ends)
 
 
 def _from_last(estimator: Estimator, comparison: Comparison, asked: Target) -> float | None:

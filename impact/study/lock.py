@@ -24,6 +24,7 @@ from impact.files import write
 from impact.sources.rows import Long
 from impact.sources.values import STATUSES
 from impact.study.areas import FocusArea
+from impact.study.draft import check_filled
 from impact.study.load import Loaded
 from impact.study.log import Log, append, now, read_log
 from impact.study.model import Specification
@@ -219,8 +220,10 @@ def locked(
     ------
     UsageError
         ``LOCK-010`` it is locked, and says something else or has other data now: that takes an amendment;
-        ``LOCK-011`` the ledger says that it was locked, and the lock is gone.
+        ``LOCK-011`` the ledger says that it was locked, and the lock is gone; ``LOCK-016`` a person still has to write
+        something in it.
     """
+    check_filled(study)
     place, ledger = beside(study.path)
     log, old = read_log(ledger), read_lock(place)
     new = _lock(study, loaded, areas, log, plan, short)
@@ -259,8 +262,10 @@ def amended(
     Raises
     ------
     UsageError
-        ``LOCK-012`` it is not locked; ``LOCK-013`` nothing changed; ``LOCK-014`` no reason is given.
+        ``LOCK-012`` it is not locked; ``LOCK-013`` nothing changed; ``LOCK-014`` no reason is given; ``LOCK-016`` a
+        person still has to write something in it.
     """
+    check_filled(study)
     place, ledger = beside(study.path)
     log, old = read_log(ledger), read_lock(place)
     if old is None:

@@ -104,8 +104,11 @@ def run_many(
     out: Path = Path("out"),
     workers: int = 1,
     progress: Progress | None = None,
+    options: Sequence[str] = (),
 ) -> Iterator[Ended]:
     """Run every study in `path`, one after another, each into ``out/<id>``; how each of them ended.
+
+    `options` of ``impact run`` go along to each.
 
     Each runs in a process of its own: what ends one, even a signal, leaves the others and their bundles untouched.
 
@@ -124,7 +127,7 @@ def run_many(
             raise SpecError(Problem("SPEC-030", message, hint, str(one.path)))
     progress = progress or silent
     for number, one in enumerate(studies, 1):
-        yield _run(one, data, out / one.name, workers)
+        yield _run(one, data, out / one.name, workers, options)
         progress("studies", number, len(studies))
 
 
@@ -135,10 +138,10 @@ def _found(file: Path) -> Found:
         return Found(file, None, error)
 
 
-def _run(one: Found, data: Sequence[Path], bundle: Path, workers: int) -> Ended:
+def _run(one: Found, data: Sequence[Path], bundle: Path, workers: int, options: Sequence[str]) -> Ended:
     if one.error is not None:
         return Ended(one.name, 2, bundle, str(one.error))
-    more = [text for folder in data for text in ("--data", str(folder))]
+    more = [*(text for folder in data for text in ("--data", str(folder))), *options]
     command = [sys.executable, "-c", _MAIN, "run", str(one.path), "--out", str(bundle), "--workers", str(workers)]
     done = subprocess.run([*command, *more], capture_output=True, encoding="utf-8", errors="replace", check=False)
     code = done.returncode if done.returncode >= 0 else 128 - done.returncode

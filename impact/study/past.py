@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
+
 from impact.errors import Refused
 from impact.evidence.robust import Judged, OwnPast
 from impact.inference.calibrate import calibrate
@@ -9,8 +12,10 @@ from impact.inference.diagnose import Diagnosis, Pair, Rate
 from impact.parallel import Parallel
 from impact.streams import Streams
 from impact.study.answers import estimator_of, inference_of, target
+from impact.study.calibrating import Calibrate
 from impact.study.model import Specification
 from impact.study.panels import Comparison
+from impact.targets import Target
 
 __all__ = ["past"]
 
@@ -25,20 +30,43 @@ def past(spec: Specification, comparison: Comparison, parallel: Parallel) -> Own
         ::-1
     ]
     pairs = [Pair(method.name, estimator, inference_of(method, level, comparison)) for method in methods]
+    aim = target(spec, comparison, spec.target.every)
+    made = parallel.memory(
+        lambda: _tried(spec, asked, comparison, pairs, aim, parallel),
+        "past",
+        comparison.panel,
+        pairs,
+        aim,
+        asked,
+        spec.seed,
+        level,
+        comparison.matcher,
+    )
+    match = spec.comparison.match
+    return made if made.refused is not None else replace(made, favourable=match is not None and bool(match.outcomes_in))
+
+
+def _tried(
+    spec: Specification,
+    asked: Calibrate,
+    comparison: Comparison,
+    pairs: Sequence[Pair],
+    aim: Target,
+    parallel: Parallel,
+) -> OwnPast:
     found = calibrate(
         comparison.panel,
         pairs,
-        target(spec, comparison, spec.target.every),
+        aim,
         draws=asked.draws,
         streams=Streams(spec.seed).at("past"),
         sets=asked.sets,
-        level=level,
+        level=spec.inference.level,
         rematch=comparison.matcher,
         parallel=parallel,
     )
     if isinstance(found, Refused):
         return OwnPast(asked.sets, refused=found)
-    match = spec.comparison.match
     return OwnPast(
         asked.sets,
         found.programmes,
@@ -46,7 +74,6 @@ def past(spec: Specification, comparison: Comparison, parallel: Parallel) -> Own
         found.starts,
         found.missing,
         tuple(_judged(one) for one in found.diagnoses),
-        favourable=match is not None and bool(match.outcomes_in),
     )
 
 

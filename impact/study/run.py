@@ -20,8 +20,10 @@ from impact.study.answers import Answers, alternative, answers
 from impact.study.areas import focus_areas
 from impact.study.bracket import End, bracket, ends
 from impact.study.bundle import Bundle, check_place, write_bundle
+from impact.study.cache import Cache, Part, kept_in
 from impact.study.companions import companions, shared
 from impact.study.comparing import Impute
+from impact.study.composition import shares
 from impact.study.controls import other_outcomes, tried
 from impact.study.gates import bracketed, gates
 from impact.study.indices import indexed
@@ -44,7 +46,13 @@ from impact.study.thresholds import foreseen
 from impact.study.together import together
 from impact.study.units import wanted
 
-__all__ = ["outline", "run"]
+__all__ = ["kept_parts", "outline", "place_of", "run"]
+
+
+def place_of(study: Study, out: str | Path | None = None, look: int = 1) -> Path:
+    """The folder of the bundle of a run."""
+    name = study.model.id if look == 1 else f"{study.model.id}-look-{look}"
+    return Path(out) if out is not None else Path("out") / name
 
 
 @one_thread()
@@ -56,6 +64,8 @@ def run(
     workers: int = 1,
     progress: Progress | None = None,
     look: int = 1,
+    cache: str | Path | None = None,
+    since: str = "",
 ) -> Bundle:
     """Run `study` and write its bundle.
 
@@ -74,6 +84,10 @@ def run(
         Told how far the work is.
     look : int
         Which look at the outcomes this is, of a study that plans several.
+    cache : path, optional
+        Folder in which results are kept and found again: a run that was ended continues. None keeps nothing.
+    since : str
+        With `cache`: kept results of this stage, and of those after it, are not used.
 
     Raises
     ------
@@ -81,59 +95,66 @@ def run(
         Nothing is written then.
     """
     check_number(study.model, look)
-    name = study.model.id if look == 1 else f"{study.model.id}-look-{look}"
-    place = Path(out) if out is not None else Path("out") / name
+    place = place_of(study, out, look)
     check_place(place)
+    folder = None if cache is None else kept_in(Path(cache), place)
     progress = progress or silent
-    parallel = Parallel(workers, progress)
     loaded = load(study.model, _paths(study, data, opened=True))
     others, varied = _varied(study, loaded, data, opened=True)
     files = dict.fromkeys(file for tables in (loaded, *others) for file in tables.files)
     loaded = replace(loaded, files=tuple(files))
+    keep = Cache(folder, study, _every(study, data), look, since)
+    parallel = Parallel(workers, progress, keep)
     before, stands = stand(study, loaded, look)
     check_told(study, before)
     earlier = taken_before(study.model, before.log, look, loaded.files)
     nothing = other_outcomes(study.model, lambda spec: load(spec, _paths(study, data, opened=True)))
+    new = shares(study.model, lambda spec: load(spec, _paths(study, data, spec, opened=True)))
     # Every comparison is made before anything is estimated, so that a study with a hole in it computes nothing.
     outcomes = range(len(study.model.all_outcomes))
     cases = [_case(study.model, loaded, number) for number in outcomes]
     both = [ends(study.model, loaded, number, case.comparison) for number, case in enumerate(cases)]
     cases = [_bracketed(study.model, case, made) for case, made in zip(cases, both, strict=True)]
-    nothing = () if all(_sealed(case) for case in cases) else tried(nothing, parallel)
+    opened = not all(_sealed(case) for case in cases)
+    if opened and folder is not None:
+        # What is kept can be looked into, also when the run is ended: that outcomes were opened is written first.
+        check_folder(place)
+        ran(study, before, loaded, opened, look)
+    with keep.part(Part("alternatives", "", "negative controls"), study.model):
+        nothing = tried(nothing, parallel) if opened else ()
     given: list[tuple[Answers, tuple[Variant, ...], tuple[Variant, ...], Robust | None]] = []
     looks: list[Look | None] = []
     for number, case in enumerate(cases):
         sealed = _sealed(case)
         drawn = () if sealed else _completed(study.model, loaded, number)
-        answer = answers(study.model, case.comparison, parallel, sealed=sealed, completed=drawn)
         indicator = case.series.outcome.indicator
-        taken = look_at(study.model, look, indicator, answer, case.comparison, earlier.get(indicator, ()))
-        spec = at_level(study.model, taken)
-        if spec is not study.model:
-            answer = answers(spec, case.comparison, parallel, sealed=sealed, completed=drawn)
-        answer = replace(answer, shifts=shifts(study.model, case.comparison, parallel, sealed=sealed))
-        alternatives = tuple(
-            variant(
-                variation,
-                alternative(at_level(variation.model, taken), comparison, parallel),
-                answer,
-                comparison,
-                case.comparison,
-                other,
-                study.model,
-            )
-            for variation, comparison, other in zip(study.variations, varied[number], others, strict=True)
-            if not sealed
-        )
+        with keep.part(Part("inference", indicator), study.model):
+            answer = answers(study.model, case.comparison, parallel, sealed=sealed, completed=drawn)
+            taken = look_at(study.model, look, indicator, answer, case.comparison, earlier.get(indicator, ()))
+            spec = at_level(study.model, taken)
+            if spec is not study.model:
+                answer = answers(spec, case.comparison, parallel, sealed=sealed, completed=drawn)
+        with keep.part(Part("checks", indicator), study.model):
+            answer = replace(answer, shifts=shifts(study.model, case.comparison, parallel, sealed=sealed))
+        alternatives: tuple[Variant, ...] = ()
+        for variation, comparison, other in zip(study.variations, varied[number], others, strict=True):
+            with keep.part(Part("alternatives", indicator, f"alternative {variation.name}"), variation.model):
+                made = None if sealed else alternative(at_level(variation.model, taken), comparison, parallel)
+            if made is not None:
+                one = variant(variation, made, answer, comparison, case.comparison, other, study.model)
+                alternatives = (*alternatives, one)
         sides = tuple(replace(end, model=at_level(end.model, taken)) for end in both[number])
-        either = () if sealed else bracket(answer, sides, case.comparison, parallel)
-        held = None if sealed else robust(spec, case, answer, alternatives, either, parallel, nothing)
+        with keep.part(Part("alternatives", indicator, "bracket"), study.model):
+            either = () if sealed else bracket(answer, sides, case.comparison, parallel)
+        with keep.part(Part("alternatives", indicator, "robust"), study.model):
+            held = None if sealed else robust(spec, case, answer, alternatives, either, parallel, nothing, new)
         given.append((answer, alternatives, either, held))
         looks.append(taken)
         progress("outcomes", number + 1, len(cases))
     spec = at_family_level(study.model, looks)
     families, programme = together(spec, cases, [answer for answer, *_ in given])
-    every = indexed(spec, cases, families, parallel), programme
+    with keep.part(Part("alternatives", "", "families"), study.model):
+        every = indexed(spec, cases, families, parallel), programme
     found = [
         evidence(study, case, *answered, versions(), *every, stands)
         for case, answered in zip(cases, given, strict=True)
@@ -143,10 +164,26 @@ def run(
     found = [looked(one, taken) for one, taken in zip(found, looks, strict=True)]
     html, figures = pages(found)
     check_folder(place)  # a line in the ledger says that outcomes were seen, and without a bundle nobody sees them
-    after = ran(study, before, loaded, any(not _sealed(case) for case in cases), look, looks_in(found))
+    after = ran(study, before, loaded, opened, look, looks_in(found))
     beside = {**after.files, **companions(study, loaded, _shared_paths(study, data)), **release(found)}
     bundle = write_bundle(place, found, html, figures, versions(), beside)
-    return replace(bundle, notes=after.notes)
+    return replace(bundle, notes=(*after.notes, *keep.notes))
+
+
+def kept_parts(
+    study: Study, *, data: Sequence[str | Path] = (), cache: str | Path, look: int = 1, since: str = ""
+) -> str:
+    """Which parts of a run would be found in `cache` and which computed, and why; parameters as of `run`.
+
+    Nothing is written and no outcome is read: of the tables only the digests are taken.
+
+    Raises
+    ------
+    SpecError, UsageError
+        As `run` does.
+    """
+    check_number(study.model, look)
+    return Cache(Path(cache), study, _every(study, data), look, since).table()
 
 
 @one_thread()
@@ -260,6 +297,15 @@ def _paths(
     study: Study, data: Sequence[str | Path], model: Specification | None = None, *, opened: bool = False
 ) -> Mapping[str, Path]:
     return locate(study, Roots.of(study.path, [Path(folder) for folder in data]), model, opened=opened)
+
+
+def _every(study: Study, data: Sequence[str | Path]) -> dict[str, Path]:
+    """All inputs: those of the study by their role, and those that an alternative has beside."""
+    found = dict(_paths(study, data, opened=True))
+    for variation in study.variations:
+        own = _paths(study, data, variation.model, opened=True)
+        found |= {f"{variation.name}: {role}": path for role, path in own.items() if path not in found.values()}
+    return found
 
 
 def _shared_paths(study: Study, data: Sequence[str | Path]) -> dict[str, Path]:

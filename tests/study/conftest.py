@@ -29,9 +29,16 @@ class Ended:
     err: str
 
 
+def anew(*arguments: str | Path) -> list[str]:
+    """The command; a run keeps no results and uses none, unless it says something of them itself."""
+    said = [str(argument) for argument in arguments]
+    silent = said[:1] == ["run"] and len(said) > 1 and not {"--cache", "--no-cache", "--dry-run", "--from"} & {*said}
+    return [*said, "--no-cache"] if silent else said
+
+
 def impact(*arguments: str | Path) -> Ended:
     """A command in this process; only `typer`'s own way out may end it, so that a traceback fails the test."""
-    result = CliRunner().invoke(app, [str(argument) for argument in arguments])
+    result = CliRunner().invoke(app, anew(*arguments))
     if result.exception is not None and not isinstance(result.exception, SystemExit):
         raise result.exception
     return Ended(result.exit_code, result.stdout, result.stderr)
@@ -43,7 +50,7 @@ def apart(
     """A command in a process of its own, with further environment variables."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("LC_", "LANG"))}
     environment |= {"PYTHONPATH": str(ROOT), "PYTHONUTF8": "1", **variables}
-    command = [sys.executable, "-c", code, *map(str, arguments)]
+    command = [sys.executable, "-c", code, *anew(*arguments)]
     return subprocess.run(command, cwd=cwd, env=environment, capture_output=True, encoding="utf-8", timeout=300)
 
 

@@ -205,6 +205,7 @@ def test_ctrl_c_ends_with_130_and_leaves_the_last_good_bundle(
             str(project.study),
             "--out",
             str(project.out),
+            "--no-cache",
             "--workers",
             workers,
         ],

@@ -17,7 +17,6 @@ from impact.evidence.render import plain_text
 from impact.study.bundle import read_bundle
 from tests.study.conftest import impact
 from tests.study.small import SPEC, YEARS, Small
-from tests.study.test_disclosure import everything
 from tests.study.test_negative_controls import SIX, rates_of, weather
 
 KINDS = {"eigen": "lower", "regen": "lower", "zon": "higher"}
@@ -82,7 +81,7 @@ def test_without_the_key_nothing_changes(tmp_path: Path) -> None:
     without = outcomes(small, (old, new), (seed, families_.replace("indices: {samen: equal}\n", "")))
     for one, other in zip(with_it, without, strict=True):
         one["families"][0]["index"] = None
-        for volatile in ("spec_sha256", "standing"):
+        for volatile in ("spec_sha256", "standing"):  # the ledger of the second run knows the first
             one.pop(volatile), other.pop(volatile)
         assert one == other
 

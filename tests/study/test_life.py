@@ -394,7 +394,7 @@ def test_two_runs_at_once_leave_one_line_each(quick: Project, tmp_path: Path) ->
     code = "from impact.cli import main; main()"
     started = [
         subprocess.Popen(
-            [sys.executable, "-c", code, "run", str(quick.study), "--out", str(tmp_path / str(number))],
+            [sys.executable, "-c", code, "run", str(quick.study), "--out", str(tmp_path / str(number)), "--no-cache"],
             cwd=ROOT,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
