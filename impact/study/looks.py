@@ -76,7 +76,7 @@ def taken_before(
     for entry in log.of("ran") if spec.looks is not None else ():
         look, kept = entry.details.get("look"), entry.details.get("looks", {})
         if look == number and kept and entry.lock8 is not None:
-            then = {(one["file"], one["sha256"]) for one in entry.details["inputs"] if one["role"] in OUTCOMES}
+            then = {(one["file"], one["sha256"]) for one in entry.details.get("inputs", ()) if one["role"] in OUTCOMES}
             if then != now:
                 message = f"look {number} was taken on {entry.at[:10]}, on other outcomes than these"
                 hint = f"Take the next planned look, or one that was not planned: --look {number + 1}."

@@ -17,6 +17,7 @@ from impact.evidence.render import plain_text
 from impact.study.bundle import read_bundle
 from tests.study.conftest import impact
 from tests.study.small import SPEC, YEARS, Small
+from tests.study.test_disclosure import everything
 from tests.study.test_negative_controls import SIX, rates_of, weather
 
 KINDS = {"eigen": "lower", "regen": "lower", "zon": "higher"}
