@@ -292,7 +292,7 @@ def deposited(study: Study, deposit: Deposit) -> tuple[Lock, Log]:
     ------
     UsageError
         ``LOCK-012`` the study is not locked; ``LOCK-015`` a deposit without place, reference or date, or
-        another one than the lock has.
+        another one than the lock has; ``LOCK-018`` the ledger does not know this lock.
     """
     place, ledger = beside(study.path)
     lock = read_lock(place)
@@ -309,6 +309,9 @@ def deposited(study: Study, deposit: Deposit) -> tuple[Lock, Log]:
     if lock.deposit not in (None, deposit):
         message = f"lock {lock.lock8} is deposited already: {lock.deposit.where}, {lock.deposit.reference}."
         raise UsageError(Problem("LOCK-015", message, "Another deposit is one of another lock.", study.file))
+    if not any(entry.lock8 == lock.lock8 for entry in read_log(ledger).of("locked", "amended")):
+        hint = "Put back the ledger as it was, from version control or a bundle."
+        raise UsageError(Problem("LOCK-018", f"the ledger does not know lock {lock.lock8}.", hint, study.file))
     lock = replace(lock, deposit=deposit)
     details = asdict(deposit)
     log = append(ledger, "deposited", seen="nothing", spec_sha256=lock.spec_sha256, lock8=lock.lock8, details=details)

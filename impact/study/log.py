@@ -33,6 +33,7 @@ Seen: TypeAlias = Literal["nothing", "design", "diagnostics", "outcomes"]
 """What had been seen, from less to more."""
 
 _SEEN: Final = get_args(Seen)
+_INPUT: Final = ("role", "file", "sha256")
 _NONE: Final = "0" * 64
 _KEYS: Final = ("number", "at", "event", "seen", "spec_sha256", "lock8", "previous", "sha256")
 _MOST: Final = 20_000_000
@@ -226,6 +227,37 @@ def _sha256(content: bytes) -> str:
 # --- what is wrong with a line ----------------------------------------------------------------------------------------
 
 
+def _is_run(details: Mapping[str, Any]) -> bool:
+    """Whether what a line says of a run has the form that those who read it rely on."""
+    inputs, looks = details.get("inputs", []), details.get("looks", {})
+    return (
+        type(details.get("look", 1)) is int
+        and isinstance(details.get("until"), str | None)
+        and isinstance(inputs, list)
+        and all(isinstance(one, dict) and all(isinstance(one.get(key), str) for key in _INPUT) for one in inputs)
+        and isinstance(looks, dict)
+        and all(isinstance(one, dict) and _is_look(one) for one in looks.values())
+    )
+
+
+def _is_look(said: Mapping[str, Any]) -> bool:
+    texts, numbers, open_ = ("label", "until"), ("fraction", "critical", "nominal", "spent"), ("value", "low", "high")
+    path = said.get("path")
+    return (
+        set(said) == {*texts, *numbers, *open_, "path"}
+        and all(isinstance(said[key], str) for key in texts)
+        and all(_is_number(said[key]) for key in numbers)
+        and all(said[key] is None or _is_number(said[key]) for key in open_)
+        and isinstance(path, list)
+        and all(isinstance(one, list) and len(one) == 3 and isinstance(one[0], str) for one in path)
+        and all(value is None or _is_number(value) for one in path for value in one[1:])
+    )
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
 def _read(line: bytes) -> Entry | str:
     """The line, or how it is broken."""
     try:
@@ -238,6 +270,7 @@ def _read(line: bytes) -> Entry | str:
     texts = [said[key] for key in ("at", "event", "seen", "spec_sha256", "previous", "sha256")]
     fit = type(said["number"]) is int and all(isinstance(text, str) for text in texts)
     fit = fit and (said["lock8"] is None or isinstance(said["lock8"], str))
+    fit = fit and (said["event"] != "ran" or _is_run(details))
     if not fit or said["event"] not in get_args(Event) or said["seen"] not in _SEEN:
         return "is no line of a ledger"
     entry = Entry(**{key: said[key] for key in _KEYS[:-1]}, details=details)

@@ -76,7 +76,7 @@ def taken_before(
     for entry in log.of("ran") if spec.looks is not None else ():
         look, kept = entry.details.get("look"), entry.details.get("looks", {})
         if look == number and kept and entry.lock8 is not None:
-            then = {(one["file"], one["sha256"]) for one in entry.details["inputs"] if one["role"] in OUTCOMES}
+            then = {(one["file"], one["sha256"]) for one in entry.details.get("inputs", ()) if one["role"] in OUTCOMES}
             if then != now:
                 message = f"look {number} was taken on {entry.at[:10]}, on other outcomes than these"
                 hint = f"Take the next planned look, or one that was not planned: --look {number + 1}."
@@ -133,16 +133,25 @@ def at_level(spec: Specification, look: Look | None) -> Specification:
 
 
 def at_family_level(spec: Specification, looks: Sequence[Look | None]) -> Specification:
-    """The study with the level of its families, and of their indices, at this look: the strictest of its outcomes."""
-    planned = [max(look.nominal, LEAST) for look in looks if look is not None and look.label]
+    """The study with the level of its families, and of their indices, at this look: the least that an outcome spends.
+
+    How the largest of several statistics at one look goes with that at the next is not what holds for one outcome, and
+    of many outcomes it is less: at their nominal levels fifteen of them find something in up to 5.4 % of cases where
+    5 % may. What the looks spend adds up to the declared error whatever they have in common.
+    """
+    planned = [max(_own(look), LEAST) for look in looks if look is not None and look.label]
     if spec.correction is None or not planned:
         return spec
-    level = min(spec.correction.level, *planned)
     changed = {
-        "correction": spec.correction.model_copy(update={"level": level}),
+        "correction": spec.correction.model_copy(update={"level": min(spec.correction.level, *planned)}),
         "inference": spec.inference.model_copy(update={"level": 1 - min(planned)}),
     }
     return spec.model_copy(update=changed)
+
+
+def _own(look: Look) -> float:
+    """What a look spends; of one that sees nothing new, what the look spent whose figures these are."""
+    return look.spent if look.fresh else next((one.spent for one in reversed(look.before) if one.spent > 0), 0.0)
 
 
 def look_at(

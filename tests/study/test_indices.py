@@ -17,6 +17,7 @@ from impact.evidence.render import plain_text
 from impact.study.bundle import read_bundle
 from tests.study.conftest import impact
 from tests.study.small import SPEC, YEARS, Small
+from tests.study.test_disclosure import everything
 from tests.study.test_negative_controls import SIX, rates_of, weather
 
 KINDS = {"eigen": "lower", "regen": "lower", "zon": "higher"}
@@ -134,3 +135,39 @@ def test_what_cannot_be_asked(tmp_path: Path, changes: tuple[tuple[str, str], ..
     small.write(*changes)
     ended = impact("check", small.study)
     assert ended.code == 2 and words in ended.err, ended.err
+
+
+def test_an_index_leaves_with_none_of_its_outcomes(tmp_path: Path) -> None:
+    """Six wijken are in it, and eight are asked: neither the index nor how many outcomes differ may stand anywhere."""
+    small = weather(tmp_path)
+    shown = outcomes(small, *asked("{samen: equal}"))[0]["families"][0]
+    for least in (8, 5):
+        said = asked("{samen: equal}")
+        rule = said[1][1].replace("seed: 7\n", f"disclose: {{minimum_units: {least}}}\nseed: 7\n")
+        (family,) = outcomes(small, said[0], ("seed: 7\n", rule))[0]["families"]
+        assert family["index"] is None, "no rule knows it"
+        everywhere = everything(small.out)
+        for name in ("value", "low", "high"):
+            assert f"{abs(shown['index'][name]):.5g}" not in everywhere
+        if least == 8:
+            assert family["found"] == family["separate"] == 0
+            assert all(one["value"] is None and one["adjusted"] is None for one in family["members"])
+
+
+def test_families_and_indices_spend_what_their_looks_do(tmp_path: Path) -> None:
+    """So that over all looks together no more than the declared error is spent, however many outcomes there are."""
+    small = weather(tmp_path)
+    said = asked("{samen: equal}")
+    looks = said[1][1].replace("seed: 7\n", "looks: {planned: [a, b], spending: pocock}\nseed: 7\n")
+    late = ("denominator: noemer}", "denominator: noemer}\n    arrives: {have: 2021, planned: [2022, 2023, 2024]}")
+    whole, levels = small.outcomes, []
+    for number, last in ((1, 2023), (2, 2024)):
+        small.outcomes = whole[whole["jaar"] <= last]
+        small.write(said[0], ("seed: 7\n", looks), late)
+        assert impact("run", small.study, "--out", small.out, "--look", str(number)).code in (0, 1)
+        found = json.loads((small.out / "results.json").read_text(encoding="utf-8"))["outcomes"]
+        (family,) = found[0]["families"]
+        assert family["level"] == min(one["look"]["spent"] for one in found)
+        assert family["index"]["level"] == pytest.approx(1 - family["level"])
+        levels.append(family["level"])
+    assert 0.02 < sum(levels) <= 0.05 + 1e-6

@@ -204,6 +204,13 @@ def test_a_deposit_leaves_the_lock_what_it_is(quick: Project) -> None:
     assert "eigen verklaring" in (ran(quick) and page(quick))
 
 
+def test_a_lock_that_the_ledger_does_not_know_is_not_deposited(quick: Project) -> None:
+    locked(quick)
+    (folder(quick) / LOG).unlink()
+    ended = impact("deposit", quick.study, "--where", "a", "--date", "2026-11-26", "--reference", "b")
+    assert (ended.code, "LOCK-018" in ended.err) == (2, True)
+
+
 def test_a_deposit_after_the_outcomes_were_opened_shows_nothing(quick: Project) -> None:
     locked(quick)
     arguments = ("--where", "Zenodo", "--date", "2026-11-26", "--reference", "10.5281/zenodo.1")

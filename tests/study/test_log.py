@@ -16,6 +16,18 @@ from impact.errors import DataError, WriteError
 from impact.study.log import LOG, Log, append, read_log
 
 ONE, TWO = "1" * 64, "2" * 64
+LOOK: dict[str, Any] = {
+    "label": "2026-11",
+    "until": "2024",
+    "fraction": 0.5,
+    "critical": 2.9,
+    "nominal": 0.003,
+    "spent": 0.003,
+    "value": None,
+    "low": 0,
+    "high": 1.5,
+    "path": [["2020", 1.5, None]],
+}
 
 
 @pytest.fixture
@@ -209,3 +221,26 @@ def test_a_ledger_that_another_holds_is_said(path: Path, monkeypatch: pytest.Mon
     with pytest.raises(WriteError, match="LOG-003"):
         append(path, "planned", seen="design", spec_sha256=ONE)
     assert append(path, "checked", seen="design", spec_sha256=ONE) == read_log(path), "nothing to write, nothing held"
+
+
+@pytest.mark.parametrize(
+    "details",
+    [
+        {"look": "x"},
+        {"until": 7},
+        {"inputs": 5},
+        {"inputs": [{"file": "a"}]},
+        {"looks": 3},
+        {"looks": {"iets": {"path": [1]}}},
+        {"looks": {"iets": {**LOOK, "path": [["2020", 1]]}}},
+        {"looks": {"iets": {**LOOK, "spent": None}}},
+        {"looks": {"iets": {**LOOK, "more": 1}}},
+    ],
+)
+def test_a_run_of_another_form_is_no_line(tmp_path: Path, details: dict[str, Any]) -> None:
+    """Its digests hold: whoever writes a ledger anew, or a bundle with one, must not break what reads it."""
+    append(tmp_path, "ran", seen="outcomes", spec_sha256="a" * 64, details={"looks": {"iets": LOOK}})
+    assert len(read_log(tmp_path).entries) == 1
+    append(tmp_path, "ran", seen="outcomes", spec_sha256="a" * 64, details=details)
+    with pytest.raises(DataError, match="line 2 is no line of a ledger"):
+        read_log(tmp_path)
