@@ -4,24 +4,24 @@ from __future__ import annotations
 
 import io
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
+from impact.cli_cite import cite, show, verdict, withdraw
 from impact.cli_data import areas
 from impact.cli_estimate import estimate
 from impact.cli_life import amend, deposit, lock
 from impact.cli_many import new, run_folder, status
 from impact.cli_plan import plan
+from impact.cli_preregister import preregister
 from impact.cli_split import split
 from impact.cli_verify import verify
 from impact.errors import ImpactError, Problem, UsageError, WriteError
-
-if TYPE_CHECKING:
-    from impact.evidence.record import Evidence
+from impact.harmless import shown
 
 __all__ = ["app", "main"]
 
@@ -65,7 +65,7 @@ def command(function: Callable[..., int], on: typer.Typer = app) -> Callable[...
 
 command(areas, data_app)
 command(split, data_app)
-for topic in (new, plan, lock, amend, deposit, verify, status, estimate):
+for topic in (new, plan, lock, amend, deposit, preregister, show, cite, withdraw, verify, status, estimate):
     command(topic)
 
 Data = Annotated[
@@ -80,7 +80,7 @@ def check(study: Annotated[Path, typer.Argument(help="study.yaml")], data: Data 
     from impact.study.read import read_study
     from impact.study.run import outline
 
-    typer.echo(outline(read_study(study), data or []))
+    typer.echo(shown(outline(read_study(study), data or [])))
     return COMPLETED
 
 
@@ -165,48 +165,9 @@ def run(
         typer.echo(bundle.path / name)
     typer.echo(f"sha256 of {ARCHIVE}: {sha256(bundle.path / ARCHIVE)}", err=True)
     for note in bundle.notes:
-        typer.echo(note, err=True)
-    typer.echo(_verdict(bundle.outcomes), err=True)
+        typer.echo(shown(note), err=True)
+    typer.echo(verdict(bundle.outcomes), err=True)
     return FINDINGS if bundle.findings else COMPLETED
-
-
-@command
-def show(
-    bundle: Annotated[Path, typer.Argument(help="Folder of a bundle.")],
-    address: Annotated[str, typer.Argument(help="Role or name of an estimate, such as primary or event.")] = "",
-) -> int:
-    """Print the estimates of a bundle."""
-    from impact.study.bundle import read_bundle
-
-    found = read_bundle(bundle)
-    table = found.tidy()
-    if table.empty:
-        typer.echo("no estimate: not measurable, or a check that seals the outcomes was not met", err=True)
-    elif address:
-        chosen = table[(table["role"] == address) | (table["name"] == address) | (table["outcome"] == address)]
-        if chosen.empty:
-            known = sorted({*table["role"], *table["name"], *table["outcome"]} - {""})
-            raise UsageError(
-                Problem("USAGE-006", f"the bundle has no estimate {address!r}", f"it has: {', '.join(known)}")
-            )
-        table = chosen
-    columns = [
-        "outcome",
-        "role",
-        "name",
-        "term",
-        "weighting",
-        "estimate",
-        "ci_low",
-        "ci_high",
-        "p_value",
-        "unit",
-        "status",
-    ]
-    if not table.empty:
-        typer.echo(table[columns].to_string(index=False, na_rep="-"))
-    typer.echo(_verdict(found.outcomes), err=True)
-    return COMPLETED
 
 
 @command
@@ -240,22 +201,3 @@ def main() -> None:
         app()
     except KeyboardInterrupt:
         sys.exit(INTERRUPTED)
-
-
-def _verdict(outcomes: Sequence[Evidence]) -> str:
-    """How a run ended, in words."""
-    from impact.study.keeping import said as standing_of
-    from impact.study.tidy import counted
-
-    said = [f"{evidence.indicator}: {counted(evidence)}" for evidence in outcomes]
-    blind = sum(bool(evidence.not_measurable) for evidence in outcomes)
-    failed = sum(check.verdict == "fail" for evidence in outcomes for check in evidence.checks)
-    refused = sum(len(evidence.refusals) for evidence in outcomes)
-    parts = ["run completed"]
-    if blind:
-        parts.append(f"{blind} outcome{'s' if blind > 1 else ''} not measurable with these data")
-    if failed:
-        parts.append(f"{failed} check{'s' if failed > 1 else ''} not met")
-    if refused:
-        parts.append(f"{refused} answer{'s' if refused > 1 else ''} refused")
-    return "\n".join([*said, "; ".join([*parts, *standing_of(outcomes[0].standing)])])

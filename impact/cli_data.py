@@ -47,13 +47,14 @@ def areas(
     """List the areas part by part, with source and confidence; order a tailor-made table for them; draw them."""
     import pandas as pd
 
+    from impact.harmless import shown
     from impact.study.area_order import ordered, read_buurten, table
 
     files = (members, comparison, delineation)
     parts = _of_files(*files) if study is None else _of_study(study, data or [], files)
     names, rows = table(parts)
     frame = pd.DataFrame(rows, columns=list(names), dtype=object)
-    typer.echo(frame.replace("", None).fillna("-").to_string(index=False, justify="left"))
+    typer.echo(shown(frame.replace("", None).fillna("-").to_string(index=False, justify="left")))
     done = [True]
     if order is not None:
         listing = ordered(parts, read_buurten(buurten) if buurten is not None else {})

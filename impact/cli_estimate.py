@@ -64,6 +64,7 @@ def estimate(
     """Estimate an effect from any long table."""
     from impact.errors import Refused
     from impact.facade import estimate as estimated
+    from impact.harmless import shown
     from impact.panel import Panel
     from impact.parallel import Bar, Parallel
     from impact.terms import parse_terms, read_terms
@@ -97,12 +98,12 @@ def estimate(
             **_options(options or [], estimator, inference),
         )
     if isinstance(result, Refused):
-        typer.echo(str(result), err=True)
+        typer.echo(shown(str(result)), err=True)
         return _NO_NUMBER
     if as_json:
         for note in (*result.panel.notes, *result.fit.notes):
-            typer.echo(note, err=True)
-    typer.echo(_records(result.tidy()) if as_json else result.summary())
+            typer.echo(shown(note), err=True)
+    typer.echo(_records(result.tidy()) if as_json else shown(result.summary()))
     refused = isinstance(result.uncertainty, Refused) or any(
         reason is not None for reason in result.uncertainty.refused
     )

@@ -30,11 +30,13 @@ def lock(
 ) -> int:
     """Fix what a study says and the data of its design, before its outcomes are opened; print a line to paste."""
     from impact.study.design_data import at_design
+    from impact.study.draft import check_filled
     from impact.study.lock import locked
     from impact.study.plan_record import in_lock, read_plan
     from impact.study.read import read_study
 
     found = read_study(study)
+    check_filled(found)  # before its data are looked for, which a draft may not have
     loaded, areas = at_design(found, data or [])
     plan = in_lock(read_plan(found.path), found.sha256)
     made, log = locked(found, loaded, areas, plan=plan, short=_short(lacking(found), why))
@@ -56,7 +58,7 @@ def _short(problems: tuple[Problem, ...], why: str) -> str:
 
     if problems and not why.strip():
         hint = 'Lock it all the same with `--why "…"`; the reason stands in the lock and in every report.'
-        raise UsageError([Problem("LOCK-012", "the study does not have what it says it needs.", hint), *problems])
+        raise UsageError([Problem("LOCK-017", "the study does not have what it says it needs.", hint), *problems])
     if why and not problems:
         typer.echo("the study lacks nothing that it says it needs; the reason is not kept.", err=True)
     return why.strip() if problems else ""

@@ -23,6 +23,7 @@ def plan(
 ) -> int:
     """Draw worlds like the past of a study and say what its design would see; kept in study.plan.json beside it."""
     from impact.evidence.language import texts
+    from impact.harmless import shown
     from impact.parallel import Bar
     from impact.study.keeping import planned as noted
     from impact.study.needs import shortfall
@@ -34,7 +35,7 @@ def plan(
     read = read_study(study)
     with Bar() as progress:
         found = planned(read, data=data or [], draws=draws, workers=workers, progress=progress, keep=False)
-    typer.echo(found.summary(language))
+    typer.echo(shown(found.summary(language)))
     for note in noted(read, found):
         typer.echo(note, err=True)
     lacking = shortfall(read.model, found)

@@ -3,7 +3,8 @@
 CSV has no kinds: a spreadsheet takes a text that begins with ``=``, ``+``, ``-``, ``@``, a tab or a line end for a
 formula. Such a text is written with an apostrophe before it (as OWASP advises), unless it is a number as it stands:
 ``-3`` and ``+0,4`` stay what they are, and numbers of our own are never texts. Workbooks need none of this: there a
-text has its kind. Parquet and JSON hold every text as it is.
+text has its kind. What nobody sees in a text is written out (`shown`) wherever a person reads it: page, figure, CSV,
+workbook of results, terminal. Parquet and JSON hold every text as it is.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import re
 import unicodedata
 from collections.abc import Iterable, Sequence
 
-__all__ = ["as_csv", "hidden", "no_formula", "shown"]
+__all__ = ["as_cell", "as_csv", "hidden", "no_formula", "shown"]
 
 _FORMULA = re.compile(r"[\s\u200b\ufeff]*[=+\-@\uff1d\uff0b\uff0d\uff20]|[\t\r\n]")
 _NUMBER = re.compile(r"[+\-]?\d+([.,]\d+)*([eE][+\-]?\d+)?")
@@ -25,11 +26,16 @@ def no_formula(text: str) -> str:
     return f"'{text}" if _FORMULA.match(text) and not _NUMBER.fullmatch(text) else text
 
 
+def as_cell(value: object) -> object:
+    """A value as a cell of a CSV may hold it: a text by `shown` and `no_formula`."""
+    return no_formula(shown(value)) if isinstance(value, str) else value
+
+
 def as_csv(rows: Iterable[Sequence[object]]) -> str:
-    """Rows as CSV with commas, every text by `no_formula`."""
+    """Rows as CSV with commas, every cell by `as_cell`."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerows([no_formula(cell) if isinstance(cell, str) else cell for cell in row] for row in rows)
+    writer.writerows([as_cell(cell) for cell in row] for row in rows)
     return text.getvalue()
 
 

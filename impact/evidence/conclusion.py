@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from impact.evidence.disclosed import withheld
 from impact.evidence.language import Texts, listed, number, percent_level, significant
 from impact.evidence.reading import in_language, opening, plain, printed, size, two_signs, window, with_unit, within
 from impact.evidence.record import Estimate, Evidence
@@ -28,10 +29,10 @@ def judged(evidence: Evidence) -> Estimate:
 
 
 def concluded(evidence: Evidence) -> Statement | None:
-    """The statement of a result; None for an exploratory one, a deviation, a placebo study or an unplanned look, which
-    get none, and for an outcome of which no direction is favourable when 0 lies outside its interval."""
+    """The statement of a result; None for an exploratory one, a deviation, a placebo study, an unplanned look and what
+    may not be shown, and for an outcome without a favourable direction when 0 lies outside its interval."""
     unplanned = evidence.look is not None and not evidence.look.label
-    if evidence.status not in _LOCKED or evidence.placebo or unplanned:
+    if evidence.status not in _LOCKED or evidence.placebo or unplanned or withheld(evidence.primary.refused):
         return None
     shown = printed(judged(evidence))
     better = evidence.better

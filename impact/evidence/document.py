@@ -8,11 +8,13 @@ from typing import ClassVar
 __all__ = [
     "Block",
     "Cell",
+    "Chapter",
     "Code",
     "Column",
     "Document",
     "Figure",
     "Foreign",
+    "Manuscript",
     "Paragraph",
     "Points",
     "Section",
@@ -108,6 +110,25 @@ class Section:
     name: str
     title: str
     blocks: tuple[Block, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Chapter:
+    """Sections under one heading, and what stands before them."""
+
+    title: str
+    sections: tuple[Section, ...]
+    blocks: tuple[Block, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Manuscript:
+    """A text that goes on in an editor: as Markdown or as docx."""
+
+    language: str
+    title: Cell
+    lead: tuple[Block, ...]
+    chapters: tuple[Chapter, ...]
 
 
 @dataclass(frozen=True, slots=True)

@@ -123,13 +123,14 @@ class Family:
     index: Index | None = None
 
     def without(self, indicator: str) -> Family:
-        """The same without any number of one outcome."""
+        """The same without any number of one outcome, and without what it is counted in: findings and index."""
         kept = (
             tuple(member.blank() if member.indicator == indicator else member for member in part)
             for part in (self.members, self.horizons)
         )
         members, horizons = kept
-        return replace(self, members=members, horizons=horizons)
+        hit = [one.whole for one in members if one.adjusted is not None and one.adjusted <= self.level]
+        return replace(self, members=members, horizons=horizons, found=len(hit), separate=len(set(hit)), index=None)
 
 
 @dataclass(frozen=True, slots=True)

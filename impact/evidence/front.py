@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 
+from impact.evidence.addresses import primary_address
 from impact.evidence.conclusion import headline, judged
+from impact.evidence.disclosed import withheld
 from impact.evidence.document import Cell, Code, Column, Paragraph, Points, Section, Table
 from impact.evidence.language import Texts, listed, number, p_value, percent_level, significant
 from impact.evidence.reading import (
@@ -30,14 +32,15 @@ __all__ = ["check_title", "front", "result"]
 
 def result(evidence: Evidence, say: Texts) -> Section:
     """What was found, in words; `evidence` is the visible one."""
-    found = headline(evidence, say)
+    found, address = headline(evidence, say), (say("result.address"), Code(str(primary_address(evidence))))
     if found is not None:
-        said = (found[1], say("result.whole_sentence"))
-        return Section("resultaat", say("result.statement", title=found[0]), tuple(Paragraph((one,)) for one in said))
+        said = (Paragraph((found[1],)), Paragraph((say("result.whole_sentence"), *address)))
+        return Section("resultaat", say("result.statement", title=found[0]), said)
     unknown = evidence.sealed or two_signs(evidence) is not None
     key = "not_measurable_title" if evidence.not_measurable else "sealed_title" if unknown else _key("title", evidence)
     title = say(f"result.{key}")
-    return Section("resultaat", title, tuple(Paragraph((piece,)) for piece in _sentences(evidence, say)))
+    sentences = tuple(Paragraph((piece,)) for piece in _sentences(evidence, say))
+    return Section("resultaat", title, (*sentences, Paragraph(address)))
 
 
 def front(evidence: Evidence, say: Texts) -> tuple[Section, ...]:
@@ -76,7 +79,7 @@ def _sentences(evidence: Evidence, say: Texts) -> Iterator[Cell]:
         yield say("result.sealed", checks=_gates(evidence, say), **common)
         return
     if shown is None:
-        yield say("result.no_estimate", **common)
+        yield say("result.withheld" if withheld(evidence.primary.refused) else "result.no_estimate", **common)
         if evidence.primary.refused is not None:
             yield from reason(evidence.primary.refused, evidence, say)
         return
@@ -257,6 +260,13 @@ def _basis(evidence: Evidence, say: Texts) -> Section:
     failed = [f"‘{check_title(check.name, say)}’" for check in evidence.checks if check.verdict == "fail"]
     if failed:
         pieces.append(say("basis.failed", checks=listed(failed, say.language)))
+    unknown = [
+        f"{check_title(check.name, say)} ({check.because})"
+        for check in evidence.checks
+        if check.says == "composition" and check.verdict == "not_evaluated" and check.because
+    ]
+    if unknown:
+        pieces.append(say("basis.open", checks=listed(unknown, say.language)))
     return Section("basis", say("basis.title"), (Paragraph(tuple(pieces)),))
 
 

@@ -14,7 +14,7 @@ from impact.drawing import COMPARISON, FOCUS, INK, look
 from impact.evidence.flow import flow_svg
 from impact.evidence.language import Texts, decimals, listed, number, significant, texts
 from impact.evidence.maps import map_svg
-from impact.evidence.plots_robust import departures, specifications
+from impact.evidence.plots_robust import covariate_sets, departures, specifications
 from impact.evidence.reading import one_base, printed
 from impact.evidence.record import Evidence, PathPoint
 from impact.evidence.svg import number_axis, rendered, round_ticks
@@ -43,6 +43,7 @@ def figures(evidence: Evidence, language: str = "nl") -> dict[str, str]:
             "balance": _balance(evidence, say),
             "departures": departures(evidence, say, signed),
             "specifications": specifications(evidence, say, signed),
+            "covariate-sets": covariate_sets(evidence, say, signed),
             "map": map_svg(evidence, *_about(evidence, say), say),
         }
     if evidence.flow:

@@ -8,12 +8,12 @@ from collections.abc import Callable
 from matplotlib.figure import Figure
 
 from impact.drawing import COMPARISON, FOCUS, INK
-from impact.evidence.language import Texts, number
+from impact.evidence.language import Texts, number, significant
 from impact.evidence.reading import interval, printed, value
 from impact.evidence.record import Estimate, Evidence
 from impact.evidence.svg import number_axis, round_ticks
 
-__all__ = ["Drawn", "curve_points", "departures", "specifications"]
+__all__ = ["Drawn", "covariate_sets", "curve_points", "departures", "specifications"]
 
 Drawn = Callable[[Figure, str, str, str], str]
 """From a figure with its name, title and text to its SVG, signed with the areas it is about."""
@@ -39,7 +39,7 @@ def departures(evidence: Evidence, say: Texts, sign: Drawn) -> str | None:
     if found.breakdown is not None and 0 < found.breakdown <= last:
         axes.axvline(found.breakdown, color=INK, linewidth=0.9, linestyle=":")
         axes.annotate(
-            say("robust.draw.breakdown", value=number(found.breakdown, say.language, 2)),
+            say("robust.draw.breakdown", value=significant(found.breakdown, say.language, 2)),
             (found.breakdown, 1),
             xycoords=axes.get_xaxis_transform(),
             xytext=(0, 3),
@@ -111,3 +111,29 @@ def specifications(evidence: Evidence, say: Texts, sign: Drawn) -> str | None:
     listed = "; ".join(f"{name}: {value(estimate, say)} ({interval(estimate, say)})" for name, estimate in points)
     text = say("robust.draw.curve_text", count=number(len(points), say.language, 0), unit=evidence.unit, list=listed)
     return sign(figure, "specifications", say("robust.draw.curve_title"), text)
+
+
+def covariate_sets(evidence: Evidence, say: Texts, sign: Drawn) -> str | None:
+    """The curve over sets of characteristics: one point a set, by size, with its interval."""
+    found, shown = None if evidence.robust is None else evidence.robust.sets, printed(evidence.primary)
+    if found is None or shown is None or len(found.each) < 2:
+        return None
+    figure = Figure(figsize=(_WIDTH, 3.0), layout="constrained")
+    axes = figure.add_subplot()
+    ends = [(row.low, row.value, row.high) for row in found.each]
+    lines = [(x, low, high) for x, (low, _, high) in enumerate(ends) if low is not None and high is not None]
+    if lines:
+        axes.vlines(*zip(*lines, strict=True), color=COMPARISON, linewidth=min(2.0, 200 / len(ends)), alpha=0.5)
+    axes.plot(range(len(ends)), [value for _, value, _ in ends], ".", color=FOCUS, markersize=3, zorder=3)
+    axes.axhline(0, color=INK, linewidth=1.0, zorder=1)
+    axes.axhline(shown.value, color=FOCUS, linewidth=0.9, linestyle="--", zorder=1)
+    reach = [0.0, shown.value, *(x for row in ends for x in row if x is not None)]
+    number_axis(axes, min(reach), max(reach), say.language)
+    axes.set_xticks([])
+    axes.set_title(textwrap.fill(evidence.unit, 60), pad=10)
+    numbers = {
+        name: number(getattr(found, name) or 0.0, say.language, shown.digits, sign=True)
+        for name in ("low", "median", "high")
+    }
+    text = say("robust.sets.text", count=number(len(ends), say.language, 0), unit=evidence.unit, **numbers)
+    return sign(figure, "covariate-sets", say("robust.sets.figure"), text)

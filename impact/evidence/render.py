@@ -9,12 +9,13 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from impact.evidence.document import Cell, Document, Paragraph, Points, Section
 from impact.evidence.language import Texts
+from impact.harmless import shown
 
 __all__ = ["html", "plain_text"]
 
 
 def html(document: Document, say: Texts) -> str:
-    """One self-contained HTML5 page; every text is escaped, the SVG of figures is not."""
+    """One self-contained HTML5 page; every text is escaped and hides nothing, the SVG of figures is as it was drawn."""
     environment = Environment(
         loader=PackageLoader("impact.evidence", "templates"),
         autoescape=True,
@@ -22,8 +23,14 @@ def html(document: Document, say: Texts) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,
+        finalize=_legible,
     )
     return environment.get_template("report.html").render(document=document, say=say)
+
+
+def _legible(value: object) -> object:
+    """A text with what nobody sees in it written out; markup is of our own making."""
+    return shown(value) if type(value) is str else value
 
 
 def plain_text(sections: Sequence[Section], width: int = 100) -> str:

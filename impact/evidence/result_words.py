@@ -34,7 +34,7 @@ def breakdown_words(found: float | Refused) -> str:
     if isinstance(found, Refused):
         return f"breakdown value: not evaluated, because {found.because}"
     if np.isinf(found):
-        return "breakdown value: none; whatever the departures, no effect does not fit the data"
+        return "breakdown value: none; whatever the departures, the interval does not hold 0"
     return f"breakdown value {found:.2f} (departures after the start, in times the largest change before it)"
 
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, TypeAlias
 
 from impact.errors import Refused
+from impact.evidence.composition import Composition
 from impact.evidence.controls import NegativeControls
+from impact.evidence.sets import CovariateSets
 
 __all__ = [
     "Alternatives",
@@ -20,6 +22,7 @@ __all__ = [
     "OwnPast",
     "Ring",
     "Robust",
+    "What",
 ]
 
 
@@ -82,14 +85,18 @@ class LeftOne:
     refused: Refused | None = None
 
 
+What: TypeAlias = Literal["area", "cluster", "donor", "period"]
+
+
 @dataclass(frozen=True, slots=True)
 class LeftOut:
     """The estimate without each of several things it rests on.
 
     Attributes
     ----------
-    what : {"area", "cluster", "donor"}
-        Treated areas; clusters with a treated area, their controls with them; units with weight in the comparison.
+    what : {"area", "cluster", "donor", "period"}
+        Treated areas; clusters with a treated area, their controls with them; units with weight in the comparison;
+        periods before a start, from which then nothing is learned.
     each : tuple of LeftOne
     low, high : float or None
         Of the estimates, the declared one among them.
@@ -103,7 +110,7 @@ class LeftOut:
         Why it was not done.
     """
 
-    what: Literal["area", "cluster", "donor"]
+    what: What
     each: tuple[LeftOne, ...] = ()
     low: float | None = None
     high: float | None = None
@@ -288,3 +295,5 @@ class Robust:
     ring: Ring | None = None
     fit: tuple[Closeness, ...] = ()
     controls: NegativeControls | None = None
+    composition: Composition | None = None
+    sets: CovariateSets | None = None

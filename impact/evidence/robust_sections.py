@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 
 from impact.errors import Refused
 from impact.evidence.comparison import columns, count
+from impact.evidence.composition_section import composed
 from impact.evidence.controls_section import negative_controls
 from impact.evidence.disclosed import withheld
 from impact.evidence.document import Block, Cell, Figure, Paragraph, Table
@@ -14,6 +15,7 @@ from impact.evidence.plots_robust import curve_points
 from impact.evidence.reading import interval, printed, reason, value, with_unit
 from impact.evidence.record import Evidence
 from impact.evidence.robust import Alternatives, Closeness, Honest, Judged, LeftOut, Moved, OwnPast, Ring
+from impact.evidence.sets_section import sets
 
 __all__ = ["robust"]
 
@@ -28,9 +30,11 @@ def robust(evidence: Evidence, figures: Mapping[str, str], say: Texts) -> list[B
         *_honest(found.honest, evidence, figures, say),
         *_left_out(found.left_out, evidence, say),
         *_alternatives(found.alternatives, evidence, figures, say),
+        *sets(found.sets, evidence, figures, say),
         *_past(found.past, evidence, say),
         *negative_controls(found.controls, evidence, say),
         *_ring(found.ring, evidence, say),
+        *composed(found.composition, evidence, say),
         *_fit(found.fit, evidence, say),
     ]
 
@@ -94,7 +98,7 @@ def _breakdown(found: Honest, say: Texts) -> str:
         return say("robust.honest.unbroken")
     if found.breakdown == 0:
         return say("robust.honest.nought")
-    return say("robust.honest.breakdown", value=number(found.breakdown, say.language, 2))
+    return say("robust.honest.breakdown", value=significant(found.breakdown, say.language, 2))
 
 
 # --- what it rests on -------------------------------------------------------------------------------------------------

@@ -55,8 +55,8 @@ class Standing:
     because : str
         Why no better: a key of the text catalogue, ``unlocked``, ``gone`` (the lock), ``specification`` (it differs
         from the lock), ``ledger`` (it is broken), ``foreign`` (the ledger knows another lock, or none), ``unreadable``
-        (the lock), ``outcomes`` (opened before the lock), ``amended`` or ``data`` (of the design, or under a name that
-        was locked); "" when there is nothing to say.
+        (the lock), ``outcomes`` (opened before the lock), ``amended``, ``data`` (of the design, or under a name
+        that was locked) or ``reopened`` (other outcomes were opened first); "" when there is nothing to say.
     detail : str
         What that speaks of.
     lock8 : str
@@ -73,6 +73,8 @@ class Standing:
     short : str
         Why it was locked although it cannot detect what it needs to.
     deposit : Deposit or None
+    late : bool
+        Whether the ledger has the deposit after outcomes had been opened: then it does not show what was fixed before.
     """
 
     status: Status = "exploratory"
@@ -87,6 +89,7 @@ class Standing:
     revised: tuple[str, ...] = ()
     short: str = ""
     deposit: Deposit | None = None
+    late: bool = False
 
 
 def standing_sentences(standing: Standing, say: Texts) -> Iterator[str]:
@@ -99,8 +102,9 @@ def standing_sentences(standing: Standing, say: Texts) -> Iterator[str]:
         yield say(f"standing.{made.kind}", date=made.at[:10], why=made.why.rstrip("."))
     if standing.lock8 and standing.deposit is not None:
         given = standing.deposit
-        yield say("standing.deposit", where=given.where, date=given.date, reference=given.reference)
-    else:
+        form = "late" if standing.late else "deposit"
+        yield say(f"standing.{form}", where=given.where, date=given.date, reference=given.reference)
+    if not standing.lock8 or standing.deposit is None or standing.late:
         yield say("standing.own")
     for key, count in (("ran", standing.ran), ("tried", standing.tried)):
         form = "none" if not count else "one" if count == 1 else "more"

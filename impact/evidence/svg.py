@@ -17,6 +17,7 @@ from matplotlib.text import Text
 from matplotlib.ticker import MaxNLocator
 
 from impact.evidence.language import number
+from impact.harmless import shown
 
 __all__ = ["FONT", "drawn_too", "number_axis", "rendered", "round_ticks"]
 
@@ -63,7 +64,8 @@ def rendered(figure: Figure, name: str, title: str, description: str) -> str:
     head = (
         f'<svg role="img" aria-labelledby="{name}-title {name}-text" style="stroke-linejoin:round;stroke-linecap:butt"'
     )
-    texts = f'<title id="{name}-title">{escape(title)}</title>\n<desc id="{name}-text">{escape(description)}</desc>\n'
+    texts = f'<title id="{name}-title">{escape(shown(title))}</title>\n'
+    texts += f'<desc id="{name}-text">{escape(shown(description))}</desc>\n'
     opening, rest = drawn.removeprefix("<svg").split(">", 1)
     return f"{head}{opening}>\n{texts}{rest.lstrip()}"
 
@@ -84,6 +86,7 @@ def _own_font(texts: Sequence[object]) -> None:
     for text in texts:
         if isinstance(text, Text):
             text.set_parse_math(False)  # a name with dollar signs is a name, and not a formula
+            text.set_text(shown(text.get_text()))
             font = text.get_fontproperties().copy()
             font.set_file(FONT.with_stem("DejaVuSans-Bold") if font.get_weight() == "bold" else FONT)
             text.set_fontproperties(font)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 
@@ -12,9 +13,10 @@ from impact.errors import Refused
 from impact.inference.components import Components, components, lasting
 from impact.inference.components_near import alike, middles, near
 from impact.panel import Panel
+from impact.parallel import Parallel
 from impact.streams import Streams
 
-__all__ = ["Drawn", "drawn", "spread_of"]
+__all__ = ["Drawn", "drawn", "spread_again", "spread_of"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -39,6 +41,8 @@ class Drawn:
         Added to every treated cell.
     rematch : callable or None
         From a panel with its outcomes to the panel compared anew.
+    fitted : (n,) int or None
+        Rows of the units that the components were taken from; None for all.
     """
 
     panel: Panel
@@ -50,6 +54,7 @@ class Drawn:
     streams: Streams
     effect: float = 0.0
     rematch: Callable[[Panel], Panel | Refused] | None = None
+    fitted: Int1 | None = None
 
     def __call__(self, number: int) -> Panel | Refused:
         """A panel; the same number is the same shocks, whatever the effect."""
@@ -106,32 +111,38 @@ def drawn(panel: Panel, end: int, when: Float1, streams: Streams, *, fit: Int1 |
     absent[:, absent.all(axis=0)] = False  # a period that is still to come
     held = {name: values for name, values in panel.series.items() if values.shape[1] == 1}
     blind = replace(panel, y=_expected(before, len(when)), se=se, series=held)
-    return Drawn(blind, found, panel.cluster, when, space, absent, streams)
+    return Drawn(blind, found, panel.cluster, when, space, absent, streams, fitted=rows)
 
 
-def spread_of(worlds: Drawn, weight: Float2) -> tuple[float, float]:
-    """Standard deviation of a sum of outcomes with fixed weights (N, T), and the standard error of its logarithm.
-
-    The last is that of the components by the delta method: how far the spread could be off because they were estimated.
-    """
+def spread_of(worlds: Drawn, weight: Float2) -> float:
+    """Standard deviation of a sum of outcomes with fixed weights (N, T)."""
     found = worlds.found
     summed = np.zeros((len(worlds.panel.clusters), weight.shape[1]))
     np.add.at(summed, worlds.member, weight)
     across = summed if worlds.over_space is None else worlds.over_space.T @ summed
     known = 0.0 if worlds.panel.se is None else float(((worlds.panel.se * weight) ** 2).sum())
     both, each = across.T @ across, weight.T @ weight
+    lasts = (found.shared**2 * both + found.own**2 * each) * lasting(worlds.when, found.lasting)
+    return float(np.sqrt(lasts.sum() + found.passing**2 * np.trace(each) + known))
 
-    def log_spread(one: Components) -> float:
-        lasts = (one.shared**2 * both + one.own**2 * each) * lasting(worlds.when, one.lasting)
-        return 0.5 * float(np.log(lasts.sum() + one.passing**2 * np.trace(each) + known))
 
-    centre, step = found.values, 1e-5
-    slope = [
-        (log_spread(found.at(centre + one)) - log_spread(found.at(centre - one))) / (2 * step)
-        for one in step * np.eye(len(centre))
-    ]
-    error = float(np.sqrt(max(np.array(slope) @ found.covariance @ np.array(slope), 0.0))) if slope else 0.0
-    return float(np.exp(log_spread(found))), error
+def spread_again(worlds: Drawn, weight: Float2, parallel: Parallel, draws: int = 40) -> Float1:
+    """(B,) what `spread_of` is in worlds that are drawn and whose components are then estimated anew.
+
+    How far they lie from `spread_of` says how far that could be off. (The delta method does not: a component on the
+    edge of what is possible has no error there, and with few clusters others have one that is often far too small.)
+    """
+    fresh = replace(worlds, streams=worlds.streams.at("again"), effect=0.0, rematch=None)
+    found = parallel.map(partial(_refitted, fresh, weight), range(draws), "components")
+    return np.array([one for one in found if one is not None], dtype=np.float64)
+
+
+def _refitted(worlds: Drawn, weight: Float2, number: int) -> float | None:
+    panel = worlds(number)
+    if isinstance(panel, Refused):
+        return None
+    again = drawn(panel, worlds.found.periods, worlds.when, worlds.streams, fit=worlds.fitted)
+    return None if isinstance(again, Refused) else spread_of(again, weight)
 
 
 def _expected(before: Float2, length: int) -> Float2:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Iterator, Sequence
 
 import numpy as np
@@ -11,6 +9,7 @@ import numpy as np
 from impact.evidence.basis import Basis
 from impact.evidence.record import Evidence
 from impact.evidence.result import Result
+from impact.harmless import as_csv
 from impact.inference.protocol import Found, Uncertainty, serving
 from impact.study.tidy import entries
 
@@ -49,15 +48,13 @@ def basis_of(result: Result, term: int) -> Basis:
 
 def aggregates(outcomes: Sequence[Evidence]) -> bytes:
     """The table as CSV; nothing of a sealed outcome is in it."""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(AGGREGATES)
+    lines: list[Sequence[object]] = [AGGREGATES]
     for evidence in outcomes:
         for role, name, _, estimate in entries(evidence):
             if estimate.basis is not None:
                 about = (evidence.indicator, role, name, estimate.term)
-                writer.writerows((*about, *row) for row in _rows(estimate.basis))
-    return text.getvalue().encode("utf-8")
+                lines += [(*about, *row) for row in _rows(estimate.basis)]
+    return as_csv(lines).encode("utf-8")
 
 
 def _rows(basis: Basis) -> Iterator[tuple[str, str, float | None, float | None]]:

@@ -69,11 +69,14 @@ def to_come(spec: Specification, longs: Sequence[Long]) -> tuple[str, ...]:
 
 def later(spec: Specification, longs: Sequence[Long]) -> tuple[str, ...]:
     """The periods that later looks will see, where this one has the planned periods before them; none in a study that
-    plans no looks, which waits for all."""
+    plans no looks, which waits for all, and as long as an area has yet to start or the window has yet to begin."""
     arrives, coming = spec.data.outcomes.arrives, to_come(spec, longs)
-    if spec.looks is None or arrives is None:
+    if spec.looks is None or arrives is None or not coming:
         return ()
     late = tuple(label for label in spec.labels if label > arrives.have)
+    first = max((*spec.starts(), *(spec.target.window or ())[:1]), default="")
+    if first >= coming[0]:
+        return ()
     return coming if coming != late and coming == late[len(late) - len(coming) :] else ()
 
 

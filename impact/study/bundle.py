@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from impact.errors import DataError, Problem, UsageError, WriteError
 from impact.evidence.record import Evidence
 from impact.files import folder, parse_json, read_bytes, read_json, write, zipped
-from impact.harmless import as_csv, no_formula
+from impact.harmless import as_cell, as_csv
 from impact.study.aggregates import aggregates
 from impact.study.crate import citation, crate
 from impact.study.dictionary import dictionary
@@ -189,7 +189,7 @@ def contents(
     files = {
         "results.json": results_json(outcomes),
         "aggregates.csv": aggregates(outcomes),
-        "tidy.csv": table.map(_no_formula).to_csv(index=False, lineterminator="\n").encode("utf-8"),
+        "tidy.csv": table.map(as_cell).to_csv(index=False, lineterminator="\n").encode("utf-8"),
         "tidy.parquet": parquet.getvalue(),
         "tables.xlsx": workbook(tables(outcomes)),
         **{name: text.encode("utf-8") for name, text in pages.items()},
@@ -199,7 +199,7 @@ def contents(
     if made := made_of(outcomes):
         files["made_of.csv"] = as_csv([MADE_OF, *made]).encode("utf-8")
     files |= dictionary(files)
-    files["CITATION.cff"] = citation(first, files)
+    files["CITATION.cff"] = citation(first)
     files["ro-crate-metadata.json"] = _json(crate(first, files, versions))
     inputs = {(data.role, data.file): data.sha256 for evidence in outcomes for data in evidence.data}
     manifest = {
@@ -288,10 +288,6 @@ def _tuples(value: Any) -> Any:
     if isinstance(value, dict):
         return {name: _tuples(item) for name, item in value.items()}
     return value
-
-
-def _no_formula(cell: object) -> object:
-    return no_formula(cell) if isinstance(cell, str) else cell
 
 
 def _json(value: Any) -> bytes:

@@ -13,6 +13,7 @@ from urllib.parse import quote
 import rfc8785
 from ruamel.yaml import YAML
 
+from impact.evidence.addresses import place_of
 from impact.evidence.record import Evidence
 
 __all__ = ["INPUTS", "LEDGER", "LOCK", "citation", "crate", "lock8"]
@@ -50,9 +51,10 @@ def lock8(files: Mapping[str, bytes]) -> str:
         return ""
 
 
-def citation(first: Evidence, files: Mapping[str, bytes]) -> bytes:
+def citation(first: Evidence) -> bytes:
     """CITATION.cff (version 1.2.0) of the results of the study whose headline outcome is `first`."""
-    locked = lock8(files)
+    place = place_of(first)
+    locked = "" if place.lock.startswith("unlocked-") else place.lock
     said = {
         "cff-version": "1.2.0",
         "message": "Cite a result in the words of its report: with its interval and status, never as a bare number.",
@@ -62,7 +64,7 @@ def citation(first: Evidence, files: Mapping[str, bytes]) -> bytes:
         "authors": [{"name": f"The makers of the study {first.study}"}],
         "version": f"{first.status}, {f'lock {locked}' if locked else f'specification {first.spec_sha256[:8]}'}",
         "identifiers": [
-            {"type": "other", "value": f"{first.study}@{locked}", "description": "study and its lock"}
+            {"type": "other", "value": str(place), "description": "study, lock and look; addresses begin with it"}
             if locked
             else {"type": "other", "value": f"sha256:{first.spec_sha256}", "description": "digest of the specification"}
         ],
@@ -90,7 +92,7 @@ def crate(first: Evidence, files: Mapping[str, bytes], versions: Mapping[str, st
         "@type": "Dataset",
         "name": first.title["nl"],
         "description": f"{first.question['nl']} ({first.status}){undated}",
-        "identifier": f"{first.study}@{lock8(files) or first.spec_sha256[:8]}",
+        "identifier": str(place_of(first)),
         "datePublished": date,
         "license": {"@id": "#terms"},
         "hasPart": [_to(name) for name in sorted([*files, "manifest.json"])],

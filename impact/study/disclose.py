@@ -18,7 +18,7 @@ from impact.disclosure.profile import Profile
 from impact.evidence.disclosed import Disclosed, Mark, withheld, withholding
 from impact.evidence.record import Estimate, Evidence, Variant
 from impact.study.behind import Behind, Ruling, judged
-from impact.study.disclose_parts import balance, means, robust, selection
+from impact.study.disclose_parts import balance, composed, means, robust, selection
 from impact.study.disclose_round import redacted, rounded
 from impact.study.disclosing import profile_of
 from impact.study.model import Specification
@@ -91,7 +91,7 @@ def _outcome(told: Told, profile: Profile) -> Evidence:
         return _noted(told.evidence, profile, marks)
     evidence = _known_only(told.evidence, DESIGN | PARTS, "", marks)
     marks.append(_mark("design", "", Ruling("pass", "design")))
-    evidence = _texts(_known_figures(evidence, marks), marks)
+    evidence = _texts(_known_figures(_without_index(evidence, marks), marks), marks)
     if evidence.primary.value is None:
         evidence = _without_estimate(evidence, told, profile, marks)
     else:
@@ -130,6 +130,14 @@ def _standard(one: Field[Any]) -> Any:
     if one.default_factory is not MISSING:
         return one.default_factory()
     return None if one.default is MISSING else one.default
+
+
+def _without_index(evidence: Evidence, marks: list[Mark]) -> Evidence:
+    """Families without an index of all their outcomes, which no rule knows."""
+    for family in evidence.families:
+        if family.index is not None:
+            marks.append(_mark("families", f"{family.name} index", Ruling("suppressed", "no-rule")))
+    return replace(evidence, families=tuple(replace(family, index=None) for family in evidence.families))
 
 
 def _known_figures(evidence: Evidence, marks: list[Mark]) -> Evidence:
@@ -200,16 +208,14 @@ def _estimates(evidence: Evidence, told: Told, profile: Profile, marks: list[Mar
         event=events,
     )
     evidence = means(evidence, behind, profile, marks)
-    for family in evidence.families:
-        marks.append(_mark("families", family.name, own))
+    marks += [_mark("families", family.name, own) for family in evidence.families]
     if evidence.robust is None:
         return evidence
-    known = frozenset(("honest", "left_out", "alternatives", "past", "ring", "fit"))
+    known = frozenset(("honest", "left_out", "alternatives", "past", "ring", "fit", "composition", "sets"))
     kept = _known_only(evidence.robust, known, "robust-", marks)
     others = any(withheld(variant.estimate.refused) for variant in evidence.alternatives)
-    return replace(
-        evidence, robust=robust(kept, evidence, behind, profile, own, events=hidden, alternatives=others, marks=marks)
-    )
+    shown = robust(kept, evidence, behind, profile, own, events=hidden, alternatives=others, marks=marks)
+    return composed(replace(evidence, robust=shown))
 
 
 def _nothing(evidence: Evidence, profile: Profile, why: Ruling, marks: list[Mark]) -> Evidence:

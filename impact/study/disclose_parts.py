@@ -8,15 +8,16 @@ from typing import Any
 
 import numpy as np
 
-from impact.arrays import Bool1
+from impact.arrays import Bool1, Float1
 from impact.disclosure.differencing import hide_more, least_difference
 from impact.disclosure.profile import Profile
-from impact.evidence.disclosed import Mark, withholding
+from impact.evidence.composition import Composition, People, Share
+from impact.evidence.disclosed import Mark, withheld, withholding
 from impact.evidence.record import Evidence
 from impact.evidence.robust import Honest, LeftOut, Ring, Robust
 from impact.study.behind import Behind, Group, Ruling, judged
 
-__all__ = ["balance", "means", "robust", "selection"]
+__all__ = ["balance", "composed", "means", "robust", "selection"]
 
 
 def _mark(part: str, cell: str, ruling: Ruling) -> Mark:
@@ -50,18 +51,8 @@ def balance(evidence: Evidence, behind: Behind, profile: Profile, marks: list[Ma
     """Means of characteristics: of the residents of units, as far as anything is known of who is behind them."""
     if not evidence.balance:
         return evidence
-    panel = behind.panel
-    everybody = np.where(panel.never, panel.weight, 0.0)
-
-    def of(weight: np.ndarray) -> Ruling:
-        group = behind.group(weight)
-        known = panel.residents
-        residents = np.full(len(group.weight), np.nan) if known is None else known[np.flatnonzero(weight)]
-        return judged(
-            profile, Group(group.weight, group.outcome, residents[:, None], np.full((len(residents), 1), np.nan))
-        )
-
-    ruling = _worst([of(behind.treated), of(behind.compared), of(everybody)])
+    everybody = np.where(behind.panel.never, behind.panel.weight, 0.0)
+    ruling = _worst([_residents(side, behind, profile) for side in (behind.treated, behind.compared, everybody)])
     marks.append(_mark("balance", "", ruling))
     if ruling.verdict != "suppressed":
         return evidence
@@ -69,6 +60,13 @@ def balance(evidence: Evidence, behind: Behind, profile: Profile, marks: list[Ma
         replace(check, statistic=None, because="") if check.name == "balance" else check for check in evidence.checks
     )
     return replace(evidence, balance=(), checks=checks)
+
+
+def _residents(weight: Float1, behind: Behind, profile: Profile) -> Ruling:
+    """A mean over the residents of units, as far as these are known."""
+    group, known = behind.group(weight), behind.panel.residents
+    residents = np.full(len(group.weight), np.nan) if known is None else known[np.flatnonzero(weight)]
+    return judged(profile, Group(group.weight, group.outcome, residents[:, None], np.full((len(residents), 1), np.nan)))
 
 
 def selection(evidence: Evidence, profile: Profile, marks: list[Mark]) -> Evidence:
@@ -112,6 +110,10 @@ def robust(
     if found.past is not None and found.past.refused is None:
         marks.append(_mark("robust-past", "", own))
     out["ring"] = _ring(found.ring, evidence, profile, own, marks)
+    if found.sets is not None and found.sets.refused is None:  # of the same units as the estimate
+        marks.append(_mark("robust-sets", "", own))
+    if found.composition is not None:
+        out["composition"] = _composition(found.composition, behind, profile, own, marks)
     out["fit"] = tuple(one for one in found.fit if _alone(one.area, evidence, behind, profile, marks))
     return replace(found, **out)
 
@@ -140,6 +142,9 @@ def _left_out(
     """The whole and the whole without one give that one: it is judged as if it stood there itself."""
     part = f"robust-{found.what}"
     if found.refused is not None or not found.each:
+        return found
+    if found.what == "period":  # the same units, in fewer periods
+        marks.append(_mark(part, "", own))
         return found
     if found.what == "donor":
         ruling = Ruling("needs review", "refit")
@@ -197,3 +202,50 @@ def _ring(found: Ring | None, evidence: Evidence, profile: Profile, own: Ruling,
         ruling = Ruling("needs review", "unknown", None, profile.minimum_count)
     marks.append(_mark("robust-ring", "", ruling))
     return Ring(found.units, refused=withholding(profile.name)) if ruling.verdict == "suppressed" else found
+
+
+# --- who lives there --------------------------------------------------------------------------------------------------
+
+
+def composed(evidence: Evidence) -> Evidence:
+    """The checks of what is new without their figure, where that share is not shown."""
+    found = None if evidence.robust is None else evidence.robust.composition
+    gone = {f"composition-{row.what}" for row in (() if found is None else found.shares) if withheld(row.refused)}
+    checks = tuple(
+        replace(check, statistic=None, because="") if check.name in gone else check for check in evidence.checks
+    )
+    return replace(evidence, checks=checks)
+
+
+def _composition(found: Composition, behind: Behind, profile: Profile, own: Ruling, marks: list[Mark]) -> Composition:
+    """Shares are means over residents; how many of them are new is known only where persons are."""
+    refused, people = withholding(profile.name), found.people
+    persons = _persons(people, profile, own)
+    shares = []
+    for row in found.shares:
+        if row.refused is not None:
+            shares.append(row)
+            continue
+        ruling = _worst([own, *(_residents(side, behind, profile) for side in (behind.treated, behind.compared))])
+        if row.since:
+            ruling = _worst([ruling, persons])
+        elif ruling.verdict == "pass" and profile.minimum_count is not None:
+            ruling = Ruling("needs review", "unknown", None, profile.minimum_count)
+        marks.append(_mark("robust-composition", row.what, ruling))
+        shares.append(Share(row.what, since=row.since, refused=refused) if ruling.verdict == "suppressed" else row)
+    if people is not None and people.refused is None:
+        marks.append(_mark("robust-people", "", persons))
+        # The count itself is not to be known.
+        gone = persons.verdict == "suppressed"
+        people = People(people.since, refused=refused) if gone else replace(people, fewest=None)
+    return replace(found, shares=tuple(shares), people=people)
+
+
+def _persons(people: People | None, profile: Profile, own: Ruling) -> Ruling:
+    """Three parts that add up to the estimate: all of it or nothing, by the fewest people behind one of them."""
+    least = profile.minimum_count
+    if people is None or people.fewest is None:
+        return Ruling("suppressed", "unknown", None, least)
+    if least is not None and people.fewest < least and (people.fewest > 0 or profile.zeros):
+        return Ruling("suppressed", "persons", None, least)
+    return _worst([own, Ruling("needs review", "unknown", None, least)])

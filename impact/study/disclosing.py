@@ -6,11 +6,12 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import BaseModel, Field
 
 from impact.disclosure.profile import PROFILES, Profile
 from impact.study.faults import Fault
 from impact.study.fields import Part
+from impact.study.source import Loc
 
 if TYPE_CHECKING:
     from impact.study.model import Specification
@@ -72,3 +73,16 @@ def faults_of_disclosure(spec: Specification) -> Iterator[Fault]:
     if said.profile is None and not profile_of(said).asks:
         hint = "Write `disclose: public`, `disclose: cbs-ra`, or thresholds such as {minimum_count: 10}."
         yield Fault(("disclose",), "there is no profile and no threshold", hint)
+    if profile_of(said).asks:
+        for loc in _shared(spec.data, ("data",)):
+            hint = "Take `share: true` out, or write `disclose: public` where everything in the files is public."
+            yield Fault(loc, "a file that goes along as it is holds more than may leave under `disclose`", hint)
+
+
+def _shared(part: BaseModel, loc: Loc) -> Iterator[Loc]:
+    """Where a file of the data says that it goes along in the bundle."""
+    for name, value in part:
+        if name == "share" and value is True:
+            yield (*loc, name)
+        elif isinstance(value, BaseModel):
+            yield from _shared(value, (*loc, name))

@@ -9,18 +9,20 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from impact.errors import Problem, UsageError, WriteError
+from impact.errors import Problem, UsageError, WriteError, raise_all
 from impact.files import folder, write
 from impact.register.areas import Cohort, areas
 from impact.register.indicators import Availability, Direction, Indicator, IndicatorKind, indicators
+from impact.study.read import Study
 from impact.study.source import Node
 
-__all__ = ["TO_FILL", "Draft", "draft", "to_fill", "write_draft"]
+__all__ = ["TO_FILL", "Draft", "check_filled", "draft", "to_fill", "write_draft"]
 
 TO_FILL = "INVULLEN"
 """How a text begins that a person still has to write."""
 _SLUG = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 _LONGEST = 80
+_MOST = 50  # problems that are shown at once
 _FIRST, _LAST = 2012, 2024
 """Years that a study begins with where the register knows no others."""
 _WIJK = {
@@ -100,13 +102,35 @@ def write_draft(made: Draft, place: Path) -> Path:
 
 def to_fill(tree: Node) -> Iterator[str]:
     """The dotted paths of all texts that a person still has to write."""
+    return (".".join(map(str, loc)) for loc, _ in _open(tree))
+
+
+def check_filled(study: Study) -> None:
+    """Refuse a study in which a person still has to write something.
+
+    Raises
+    ------
+    UsageError
+        ``LOCK-016`` for every such text.
+    """
+    hint = f"Write it in place of the text that begins with {TO_FILL}."
+    found = [
+        study.problem(loc, "LOCK-016", f"this is still to be written: {text.removeprefix(TO_FILL).strip(': ')}", hint)
+        for loc, text in _open(study.tree)
+    ]
+    more = [Problem("LOCK-016", f"{len(found) - _MOST} more texts are still to be written.", hint, study.file)]
+    raise_all([*found[:_MOST], *(more if len(found) > _MOST else [])], UsageError)
+
+
+def _open(tree: Node) -> Iterator[tuple[tuple[str | int, ...], str]]:
+    """Where such texts stand, and what they say."""
     content = tree.content
     below = content.items() if isinstance(content, dict) else enumerate(content) if isinstance(content, list) else ()
-    if isinstance(content, str) and content.startswith(TO_FILL):
-        yield ""
+    if isinstance(content, str) and content.lstrip().startswith(TO_FILL):
+        yield (), content.strip()
     for step, node in below:
-        for path in to_fill(node):
-            yield f"{step}.{path}".rstrip(".")
+        for loc, text in _open(node):
+            yield (step, *loc), text
 
 
 # --- the text of study.yaml -------------------------------------------------------------------------------------------

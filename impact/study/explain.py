@@ -15,7 +15,7 @@ from impact.study.read import Study
 from impact.study.thresholds import foreseen, seals
 from impact.study.wording import Said, Teller, differing, ended
 
-__all__ = ["explain", "heading"]
+__all__ = ["explain", "heading", "sentences"]
 
 _SHARES = ("largest-share", "suppressed", "overlap", "unmatched", "largest-weight")
 
@@ -55,18 +55,27 @@ def explain(study: Study, language: str = "nl") -> tuple[Section, ...]:
         ``TEXT-001`` when there is no such language.
     """
     tell = Teller.of(study.model, language)
+    told = _told(study, tell)
+    sections = [Section(part.name, tell.word(f"title.{part.name}"), tuple(_blocks(part))) for part in told]
+    last = sections[-1]
+    closing = Paragraph((tell("closing").text,))
+    return (*sections[:-1], Section(last.name, last.title, (*last.blocks, closing)))
+
+
+def sentences(study: Study, language: str = "nl") -> dict[str, tuple[Said, ...]]:
+    """The sentences of `explain` by the name of their section, each with what it is about."""
+    return {part.name: part.sentences for part in _told(study, Teller.of(study.model, language))}
+
+
+def _told(study: Study, tell: Teller) -> list[_Part]:
     design = _design(tell)
-    told = [
+    return [
         *_opening(tell),
         *design,
         _Part("alternatives", _grouped(_alternatives(tell, design, study.variations))),
         _Part("checks", _grouped(_checks(tell), _disclosure(tell))),
         _Part("not-said", _grouped(_not_said(tell))),
     ]
-    sections = [Section(part.name, tell.word(f"title.{part.name}"), tuple(_blocks(part))) for part in told]
-    last = sections[-1]
-    closing = Paragraph((tell("closing").text,))
-    return (*sections[:-1], Section(last.name, last.title, (*last.blocks, closing)))
 
 
 def _blocks(part: _Part) -> Iterator[Block]:

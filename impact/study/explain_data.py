@@ -10,7 +10,7 @@ from impact.study.model import NoEffect, Outcome
 from impact.study.tables import CrosswalkTable, File, Identity, OutcomeTable, PolygonFile, UnitTable
 from impact.study.wording import FOLLOWS, Said, Teller, ended
 
-__all__ = ["control", "data", "outcome", "periods"]
+__all__ = ["control", "data", "outcome", "periods", "smallest"]
 
 _DIGEST = 12  # digits that tell two files apart for a reader; the run compares all of them
 _DECIMAL = {",": "comma", ".": "point"}
@@ -34,13 +34,17 @@ def outcome(tell: Teller, found: Outcome, number: int) -> Iterator[Said]:
     yield tell(f"outcome.better.{found.better}", topic)
     if found.part_of is not None:
         yield tell("outcome.part-of", topic, whole=found.part_of)
-    smallest = found.smallest_difference_that_matters
-    if smallest is None:
+    yield from smallest(tell, found)
+
+
+def smallest(tell: Teller, found: Outcome) -> Iterator[Said]:
+    """Which difference is large enough to matter, and who says so."""
+    topic, given = f"outcome.{found.indicator}", found.smallest_difference_that_matters
+    if given is None:
         yield tell("outcome.no-smallest", topic)
         return
-    value = with_unit(tell.exact(smallest.value), tell.of_unit(found))
-    said = tell("outcome.smallest", topic, value=value)
-    yield Said(topic, f"{said.text}{tell.reason(smallest.why)}")
+    said = tell("outcome.smallest", topic, value=with_unit(tell.exact(given.value), tell.of_unit(found)))
+    yield Said(topic, f"{said.text}{tell.reason(given.why)}")
 
 
 def control(tell: Teller, found: NoEffect) -> Iterator[Said]:

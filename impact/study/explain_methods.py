@@ -9,6 +9,7 @@ from impact.study.explain_data import control
 from impact.study.methods import What, parameters
 from impact.study.model import FIXED, Method, Specification
 from impact.study.predictors import spelled
+from impact.study.subsetting import columns_of_sets
 from impact.study.wording import FOLLOWS, Said, Teller
 
 __all__ = ["cluster", "estimator", "inference", "predicted"]
@@ -80,6 +81,8 @@ def inference(tell: Teller) -> Iterator[Said]:
     if spec.needs is not None and spec.needs.respondents_per_area is not None:
         yield tell("sure.needs.respondents", count=tell.count(spec.needs.respondents_per_area))
     yield from _controls(tell)
+    yield from _composition(tell)
+    yield from _sets(tell)
     yield tell("sure.seed", seed=str(spec.seed))
 
 
@@ -109,6 +112,35 @@ def _controls(tell: Teller) -> Iterator[Said]:
     if found.areas:
         yield tell("sure.controls.elsewhere")
     yield tell("sure.controls.beside")
+
+
+def _composition(tell: Teller) -> Iterator[Said]:
+    """Who lives there, and how that is known."""
+    found = tell.spec.composition
+    if found is None:
+        return
+    for name, share in found.shares.items():
+        columns = filter(None, (share.percentage, share.numerator, share.denominator))
+        topic = f"sure.composition.{name}"
+        yield tell(topic, columns=tell.listed(tell.column(column) for column in columns))
+        if share.where:
+            yield tell("sure.composition.where", f"{topic}.where", filter=tell.filter(share.where))
+    yield tell("sure.composition.at-most", limit=tell.percent(found.at_most))
+    if found.people is not None:
+        file = tell.word("quoted", text=found.people.file)
+        yield tell("sure.composition.people", since=found.people.since, file=file)
+        if found.people.outcome is not None:
+            yield tell("sure.composition.outcome", outcome=found.people.outcome)
+
+
+def _sets(tell: Teller) -> Iterator[Said]:
+    """The same with every set of characteristics."""
+    found = tell.spec.covariate_sets
+    if found is None:
+        return
+    said = tell("sure.covariate-sets.of", list=tell.quoted(columns_of_sets(tell.spec)))
+    yield Said(said.topic, f"{said.text}{tell.reason(found.why)}")
+    yield tell("sure.covariate-sets.at-most", count=tell.count(found.at_most))
 
 
 def cluster(spec: Specification) -> str:

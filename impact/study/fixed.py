@@ -8,13 +8,15 @@ from __future__ import annotations
 import hashlib
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 import rfc8785
 
 from impact.errors import SpecError
+from impact.evidence.addresses import Place, place_of
+from impact.evidence.look import Taken
 from impact.evidence.record import Evidence
 from impact.study.archive import Contents
 from impact.study.crate import LEDGER, LOCK, lock8
@@ -27,6 +29,8 @@ __all__ = ["fixed", "study_of"]
 _FIRST = "0" * 64
 _SEEN = ("nothing", "design", "diagnostics", "outcomes")
 _LOCKS = ("locked", "amended")
+_OUTCOMES = ("outcomes", "sealed")  # roles of the files that hold them
+_KEPT = 1e-7  # eight digits
 # From the strongest claim to the weakest.
 _CLAIMS = ("pre-specified", "amended", "deviation", "exploratory")
 
@@ -46,7 +50,21 @@ def study_of(contents: Contents) -> Study | Said:
 
 
 def fixed(contents: Contents, manifest: Mapping[str, Any], outcomes: Sequence[Evidence]) -> Level:
-    """The second level."""
+    """The second level; what was withdrawn since says so."""
+    found = _judged(contents, manifest, outcomes)
+    return replace(found, unchecked=(*found.unchecked, *_withdrawn(contents, place_of(outcomes[0]))))
+
+
+def _withdrawn(contents: Contents, place: Place) -> Iterator[Said]:
+    """Results of this bundle that its ledger withdraws."""
+    for row in _ledger(contents)[0] or ():
+        what = str(row.get("what"))
+        if row.get("event") == "withdrawn" and what.partition("#")[0] in (str(place), f"{place.study}@{place.lock}"):
+            values = {"date": str(row.get("at"))[:10], "what": what, "why": str(row.get("why")).rstrip(".")}
+            yield Said("fixed.withdrawn", values)
+
+
+def _judged(contents: Contents, manifest: Mapping[str, Any], outcomes: Sequence[Evidence]) -> Level:
     study = study_of(contents)
     lock, wrong = _lock(contents)
     ledger, broken = _ledger(contents)
@@ -58,7 +76,7 @@ def fixed(contents: Contents, manifest: Mapping[str, Any], outcomes: Sequence[Ev
     if lock is not None and ledger is not None:
         wrong += _together(contents, lock, ledger, outcomes)
     if ledger is not None and not broken:
-        wrong += _standing(contents, lock, ledger, outcomes[0])
+        wrong += [*_standing(contents, lock, ledger, outcomes[0]), *_looks(ledger, outcomes)]
     claim, most = outcomes[0].status, _supported(lock, ledger, outcomes)
     if _CLAIMS.index(claim) < _CLAIMS.index(most):
         wrong.append(Said("fixed.claim", {"claim": claim, "most": most}))
@@ -70,7 +88,7 @@ def fixed(contents: Contents, manifest: Mapping[str, Any], outcomes: Sequence[Ev
     if claim in ("deviation", "exploratory"):
         return Level("fixed", "not", Said("fixed.weaker", values))
     deposit = lock.get("deposit")
-    if not isinstance(deposit, dict):
+    if not isinstance(deposit, dict) or outcomes[0].standing.late:
         return Level("fixed", "yes", Said("fixed.yes", values), unchecked=(Said("unchecked.own-declaration"),))
     told = {name: str(deposit.get(name, "")) for name in ("where", "date", "reference")}
     return Level("fixed", "yes", Said("fixed.yes", values), unchecked=(Said("unchecked.deposit", {**values, **told}),))
@@ -184,6 +202,55 @@ def _together(
         yield Said("ledger.other-inputs")
 
 
+def _deposited(ledger: Sequence[Mapping[str, Any]], lock: str, deposit: Mapping[str, Any]) -> bool:
+    """Whether the ledger knows of this deposit of this lock."""
+    rows = [row for row in ledger if row.get("event") == "deposited" and row.get("lock8") == lock]
+    return any(all(row.get(name) == value for name, value in deposit.items()) for row in rows)
+
+
+def _late(ledger: Sequence[Mapping[str, Any]], lock: str) -> bool:
+    """Whether outcomes had been opened when this lock was deposited."""
+    rows = [row for row in ledger if row.get("event") == "deposited" and row.get("lock8") == lock]
+    return bool(rows) and rows[0].get("seen") == "outcomes"
+
+
+def _looks(ledger: Sequence[Mapping[str, Any]], outcomes: Sequence[Evidence]) -> Iterator[Said]:
+    """Whether every planned look is in the ledger with what it spent and found, and those before it as well."""
+    for evidence in outcomes:
+        look, primary = evidence.look, evidence.primary
+        if look is None or not look.label:
+            continue
+        mine = Taken(
+            *(look.number, look.label, look.until, look.fraction, look.critical, look.nominal, look.spent),
+            *(primary.value, primary.low, primary.high),
+        )
+        kept = [
+            (row.get("look"), row.get("spec_sha256"), told)
+            for row in ledger
+            if row.get("event") == "ran" and isinstance(row.get("looks"), dict)
+            for told in [row["looks"].get(evidence.indicator)]
+            if isinstance(told, dict)
+        ]
+        own = [told for number, meant, told in kept if (number, meant) == (look.number, evidence.spec_sha256)]
+        if not any(_alike(mine, told) for told in own):
+            yield Said("ledger.other-look", {"outcome": evidence.indicator, "look": str(look.number)})
+        for one in look.before:
+            if not any(number == one.number and _alike(one, told) for number, _, told in kept):
+                yield Said("ledger.other-look", {"outcome": evidence.indicator, "look": str(one.number)})
+
+
+def _alike(look: Taken, told: Mapping[str, Any]) -> bool:
+    """Whether a line of the ledger tells of this look, in the digits that it keeps."""
+    numbers = ("fraction", "critical", "nominal", "spent", "value", "low", "high")
+    pairs = [(getattr(look, name), told.get(name)) for name in numbers]
+    return (look.label, look.until) == (told.get("label"), told.get("until")) and all(
+        one is other
+        if one is None or other is None
+        else isinstance(other, int | float) and abs(one - other) <= _KEPT * max(abs(one), abs(other))
+        for one, other in pairs
+    )
+
+
 def _standing(
     contents: Contents, lock: Mapping[str, Any] | None, ledger: Sequence[Mapping[str, Any]], first: Evidence
 ) -> Iterator[Said]:
@@ -194,11 +261,26 @@ def _standing(
     deposit = None if stated.deposit is None else asdict(stated.deposit)
     repeated = {
         "lock": stated.lock8 in ("", lock8(contents.files)),
-        "deposit": deposit is None or (lock is not None and lock.get("deposit") == deposit),
+        "deposit": deposit is None
+        or (lock is not None and lock.get("deposit") == deposit and _deposited(ledger, lock8(contents.files), deposit)),
+        "late": stated.late == (deposit is not None and _late(ledger, lock8(contents.files))),
         "ran": stated.ran == len(opened - {own}),
         "tried": stated.tried == len(tried - opened - {own}),
     }
     yield from (Said("fixed.standing", {"what": what}) for what, same in repeated.items() if not same)
+
+
+def _first(ledger: Sequence[Mapping[str, Any]], outcomes: Sequence[Evidence], last: str) -> bool:
+    """Whether the outcomes that were first opened for this look are those of the results."""
+    look, own = outcomes[0].standing.look, outcomes[0].spec_sha256
+    for row in ledger:
+        if row.get("event") != "ran" or not row.get("until") or row.get("spec_sha256") != own:
+            continue
+        number, until = row.get("look", 1), str(row["until"])
+        if number == look or (isinstance(number, int) and number > look and until >= last):
+            mine = {data.sha256 for evidence in outcomes for data in evidence.data if data.role in _OUTCOMES}
+            return mine <= set(_digests(row.get("inputs")))
+    return True
 
 
 def _head(contents: Contents, count: Any) -> str:
@@ -227,7 +309,7 @@ def _supported(
     """The strongest that may be claimed with this lock and this ledger.
 
     A run before the lock speaks against it when it opened the last period that the results are about, or does not say
-    how far it went.
+    how far it went. Where other outcomes were opened first, for this look or as far for a later one, it is a deviation.
     """
     if lock is None or ledger is None or lock.get("spec_sha256") != outcomes[0].spec_sha256:
         return "exploratory"
@@ -242,5 +324,7 @@ def _supported(
     kinds = {row.get("kind") for row in made if isinstance(row, dict)} if isinstance(made, list) else set()
     later = [place for place, row in enumerate(ledger) if row.get("event") == "amended"]
     if "deviation" in kinds or any(row.get("seen") == "outcomes" for place in later for row in ledger[:place]):
+        return "deviation"
+    if not _first(ledger, outcomes, last):
         return "deviation"
     return "amended" if kinds or later else "pre-specified"

@@ -7,10 +7,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from impact.errors import DataError, WriteError
+from impact.disclosure.profile import Profile
+from impact.errors import DataError, Problem, UsageError, WriteError
 from impact.evidence.language import texts
 from impact.evidence.standing import Standing, standing_sentences
 from impact.study.areas import focus_areas
+from impact.study.disclosing import profile_of
 from impact.study.load import Loaded
 from impact.study.lock import LOCK, design_of
 from impact.study.log import LOG, Event, Log, Seen, append
@@ -18,7 +20,7 @@ from impact.study.plan_record import Plan
 from impact.study.read import Study
 from impact.study.standing import Kept, Now, beside, kept, standing
 
-__all__ = ["After", "checked", "planned", "ran", "said", "stand"]
+__all__ = ["After", "check_told", "checked", "planned", "ran", "said", "stand"]
 
 SPECIFICATION: Final = "study.yaml"
 
@@ -38,7 +40,7 @@ def stand(study: Study, loaded: Loaded, look: int = 1) -> tuple[Kept, Standing]:
     if found.lock is not None:
         known = found.lock.design.get("periods", ())
         design = design_of(study.model, loaded, focus_areas(study.model, loaded), known)
-    return found, standing(found, Now(study.sha256, design, loaded.files, look))
+    return found, standing(found, Now(study.sha256, design, loaded.files, look, loaded.periods[-1]))
 
 
 def ran(
@@ -52,6 +54,7 @@ def ran(
     inputs = [{"role": one.role, "file": one.file, "sha256": one.sha256} for one in loaded.files]
     details: dict[str, Any] = {"look": look, "inputs": inputs, "until": loaded.periods[-1] if opened else None}
     details |= {"looks": dict(looks)} if looks else {}
+    details |= {"disclosed": profile.name} if (profile := _asking(study)) is not None else {}
     log, notes = _note(study, before, "ran", "outcomes" if opened else "diagnostics", details)
     files = {SPECIFICATION: study.text.encode("utf-8")}
     lock, ledger = beside(study.path)
@@ -64,6 +67,27 @@ def ran(
     elif ledger.is_file():
         files[LOG] = ledger.read_bytes()
     return After(files, notes)
+
+
+def check_told(study: Study, before: Kept) -> None:
+    """Refuse to let a ledger out, in a bundle, with figures of a look that no rule of disclosure has seen.
+
+    Raises
+    ------
+    UsageError
+        ``LOOK-005``.
+    """
+    for entry in before.log.of("ran") if _asking(study) is not None else ():
+        if entry.details.get("looks") and not entry.details.get("disclosed"):
+            message = f"line {entry.number} of the ledger holds figures of a look without rules of disclosure"
+            hint = "A bundle takes the ledger along: run the study in a folder of its own, with a ledger of its own."
+            raise UsageError(Problem("LOOK-005", message, hint, str(beside(study.path)[1])))
+
+
+def _asking(study: Study) -> Profile | None:
+    """The rules of disclosure of a study that has any."""
+    profile = None if study.model.disclose is None else profile_of(study.model.disclose)
+    return profile if profile is not None and profile.asks else None
 
 
 def checked(study: Study, loaded: Loaded) -> list[str]:

@@ -1,11 +1,10 @@
-"""The estimate without each area, each gemeente (or other cluster) with one, and each unit with weight in it."""
+"""The estimate without each area, gemeente (or other cluster) with one, period before the start, unit with weight."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
-from typing import Literal
 
 import numpy as np
 
@@ -15,7 +14,7 @@ from impact.estimators.protocol import Estimator, Gives
 from impact.evidence.language import decimals
 from impact.evidence.record import Estimate
 from impact.evidence.result import Result
-from impact.evidence.robust import LeftOne, LeftOut
+from impact.evidence.robust import LeftOne, LeftOut, What
 from impact.evidence.statement import Kind, choose
 from impact.inference.cluster import ClusterJackknife
 from impact.inference.leaving_out import (
@@ -23,6 +22,7 @@ from impact.inference.leaving_out import (
     leave_one_area_out,
     leave_one_cluster_out,
     leave_one_donor_out,
+    leave_one_period_out,
 )
 from impact.inference.protocol import Found, Inference, Uncertainty
 from impact.numerics.moments import Moments
@@ -49,7 +49,7 @@ _Ends = tuple[float | None, float | None]
 def leaving(
     spec: Specification, outcome: Outcome, comparison: Comparison, found: Answers, parallel: Parallel, *, one_sign: bool
 ) -> tuple[LeftOut, ...]:
-    """Areas and clusters of every estimate, donors where the estimator weighs them; nothing where there is no estimate.
+    """Areas, clusters and periods before the start of every estimate, donors where the estimator weighs them.
 
     Intervals are made again where that costs little: by ``cluster-jackknife`` of an estimator with scores that adjusts
     for nothing, from moments or with at most `MOST_REFITS` refits. `one_sign`: whether the bracket of the study has no
@@ -66,15 +66,18 @@ def leaving(
     moments = Gives.MOMENTS in estimator.gives and Moments.of(full.panel) is not None
     clusters = 0 if moments else found.primary.clusters
     stated = partial(_statement, outcome, digits, one_sign=one_sign)
-    names = {"area": {area.slug: area.name for area in comparison.areas}, "cluster": _gemeenten(), "donor": {}}
+    names: dict[What, Mapping[str, str]] = {
+        "area": {area.slug: area.name for area in comparison.areas},
+        "cluster": _gemeenten(),
+    }
     rests = (estimator, panel, asked)
     groups = {"area": (panel.area, panel.areas), "cluster": (panel.cluster, panel.clusters)}
 
-    def of(what: Literal["area", "cluster", "donor"], without: LeaveOneOut | Refused) -> LeftOut:
+    def of(what: What, without: LeaveOneOut | Refused) -> LeftOut:
         if isinstance(without, Refused):
             return LeftOut(what, refused=without)
         ends: Mapping[str, _Ends] | None = None
-        if what != "donor" and cheap and len(without.left_out) * clusters <= MOST_REFITS:
+        if what in groups and cheap and len(without.left_out) * clusters <= MOST_REFITS:
             number, labels = groups[what]
             rows = [np.flatnonzero(number == labels.index(name)) for name in without.left_out]
             again = partial(_interval, estimator, inference, panel, asked, spec.seed)
@@ -82,13 +85,17 @@ def leaving(
                 lambda: parallel.map(again, rows, "intervals"), "intervals", *rests, inference, rows, spec.seed
             )
             ends = dict(zip(without.left_out, made, strict=True))
-        return _recorded(what, without, ends, names[what], found.primary, stated)
+        return _recorded(what, without, ends, names.get(what, {}), found.primary, stated)
 
-    def left(what: Literal["area", "cluster", "donor"], leave: Callable[..., LeaveOneOut | Refused]) -> LeftOut:
+    def left(what: What, leave: Callable[..., LeaveOneOut | Refused]) -> LeftOut:
         make = partial(leave, estimator, panel, asked, parallel=parallel, full=full)
         return of(what, parallel.memory(make, "without", what, *rests))
 
-    made = [left("area", leave_one_area_out), left("cluster", leave_one_cluster_out)]
+    made = [
+        left("area", leave_one_area_out),
+        left("cluster", leave_one_cluster_out),
+        left("period", leave_one_period_out),
+    ]
     count = _donors(result)
     if count > MOST_DONORS:
         why = f"{count} units have weight in the comparison, more than the {MOST_DONORS} that are left out one by one"
@@ -132,7 +139,7 @@ def _statement(outcome: Outcome, digits: int, low: float | None, high: float | N
 
 
 def _recorded(
-    what: Literal["area", "cluster", "donor"],
+    what: What,
     without: LeaveOneOut,
     ends: Mapping[str, _Ends] | None,
     names: Mapping[str, str],

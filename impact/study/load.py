@@ -29,6 +29,7 @@ from impact.study.members import read_members
 from impact.study.model import Outcome, Specification
 from impact.study.named import Named, coded, read_names
 from impact.study.parts import Parts, read_parts
+from impact.study.persons import Persons, read_persons
 from impact.study.pools import read_pools
 from impact.study.redrawn import redrawn
 from impact.study.series import Series, provisional, read_series, unfit_figures
@@ -70,6 +71,8 @@ class Loaded:
         Of the regions, when the study gives polygons.
     parts : Parts or None
         Of the regions, with their residents, when the study gives them.
+    persons : Persons or None
+        Who stayed, came and left, when the study gives them and outcomes may be opened.
     vouched : mapping of region to text
         Such regions that the study declares unchanged all the same, and what speaks against it.
     awaited, to_come : tuple of str
@@ -96,6 +99,7 @@ class Loaded:
     unions: Unions | None = None
     borders: Borders | None = None
     parts: Parts | None = None
+    persons: Persons | None = None
     vouched: Mapping[str, str] = field(default_factory=dict)
     awaited: tuple[str, ...] = ()
     to_come: tuple[str, ...] = ()
@@ -147,6 +151,9 @@ def load(spec: Specification, paths: Mapping[str, Path], *, design: bool = False
     borders = None if spec.data.polygons is None else read_borders(paths["polygons"], spec, problems)
     drawn = spec.data.polygons
     parts = None if drawn is None or drawn.parts is None else read_parts(paths["parts"], spec, problems)
+    persons, living = None, None if spec.composition is None else spec.composition.people
+    if living is not None and not design and "people" in paths:
+        persons = read_persons(paths["people"], living.file, problems)
     raise_all(dict.fromkeys(problems), DataError)
     read = [long for long in longs if long is not None]
     moved: dict[str, tuple[Converted, ...]] = {}
@@ -205,6 +212,8 @@ def load(spec: Specification, paths: Mapping[str, Path], *, design: bool = False
         loaded = replace(loaded, borders=borders, files=(*loaded.files, borders.file))
     if parts is not None:
         loaded = replace(loaded, parts=parts, files=(*loaded.files, parts.file))
+    if persons is not None:
+        loaded = replace(loaded, persons=persons, files=(*loaded.files, persons.file))
     if members is not None:
         loaded = replace(loaded, members=members.areas, files=(*loaded.files, members.file))
     if pools is not None:

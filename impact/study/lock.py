@@ -11,6 +11,7 @@ import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from datetime import date
 from pathlib import Path
 from typing import Any, Final, Literal
 
@@ -23,6 +24,7 @@ from impact.files import write
 from impact.sources.rows import Long
 from impact.sources.values import STATUSES
 from impact.study.areas import FocusArea
+from impact.study.draft import check_filled
 from impact.study.load import Loaded
 from impact.study.log import Log, append, now, read_log
 from impact.study.model import Specification
@@ -218,8 +220,10 @@ def locked(
     ------
     UsageError
         ``LOCK-010`` it is locked, and says something else or has other data now: that takes an amendment;
-        ``LOCK-011`` the ledger says that it was locked, and the lock is gone.
+        ``LOCK-011`` the ledger says that it was locked, and the lock is gone; ``LOCK-016`` a person still has to write
+        something in it.
     """
+    check_filled(study)
     place, ledger = beside(study.path)
     log, old = read_log(ledger), read_lock(place)
     new = _lock(study, loaded, areas, log, plan, short)
@@ -258,8 +262,10 @@ def amended(
     Raises
     ------
     UsageError
-        ``LOCK-012`` it is not locked; ``LOCK-013`` nothing changed; ``LOCK-014`` no reason is given.
+        ``LOCK-012`` it is not locked; ``LOCK-013`` nothing changed; ``LOCK-014`` no reason is given; ``LOCK-016`` a
+        person still has to write something in it.
     """
+    check_filled(study)
     place, ledger = beside(study.path)
     log, old = read_log(ledger), read_lock(place)
     if old is None:
@@ -285,8 +291,8 @@ def deposited(study: Study, deposit: Deposit) -> tuple[Lock, Log]:
     Raises
     ------
     UsageError
-        ``LOCK-012`` the study is not locked; ``LOCK-015`` a deposit without place, date or reference, or another one
-        than the lock has.
+        ``LOCK-012`` the study is not locked; ``LOCK-015`` a deposit without place, reference or date, or
+        another one than the lock has.
     """
     place, ledger = beside(study.path)
     lock = read_lock(place)
@@ -294,6 +300,12 @@ def deposited(study: Study, deposit: Deposit) -> tuple[Lock, Log]:
         raise UsageError(Problem("LOCK-012", "the study is not locked.", "Lock it with `impact lock`.", study.file))
     if not all(text.strip() for text in (deposit.where, deposit.date, deposit.reference)):
         raise UsageError(Problem("LOCK-015", "a deposit has a place, a date and a reference.", "", study.file))
+    try:
+        date.fromisoformat(deposit.date)
+    except ValueError as error:
+        message = f"{deposit.date!r} is no date."
+        hint = "Give the date of the receipt, as 2026-11-26."
+        raise UsageError(Problem("LOCK-015", message, hint, study.file)) from error
     if lock.deposit not in (None, deposit):
         message = f"lock {lock.lock8} is deposited already: {lock.deposit.where}, {lock.deposit.reference}."
         raise UsageError(Problem("LOCK-015", message, "Another deposit is one of another lock.", study.file))

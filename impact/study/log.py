@@ -24,7 +24,7 @@ import rfc8785
 from impact.errors import DataError, Problem, WriteError, raise_all
 from impact.files import write
 
-__all__ = ["LOG", "Entry", "Event", "Log", "Seen", "append", "now", "read_log"]
+__all__ = ["LOG", "Entry", "Event", "Log", "Seen", "append", "now", "parsed_log", "read_log"]
 
 LOG: Final = "study.log.jsonl"
 
@@ -156,10 +156,21 @@ def read_log(path: Path) -> Log:
             raise DataError(Problem("LOG-001", "the ledger is no plain file.", "Put the file itself there.", str(path)))
         if path.stat().st_size > _MOST:
             raise DataError(Problem("LOG-001", f"the ledger is larger than {_MOST:,} bytes.", "", str(path)))
-        content = path.read_bytes().replace(b"\r\n", b"\n")
+        content = path.read_bytes()
     except OSError as error:
         raise DataError(Problem("LOG-001", f"the ledger cannot be read: {error.strerror}.", "", str(path))) from error
-    lines = content.split(b"\n")
+    return parsed_log(content, str(path))
+
+
+def parsed_log(content: bytes, file: str) -> Log:
+    """The ledger in the bytes of a file, which messages call `file`.
+
+    Raises
+    ------
+    DataError
+        ``LOG-002``.
+    """
+    lines = content.replace(b"\r\n", b"\n").split(b"\n")
     whole = not lines[-1]
     lines = lines[:-1] if whole else lines
     read = [_read(line) for line in lines]
@@ -167,7 +178,7 @@ def read_log(path: Path) -> Log:
     if not whole and not wrong:
         wrong = [(len(lines), "is not finished: its end is missing")]
     hint = "Put back the ledger as it was, from version control or a bundle; a line is never mended by hand."
-    raise_all([Problem("LOG-002", f"line {n} {how}.", hint, str(path), n) for n, how in wrong], DataError)
+    raise_all([Problem("LOG-002", f"line {n} {how}.", hint, file, n) for n, how in wrong], DataError)
     return Log(tuple(entry for entry in read if isinstance(entry, Entry)))
 
 

@@ -22,6 +22,7 @@ from impact.study.answers import Answers, estimator_of, target
 from impact.study.log import Log
 from impact.study.model import Specification
 from impact.study.panels import Comparison
+from impact.study.standing import OUTCOMES
 
 __all__ = [
     "LEAST",
@@ -66,22 +67,30 @@ def taken_before(
     Raises
     ------
     UsageError
-        ``LOOK-002`` this look was taken before, on other outcomes: what is seen again has been seen.
+        ``LOOK-002`` this look was taken before, on other outcomes: what is seen again has been seen; ``LOOK-004`` it
+        was not, and a later one was, which has spent what this one would spend.
     """
     found: dict[str, dict[int, Taken]] = {}
-    now = {(one.file, one.sha256) for one in files if one.role == "outcomes"}
+    later, mine = 0, False
+    now = {(one.file, one.sha256) for one in files if one.role in OUTCOMES}
     for entry in log.of("ran") if spec.looks is not None else ():
         look, kept = entry.details.get("look"), entry.details.get("looks", {})
         if look == number and kept and entry.lock8 is not None:
-            then = {(one["file"], one["sha256"]) for one in entry.details["inputs"] if one["role"] == "outcomes"}
+            then = {(one["file"], one["sha256"]) for one in entry.details["inputs"] if one["role"] in OUTCOMES}
             if then != now:
                 message = f"look {number} was taken on {entry.at[:10]}, on other outcomes than these"
                 hint = f"Take the next planned look, or one that was not planned: --look {number + 1}."
                 raise UsageError(Problem("LOOK-002", message, hint))
+            mine = True
+        elif isinstance(look, int) and look > number and kept and entry.lock8 is not None:
+            later = max(later, look)
         elif isinstance(look, int) and look < number:
             for indicator, one in kept.items():
                 path = tuple((period, focus, other) for period, focus, other in one["path"])
                 found.setdefault(indicator, {})[look] = Taken(**{**one, "number": look, "path": path})
+    if later and not mine:
+        message = f"look {later} was taken before look {number}, and spent what was left for it"
+        raise UsageError(Problem("LOOK-004", message, f"Take the next planned look: --look {later + 1}."))
     return {indicator: tuple(by[look] for look in sorted(by)) for indicator, by in found.items()}
 
 
@@ -124,12 +133,16 @@ def at_level(spec: Specification, look: Look | None) -> Specification:
 
 
 def at_family_level(spec: Specification, looks: Sequence[Look | None]) -> Specification:
-    """The study with the level of its families at this look: the strictest of its outcomes, each by its own look."""
+    """The study with the level of its families, and of their indices, at this look: the strictest of its outcomes."""
     planned = [max(look.nominal, LEAST) for look in looks if look is not None and look.label]
     if spec.correction is None or not planned:
         return spec
     level = min(spec.correction.level, *planned)
-    return spec.model_copy(update={"correction": spec.correction.model_copy(update={"level": level})})
+    changed = {
+        "correction": spec.correction.model_copy(update={"level": level}),
+        "inference": spec.inference.model_copy(update={"level": 1 - min(planned)}),
+    }
+    return spec.model_copy(update=changed)
 
 
 def look_at(
@@ -143,8 +156,9 @@ def look_at(
     """What look `number` at one outcome may spend; None where the study plans no looks or there is no estimate.
 
     Boundaries come from the joint covariance of the estimates that the looks give, all on the figures of today, each
-    up to the last period that it saw; those of the looks before stand as they were. Without scores of every cluster
-    the error is split instead: a look has what may have been spent by then less what is gone.
+    up to the last period that it saw; those of the looks before stand as they were. Without scores of every cluster,
+    and where the figures of a period were looked at before and are others now, the error is split instead: a look has
+    what may have been spent by then less what is gone.
 
     Parameters
     ----------
@@ -170,17 +184,21 @@ def look_at(
         return blank
     blank = replace(blank, label=planned[number - 1])
     seen = _distinct(before)
-    if seen and seen[-1].until >= until:
-        last = seen[-1]
+    again = bool(seen) and seen[-1].until >= until
+    if again and _unchanged(before[-1], found):
+        last = before[-1]
         return replace(
             blank, fraction=last.fraction, critical=last.critical, nominal=last.nominal, spent=0.0, fresh=False
         )
     taken = tuple(Spent(one.label, one.fraction, True, one.critical, one.nominal, one.spent) for one in seen)
     ledger = Ledger(alpha, spending, planned, taken=taken)
-    covariance = _joint(spec, found, comparison, [one.until for one in seen])
+    # Figures that were revised make another estimate up to the same period: its covariance with the first is not known.
+    gone = sum(one.spent for one in before)
+    apart = again or gone > ledger.spent + LEAST
+    covariance = None if apart else _joint(spec, found, comparison, [one.until for one in seen])
     if covariance is None:
         fraction = ledger.fraction(blank.label)
-        left = max(float(spent_by(np.array([fraction]), alpha, spending)[0]) - ledger.spent, 0.0)
+        left = max(float(spent_by(np.array([fraction]), alpha, spending)[0]) - gone, 0.0)
         return replace(blank, fraction=fraction, critical=_critical(left), nominal=left, spent=left, joint=False)
     generator = Streams(spec.seed).at("looks", indicator, blank.label).generator()
     new = ledger.look(blank.label, covariance, generator).taken[-1]
@@ -202,6 +220,12 @@ def revisions(before: Sequence[Taken], path: Sequence[PathPoint]) -> tuple[Revis
         for value in [now.get((period, group))]
         if was is not None and value is not None and abs(value - was) > _SAME * max(abs(was), 1.0)
     )
+
+
+def _unchanged(last: Taken, found: Answers) -> bool:
+    """Whether the estimate is the one that the look before gave; not known of one that may not be shown."""
+    was, value = last.value, found.primary.value
+    return was is not None and value is not None and abs(value - was) <= _SAME * max(abs(was), abs(value))
 
 
 def _distinct(before: Sequence[Taken]) -> list[Taken]:

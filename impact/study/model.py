@@ -15,6 +15,7 @@ from impact.inference.domain_index import Weighing
 from impact.register.indicators import Indicator, indicators
 from impact.study.calibrating import Calibrate
 from impact.study.comparing import Comparison, Match
+from impact.study.composing import Composition
 from impact.study.controlling import Elsewhere
 from impact.study.correction import Correction
 from impact.study.disclosing import Disclose
@@ -39,6 +40,7 @@ from impact.study.leave_out import LeaveOut
 from impact.study.level import Unit
 from impact.study.looking import Looks
 from impact.study.needs import Needs
+from impact.study.subsetting import CovariateSets
 from impact.study.tables import Data
 from impact.study.thresholds import CHECKS, Checks, declared
 from impact.study.timing import Break, LeftOut, Periods, segment
@@ -325,6 +327,8 @@ class Specification(Part):
     looks: Looks | None = None
     needs: Needs | None = None
     negative_controls: NegativeControls | None = None
+    composition: Composition | None = None
+    covariate_sets: CovariateSets | None = None
     disclose: Annotated[Disclose | None, BeforeValidator(as_profile)] = None
     checks: Annotated[Checks, BeforeValidator(as_standard)] = Field(default_factory=dict)
     seed: Annotated[int, Field(ge=0, lt=2**53)] = Field(

@@ -15,7 +15,7 @@ from impact.estimators.protocol import Estimator
 from impact.evidence.language import languages
 from impact.inference.cluster import ClusterJackknife
 from impact.inference.diagnose import Diagnosis, Pair, Rate, diagnose
-from impact.inference.drawn_worlds import Drawn, spread_of
+from impact.inference.drawn_worlds import Drawn, spread_again, spread_of
 from impact.inference.held_jackknife import HeldJackknife, held_jackknife
 from impact.inference.protocol import Inference
 from impact.parallel import Parallel, Progress, one_thread, silent
@@ -146,7 +146,7 @@ def _planned(
         update={
             "fitted": _fitted(worlds, panel.periods[:end]),
             "tried": tried,
-            "off": design.off(tried[0].detectable),
+            "off": design.off(tried[0].detectable, parallel),
             "rematched": worlds.rematch is not None,
         }
     )
@@ -247,12 +247,15 @@ class _Design:
             worlds, draws, pairs, self.target, streams=self.streams, level=self.level, parallel=parallel, label="plan"
         )
 
-    def off(self, detectable: Amount | None) -> tuple[float, float] | None:
+    def off(self, detectable: Amount | None, parallel: Parallel) -> tuple[float, float] | None:
         """Between which the smallest difference lies as far as the components are not known better."""
         how = self.pairs[0].inference
         if detectable is None or not isinstance(how, HeldJackknife):
             return None
-        _, error = spread_of(self.worlds, how.whole)
+        again = spread_again(self.worlds, how.whole, parallel)
+        if not len(again) or not again.min() > 0:
+            return None
+        error = float(np.sqrt((np.log(again / spread_of(self.worlds, how.whole)) ** 2).mean()))
         times = float(np.exp(_Z * error))
         return _round(detectable.value / times), _round(detectable.value * times)
 

@@ -119,7 +119,7 @@ def locate(
     """Where the files are: ``outcomes``, and those that are named of ``units``, ``crosswalk``, ``names``, ``polygons``,
     ``parts``, ``members`` and ``pools``; of the study itself, or of the `model` of an alternative.
 
-    Only where outcomes may be `opened` also that which is ``sealed``, unless it has yet to arrive.
+    Only where outcomes may be `opened` also that which is ``sealed``, unless it has yet to arrive, and ``people``.
 
     Raises
     ------
@@ -155,6 +155,13 @@ def locate(
             arrives = data.outcomes.arrives is not None
             absent = (one for one in error.problems if not (arrives and one.code == "SPEC-021"))
             problems += [study.problem(loc, one.code, one.message, one.hint) for one in absent]
+    people = None if model.composition is None else model.composition.people
+    if opened and people is not None:
+        try:
+            found["people"] = roots.find(people.file)
+        except SpecError as error:
+            loc = ("composition", "people", "file")
+            problems += [study.problem(loc, one.code, one.message, one.hint) for one in error.problems]
     raise_all(problems, SpecError)
     return found
 

@@ -30,13 +30,13 @@ from impact.study.places import map_parts, placed_units
 from impact.study.read import Study
 from impact.study.remarks import name_of, notes, periods_left_out, said_gaps, said_population, unmeasurable
 from impact.study.render import page
-from impact.study.reported import reported
+from impact.study.reported import composed, reported
 from impact.study.selection import selection
 from impact.study.series import Series
 from impact.study.thresholds import foreseen
 from impact.study.wording import spoken
 
-__all__ = ["Case", "control_weights", "evidence", "level_of", "population", "variant"]
+__all__ = ["Case", "base_weights", "control_weights", "evidence", "level_of", "population", "variant"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -67,6 +67,7 @@ def evidence(
     areas = _areas(spec, case.loaded, comparison, found.result, say)
     refusals = (*found.refusals, *(variant.estimate.refused for variant in alternatives))
     smallest = outcome.smallest_difference_that_matters
+    new = composed(spec, robust)
     excluded = tuple(
         _excluded(row.unit, row.code, row.why, row.detail, say) for row in (*comparison.lost, *comparison.pool.excluded)
     )
@@ -111,7 +112,8 @@ def evidence(
         flow=steps_of(comparison.pool, say),
         excluded=excluded,
         checks=tuple(
-            _worded(spec, check, say) for check in (*case.checks, *reported(spec, comparison, found), *found.shifts)
+            _worded(spec, check, say)
+            for check in (*case.checks, *reported(spec, comparison, found), *found.shifts, *new)
         ),
         refusals=tuple(dict.fromkeys(refusal for refusal in refusals if refusal is not None)),
         data=case.loaded.files,
@@ -302,7 +304,7 @@ def _worded(spec: Specification, check: Check, say: Texts) -> Check:
     if why is not None and check.verdict != "pass":
         said = _worded(spec.model_copy(update={"checks": {}}), check, say)
         return replace(said, because=" ".join(filter(None, [said.because, say("run.because.foreseen", why=why)])))
-    if check.name == "pre-trend" and check.because:
+    if (check.name == "pre-trend" or check.says == "composition") and check.because:
         return replace(check, because=say(f"run.because.{check.because}"))
     if check.name.startswith("fit") and check.because:
         return replace(check, because=say("run.because.areas", names=check.because))
@@ -318,7 +320,7 @@ def _worded(spec: Specification, check: Check, say: Texts) -> Check:
 # --- before and after -------------------------------------------------------------------------------------------------
 
 
-def _base(spec: Specification, result: Result, group: int) -> Float1:
+def base_weights(spec: Specification, result: Result, group: int) -> Float1:
     """(T,) weights of the periods that say where a group stood before its start."""
     panel, weights = result.panel, result.fit.weights
     name = panel.group_names[group]
@@ -356,7 +358,7 @@ def _change(spec: Specification, result: Result, say: Texts) -> Change | None:
     for cell in np.flatnonzero(weights):
         members = panel.group == cells.group[cell]
         mean = panel.weight[members] / panel.weight[members].sum()
-        base = _base(spec, result, int(cells.group[cell]))
+        base = base_weights(spec, result, int(cells.group[cell]))
         bases.add(_span(tuple(period for period, share in zip(panel.periods, base, strict=True) if share > 0)))
         focus_before += weights[cell] * float(mean @ panel.y[members] @ base)
         focus_after += weights[cell] * float(mean @ panel.y[members, cells.period[cell]])

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import re
 from collections.abc import Sequence
 from html import escape, unescape
@@ -16,6 +14,7 @@ from impact.evidence.record import Evidence
 from impact.evidence.render import html
 from impact.evidence.report import report_html
 from impact.evidence.svg import drawn_too
+from impact.harmless import as_cell, as_csv
 from impact.study.answers import Answers
 from impact.study.behind import Behind, behind
 from impact.study.bracket import End
@@ -39,6 +38,7 @@ FIGURE_OF = {
     "balance": "balance",
     "robust-honest": "departures",
     "alternatives": "specifications",
+    "robust-sets": "covariate-sets",
     "design": "flow; map",
 }
 """Figures that show a part of the record."""
@@ -76,7 +76,10 @@ def release(outcomes: Sequence[Evidence]) -> dict[str, bytes]:
     first = outcomes[0]
     if first.disclosed is None:
         return {}
-    decided = {"disclosure.csv": _csv([COLUMNS, *rows(outcomes)]), "disclosure.html": _page(outcomes).encode("utf-8")}
+    decided = {
+        "disclosure.csv": as_csv([COLUMNS, *rows(outcomes)]).encode("utf-8"),
+        "disclosure.html": _page(outcomes).encode("utf-8"),
+    }
     if not first.disclosed.verify:
         return decided
     return decided | {f"{EXPORT}/{name}": content for name, content in (decided | _export(outcomes)).items()}
@@ -96,12 +99,6 @@ def rows(outcomes: Sequence[Evidence]) -> list[tuple[str, ...]]:
     return out
 
 
-def _csv(lines: Sequence[Sequence[str]]) -> bytes:
-    text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerows(lines)
-    return text.getvalue().encode("utf-8")
-
-
 def _page(outcomes: Sequence[Evidence], language: str = "nl") -> str:
     say = texts(language)
     return html(listing(outcomes, say), say)
@@ -109,7 +106,7 @@ def _page(outcomes: Sequence[Evidence], language: str = "nl") -> str:
 
 def _export(outcomes: Sequence[Evidence]) -> dict[str, bytes]:
     """The tidy table, every report with its figures as PNG, and nothing with more digits than are printed."""
-    files = {"tidy.csv": tidy(outcomes).to_csv(index=False, lineterminator="\n").encode("utf-8")}
+    files = {"tidy.csv": tidy(outcomes).map(as_cell).to_csv(index=False, lineterminator="\n").encode("utf-8")}
     for number, evidence in enumerate(outcomes):
         with drawn_too() as drawn:
             vectors = figures(evidence)

@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from math import nan
 
 from impact.checks import design
 from impact.checks import fit as close
+from impact.checks.composition import movers
 from impact.checks.event_study import leads
 from impact.checks.pretrend import equivalence
 from impact.checks.protocol import Check
 from impact.errors import Refused
+from impact.evidence.composition import Share
+from impact.evidence.robust import Robust
 from impact.study.answers import Answers, matched_on
 from impact.study.closeness import closeness
 from impact.study.model import Specification
 from impact.study.panels import Comparison
 
-__all__ = ["reported"]
+__all__ = ["composed", "reported"]
 
 
 def reported(spec: Specification, comparison: Comparison, found: Answers) -> tuple[Check, ...]:
@@ -50,6 +55,10 @@ def _equivalence(spec: Specification, comparison: Comparison, found: Answers) ->
     if bound is None:
         return
     events = found.events
+    if events is not None and events.fit.base == "varying" and events.again is not None:
+        # Changes from one period to the next may each be small and yet add up to a large difference.
+        added = events.again(events.target)
+        events = None if isinstance(added, Refused) else added
     before = (
         None
         if events is None
@@ -69,3 +78,23 @@ def _fit(found: Answers, names: Mapping[str, str]) -> Iterator[Check]:
         yield close.fit({one.area: one.relative for one in near})
         yield close.overlap({one.area: one.in_hull for one in near})
         yield close.concentration({one.area: one.largest for one in near})
+
+
+def composed(spec: Specification, found: Robust | None) -> tuple[Check, ...]:
+    """Whether either share moved otherwise than in the comparison; not evaluated, with the reason, where not known."""
+    asked = spec.composition
+    if asked is None:
+        return ()
+    known = None if found is None else found.composition
+    rows: dict[str, Share] = {} if known is None else {row.what: row for row in known.shares}
+    checks = []
+    for what in ("new-build", "movers"):
+        row = rows.get(what)
+        if row is not None and row.difference is not None:
+            check = movers(row.difference / 100, 0.0, asked.at_most)
+        else:
+            unknown = "no-column" if what == "new-build" else "no-persons"
+            why = "no-estimate" if known is None else "no-figures" if row else unknown
+            check = replace(movers(nan, nan, asked.at_most), because=f"composition-{why}")
+        checks.append(replace(check, name=f"composition-{what}"))
+    return tuple(checks)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from impact.evidence.reading import printed
 from impact.evidence.record import Variant
@@ -10,6 +10,7 @@ from impact.evidence.robust import Robust
 from impact.parallel import Parallel
 from impact.study.answers import Answers
 from impact.study.closeness import closeness
+from impact.study.composition import Figures, composition
 from impact.study.controls import Tried, controls
 from impact.study.honesty import honesty
 from impact.study.leaving import leaving
@@ -18,6 +19,7 @@ from impact.study.multiverse import multiverse
 from impact.study.past import past
 from impact.study.record import Case
 from impact.study.ring import around
+from impact.study.sets import covariate_sets
 
 __all__ = ["robust"]
 
@@ -30,8 +32,12 @@ def robust(
     bracket: Sequence[Variant],
     parallel: Parallel,
     others: Sequence[Tried] = (),
+    figures: Mapping[str, Figures] | None = None,
 ) -> Robust:
-    """Every part that the study and its estimator allow; the others say why not. `others` are control outcomes."""
+    """Every part that the study and its estimator allow; the others say why not. `others` are control outcomes.
+
+    `figures` are the shares of what is new, by their name.
+    """
     comparison = case.comparison
     shown = [printed(estimate) for estimate in (found.primary, *(end.estimate for end in bracket))]
     signs = {one.value > 0 for one in shown if one is not None and one.value != 0}
@@ -42,5 +48,7 @@ def robust(
         past=past(spec, comparison, parallel),
         fit=closeness(found.result, {area.slug: area.name for area in comparison.areas}),
         controls=controls(spec, case.loaded, comparison, found, others, parallel),
+        composition=composition(spec, case, found, figures or {}, parallel),
+        sets=covariate_sets(spec, case.loaded, found),
         ring=around(spec, case.loaded, case.series, comparison, found, parallel),
     )

@@ -10,6 +10,7 @@ from impact.register.indicators import indicators
 from impact.study.adjust import faults_of_covariates
 from impact.study.arrival import faults_of_arrival
 from impact.study.borders import faults_of_borders
+from impact.study.composing import faults_of_composition
 from impact.study.controlling import faults_of_controls
 from impact.study.correction import faults_of_families, faults_of_indices
 from impact.study.crosswalks import faults_of_crosswalk
@@ -27,6 +28,7 @@ from impact.study.parts import faults_of_parts
 from impact.study.redrawn import faults_of_change
 from impact.study.similar import faults_of_similar
 from impact.study.source import Loc
+from impact.study.subsetting import faults_of_sets
 from impact.study.sums import faults_of_level
 from impact.study.thresholds import faults_of_checks
 from impact.study.times import before_every_start, spoken, times
@@ -66,6 +68,8 @@ def faults(spec: Specification) -> Iterator[Fault]:
     yield from faults_of_needs(spec)
     yield from faults_of_indices(spec)
     yield from faults_of_controls(spec)
+    yield from faults_of_composition(spec)
+    yield from faults_of_sets(spec)
     yield from faults_of_checks(spec.checks)
     yield from faults_of_disclosure(spec)
     if "respondents" in spec.checks and spec.data.outcomes.columns.n is None:

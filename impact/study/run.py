@@ -23,10 +23,11 @@ from impact.study.bundle import Bundle, check_place, write_bundle
 from impact.study.cache import Cache, Part, kept_in
 from impact.study.companions import companions, shared
 from impact.study.comparing import Impute
+from impact.study.composition import shares
 from impact.study.controls import other_outcomes, tried
 from impact.study.gates import bracketed, gates
 from impact.study.indices import indexed
-from impact.study.keeping import checked, ran, stand
+from impact.study.keeping import check_told, checked, ran, stand
 from impact.study.likeness import counted
 from impact.study.living import living
 from impact.study.load import Loaded, load
@@ -105,8 +106,10 @@ def run(
     keep = Cache(folder, study, _every(study, data), look, since)
     parallel = Parallel(workers, progress, keep)
     before, stands = stand(study, loaded, look)
+    check_told(study, before)
     earlier = taken_before(study.model, before.log, look, loaded.files)
     nothing = other_outcomes(study.model, lambda spec: load(spec, _paths(study, data, opened=True)))
+    new = shares(study.model, lambda spec: load(spec, _paths(study, data, spec, opened=True)))
     # Every comparison is made before anything is estimated, so that a study with a hole in it computes nothing.
     outcomes = range(len(study.model.all_outcomes))
     cases = [_case(study.model, loaded, number) for number in outcomes]
@@ -144,7 +147,7 @@ def run(
         with keep.part(Part("alternatives", indicator, "bracket"), study.model):
             either = () if sealed else bracket(answer, sides, case.comparison, parallel)
         with keep.part(Part("alternatives", indicator, "robust"), study.model):
-            held = None if sealed else robust(spec, case, answer, alternatives, either, parallel, nothing)
+            held = None if sealed else robust(spec, case, answer, alternatives, either, parallel, nothing, new)
         given.append((answer, alternatives, either, held))
         looks.append(taken)
         progress("outcomes", number + 1, len(cases))

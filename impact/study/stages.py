@@ -33,6 +33,8 @@ STAGE_OF: Final[Mapping[str, str]] = {
     **dict.fromkeys(("selection", "population", "made_of", "units", "map", "map_source", "covariates"), "comparison"),
     **dict.fromkeys(("primary", "weightings", "event", "change", "path"), "estimate"),
     **dict.fromkeys(("checks", "refusals", "notes", "remarks"), "checks"),
+    **dict.fromkeys(("look",), "inference"),
+    **dict.fromkeys(("disclosed",), "report"),
     **dict.fromkeys(("alternatives", "bracket", "robust", "families", "programme"), "alternatives"),
 }
 _ESTIMATES: Final = ("primary", "weightings", "event")

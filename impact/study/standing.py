@@ -13,7 +13,10 @@ from impact.evidence.standing import Deposit, Standing
 from impact.study.lock import Lock, beside, read_lock
 from impact.study.log import Entry, Log, read_log
 
-__all__ = ["Kept", "Now", "beside", "kept", "standing"]
+__all__ = ["OUTCOMES", "Kept", "Now", "beside", "kept", "standing"]
+
+OUTCOMES = ("outcomes", "sealed")
+"""Roles of the files that hold outcomes after the start."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,12 +34,13 @@ class Kept:
 
 @dataclass(frozen=True, slots=True)
 class Now:
-    """A study as it is run: what it means, the digests of the data of its design, and its files."""
+    """A study as it is run: what it means, the digests of the data of its design, its files, and its last period."""
 
     spec_sha256: str
     design: Mapping[str, Any]
     files: Sequence[DataFile]
     look: int = 1
+    until: str = ""
 
 
 def kept(path: Path) -> Kept:
@@ -59,7 +63,8 @@ def standing(kept: Kept, now: Now) -> Standing:
 
     ``pre-specified``: the study and its data are as they were locked, and no outcome of the periods after the start was
     opened before that, as far as the ledger says. ``amended``: the lock was changed, before outcomes were seen.
-    ``deviation``: it was changed afterwards, or the data of the design are others. ``exploratory``: everything else.
+    ``deviation``: it was changed afterwards, the data of the design are others, or other outcomes were opened first.
+    ``exploratory``: everything else.
     """
     lock, log = kept.lock, kept.log
     ran, tried = _others(log, now.spec_sha256)
@@ -69,7 +74,9 @@ def standing(kept: Kept, now: Now) -> Standing:
     if lock is None:
         before = log.of("locked", "amended")
         return replace(found, because="gone", detail=str(before[-1].lock8)) if before else found
-    found = replace(found, lock8=lock.lock8, deposit=_deposit(lock, log), short=lock.short, amendments=lock.amendments)
+    deposit, late = _deposit(lock, log)
+    found = replace(found, lock8=lock.lock8, deposit=deposit, late=late)
+    found = replace(found, short=lock.short, amendments=lock.amendments)
     if kept.log_wrong:
         return replace(found, because="ledger", detail=kept.log_wrong)
     made = _locks(log)
@@ -90,6 +97,8 @@ def standing(kept: Kept, now: Now) -> Standing:
         return replace(found, status="deviation", because="amended")
     if other:
         return replace(found, status="deviation", because="data", detail=", ".join(other))
+    if others := _reopened(log, now):
+        return replace(found, status="deviation", because="reopened", detail=", ".join(others))
     return replace(found, status="amended" if len(made) > 1 else "pre-specified", because="")
 
 
@@ -103,13 +112,12 @@ def _opened(log: Log) -> bool:
     return log.seen == "outcomes"
 
 
-def _deposit(lock: Lock, log: Log) -> Deposit | None:
-    """The deposit of the lock, where the ledger knows of it too."""
-    told = any(
-        entry.lock8 == lock.lock8 and lock.deposit is not None and dict(entry.details) == asdict(lock.deposit)
-        for entry in log.of("deposited")
-    )
-    return lock.deposit if told else None
+def _deposit(lock: Lock, log: Log) -> tuple[Deposit | None, bool]:
+    """The deposit of the lock, where the ledger knows of it too, and whether outcomes had been opened by then."""
+    for entry in log.of("deposited"):
+        if entry.lock8 == lock.lock8 and lock.deposit is not None and dict(entry.details) == asdict(lock.deposit):
+            return lock.deposit, entry.seen == "outcomes"
+    return None, False
 
 
 def _others(log: Log, spec_sha256: str) -> tuple[int, int]:
@@ -117,6 +125,18 @@ def _others(log: Log, spec_sha256: str) -> tuple[int, int]:
     ran = {entry.spec_sha256 for entry in log.of("ran") if entry.details.get("until")}
     tried = {entry.spec_sha256 for entry in log.of("checked", "planned", "ran")}
     return len(ran - {spec_sha256}), len(tried - ran - {spec_sha256})
+
+
+def _reopened(log: Log, now: Now) -> tuple[str, ...]:
+    """Files of outcomes other than those opened first: at this look, or at a later one that saw as much."""
+    mine = {one.file: one.sha256 for one in now.files if one.role in OUTCOMES}
+    for entry in log.of("ran"):
+        look, until = entry.details.get("look", 1), entry.details.get("until")
+        as_much = until and (look == now.look or (look > now.look and until >= now.until))
+        if as_much and entry.spec_sha256 == now.spec_sha256:
+            then = {one["file"]: one["sha256"] for one in entry.details.get("inputs", ()) if one["role"] in OUTCOMES}
+            return tuple(sorted(file for file in then.keys() | mine.keys() if then.get(file) != mine.get(file)))
+    return ()
 
 
 def _data(lock: Lock, now: Now) -> tuple[tuple[str, ...], tuple[str, ...]]:

@@ -6,17 +6,19 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from impact.evidence.addresses import address_of
 from impact.evidence.disclosed import withheld
 from impact.evidence.reading import supported
 from impact.evidence.record import Estimate, Evidence
 from impact.evidence.result import COLUMNS
+from impact.harmless import shown
 from impact.inference.support import status
 from impact.workbook import Sheet
 
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["MADE_OF", "counted", "entries", "made_of", "tables", "tidy"]
+__all__ = ["MADE_OF", "counted", "entries", "in_families", "made_of", "tables", "tidy"]
 
 MADE_OF = ("outcome", "role", "unit", "part", "share")
 _ABOUT = ("level", "population")
@@ -30,9 +32,12 @@ def tidy(outcomes: Sequence[Evidence]) -> pd.DataFrame:
     rows = []
     for evidence in outcomes:
         rows += [_row(evidence, *entry) for entry in entries(evidence)]
-        rows += [] if evidence.sealed else _of_families(evidence)
+        rows += [
+            {**_row(evidence, "family", name, True, estimate), "p_adjusted": adjusted}
+            for name, estimate, adjusted in in_families(evidence)
+        ]
     first = ["study", "outcome", "role", "name", "same_estimand", "standing"]
-    last = ["inference", "areas_total", "areas_left_out", *_ABOUT, "p_adjusted"]
+    last = ["inference", "areas_total", "areas_left_out", *_ABOUT, "p_adjusted", "address"]
     frame = pd.DataFrame(rows, columns=[*first, *COLUMNS, *last])
     return frame.astype({"p_adjusted": float})
 
@@ -53,16 +58,18 @@ def entries(evidence: Evidence) -> list[tuple[str, str, bool, Estimate]]:
     ]
 
 
-def _of_families(evidence: Evidence) -> list[dict[str, Any]]:
-    """The outcome's own numbers once more, with what holds for its family: the band and the adjusted p-value."""
+def in_families(evidence: Evidence) -> list[tuple[str, Estimate, float]]:
+    """The outcome's own numbers once more by the name of its family, with the band and the adjusted p-value there."""
+    if evidence.sealed:
+        return []
     estimates = {estimate.term: estimate for estimate in (evidence.primary, *evidence.event)}
-    rows = []
+    found = []
     for family in evidence.families:
         for member in (*family.members, *family.horizons):
             if member.indicator == evidence.indicator and member.adjusted is not None:
                 shown = replace(estimates[member.term], band_low=member.low, band_high=member.high)
-                rows.append({**_row(evidence, "family", family.name, True, shown), "p_adjusted": member.adjusted})
-    return rows
+                found.append((family.name, shown, member.adjusted))
+    return found
 
 
 def _row(evidence: Evidence, role: str, name: str, same: bool, estimate: Estimate) -> dict[str, Any]:
@@ -107,6 +114,7 @@ def _row(evidence: Evidence, role: str, name: str, same: bool, estimate: Estimat
         "level": about.level,
         "population": about.population,
         "p_adjusted": None,
+        "address": str(address_of(evidence, role, name, same, estimate)),
     }
 
 
@@ -143,7 +151,7 @@ def tables(outcomes: Sequence[Evidence]) -> tuple[Sheet, ...]:
         for period in sorted({*e.periods, *out[e.indicator]})
     ]
     head = tuple(f"{e.indicator}: {e.status}; {counted(e)}" for e in outcomes)
-    return (
+    sheets = (
         Sheet("estimates", tuple(frame.columns), estimates, above=head),
         Sheet(
             "areas",
@@ -155,6 +163,13 @@ def tables(outcomes: Sequence[Evidence]) -> tuple[Sheet, ...]:
         *([Sheet("made_of", MADE_OF, made)] if (made := made_of(outcomes)) else []),
         *_units(outcomes),
     )
+    return tuple(_legible(sheet) for sheet in sheets)
+
+
+def _legible(sheet: Sheet) -> Sheet:
+    """With what nobody sees in a text written out."""
+    rows = [tuple(shown(cell) if isinstance(cell, str) else cell for cell in row) for row in sheet.rows]
+    return replace(sheet, rows=rows, above=tuple(map(shown, sheet.above)))
 
 
 def made_of(outcomes: Sequence[Evidence]) -> list[tuple[str, str, str, str, float]]:

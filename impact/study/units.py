@@ -16,6 +16,7 @@ from impact.sources.rows import Long, keep, read_long
 from impact.sources.values import CBS, Labels, Odd, Values
 from impact.study.model import Specification
 from impact.study.predictors import columns_of_predictors
+from impact.study.subsetting import columns_of_sets
 
 __all__ = ["Units", "read_units", "wanted"]
 
@@ -111,6 +112,7 @@ def wanted(spec: Specification) -> tuple[tuple[str, ...], tuple[str, ...]]:
         *c.selection,
         *(name for term in terms for name in term.numbers),
         *columns_of_predictors(spec),
+        *columns_of_sets(spec),
     )
     return tuple(dict.fromkeys(filter(None, texts))), tuple(dict.fromkeys(filter(None, numbers)))
 

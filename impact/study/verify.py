@@ -16,6 +16,7 @@ from impact.study.bundle import MANIFEST, contents, parsed, results_json
 from impact.study.crate import INPUTS, LEDGER, LOCK
 from impact.study.fixed import fixed
 from impact.study.recompute import names, recompute
+from impact.study.release import release
 from impact.study.render import pages, versions
 from impact.study.rerun import rerun as run_again
 from impact.study.strict import strict
@@ -144,7 +145,7 @@ def _derived(found: Contents, manifest: Mapping[str, Any], outcomes: Sequence[Ev
     known = {key: str(value) for key, value in manifest["versions"].items()}
     try:
         html, figures = pages(outcomes)
-        made = contents(outcomes, html, figures, known, given)
+        made = contents(outcomes, html, figures, known, {**given, **release(outcomes)})
     except (ImpactError, ValueError, TypeError, LookupError, AttributeError, ArithmeticError, RecursionError) as error:
         return [Said("derived.unreadable", {"why": f"{type(error).__name__}: {error}"})]
     names = sorted((made.keys() | found.files.keys()) - {MANIFEST})

@@ -20,10 +20,11 @@ from impact.harmless import as_csv, hidden, no_formula, shown
 from impact.study.bundle import read_bundle
 from impact.workbook import Sheet, workbook
 from tests.study.conftest import impact
-from tests.study.small import made
+from tests.study.small import GEMEENTEN, made, of_gemeente
 
 SCRIPT = '<script>alert(1)</script>"><img src=x onerror=alert(2)>'
 TEMPLATE = "{{ 7 * 7 }} {% raise %} {unit} {0.__class__} $\\frac{x}{$ #{1}"
+TEXTS = {".html", ".svg", ".csv", ".md", ".txt", ".cff", ".yaml"}
 FORMULA = '=HYPERLINK("http://x.example","klik")'
 
 
@@ -76,6 +77,33 @@ def test_a_whole_run_with_hostile_texts(tmp_path: Path) -> None:
     assert read_bundle(small.out).outcomes[0].unit == FORMULA
 
 
+def test_what_nobody_sees_in_a_cell_of_the_data_is_written_out(tmp_path: Path) -> None:
+    """Signs that turn a text around, have no width, or speak to a terminal: in no page, figure, table or message."""
+    small = made(tmp_path)
+    signs = ["\u202e", "\u200b", "\u2066", "\ufeff=", "\x1b[31m", "\u00ad"]
+    names = {code: f"Ge{signs[number % 6]}meente {number}" for number, code in enumerate(GEMEENTEN)}
+    small.units["gemeente"] = [names[of_gemeente(code)] for code in small.units["wijk"]]
+    columns = "columns: {region: wijk, residents: inwoners,"
+    changes = [(columns, columns.replace("wijk,", "wijk, gemeente: gemeente,"))]
+    small.write(*changes)
+    checked = impact("check", small.study)
+    ran = impact("run", small.study, "--out", small.out)
+    assert (checked.code, ran.code in (0, 1)) == (0, True), checked.err + ran.err
+    printed = impact("show", small.out)
+    assert hidden("".join(one.out + one.err for one in (checked, ran, printed))) == ""
+    read = {file: file.read_text(encoding="utf-8") for file in small.out.rglob("*") if file.suffix in TEXTS}
+    assert {".html", ".svg", ".csv", ".md"} <= {file.suffix for file in read}
+    assert [file.name for file, text in read.items() if hidden(text)] == []
+    assert "Ge\\u202emeente 0" in read[small.out / "report.html"]
+    assert "Ge\\u202emeente 0" in read[small.out / "aggregates.csv"]
+    book = load_workbook(small.out / "tables.xlsx")
+    cells = [str(cell.value) for sheet in book for row in sheet.iter_rows() for cell in row]
+    assert hidden("".join(cells)) == "" and "Ge\\u202emeente 0" in cells
+    areas = read_bundle(small.out).outcomes[0].areas
+    assert names["GM9100"] in {area.cluster for area in areas}, "JSON holds the name itself"
+    assert impact("verify", small.out / "bundle.zip").code == 0
+
+
 @pytest.mark.parametrize("name", ["$\\frac{a}{$", "$x^2$", "_^{}\\", "-->", "<text>", "&amp;", "]]>"])
 def test_a_name_in_a_figure_is_drawn_as_it_is(name: str) -> None:
     from matplotlib.figure import Figure
@@ -125,7 +153,8 @@ def test_no_cell_begins_as_a_formula_and_no_number_changes(text: str, number: fl
     assert float(row[2]) == number
     assert not row[1].startswith(("=", "@", "\t", "\r", "\n"))
     assert not row[1].startswith(("+", "-")) or float(row[1].replace(",", "").replace(".", "") or 0) is not None
-    assert row[1].removeprefix("'") == text.replace("\0", "").removeprefix("'")
+    assert row[1].removeprefix("'") == shown(text.replace("\0", "")).removeprefix("'")
+    assert hidden(row[1]) == ""
 
 
 @given(st.text())

@@ -21,6 +21,7 @@ from impact.disclosure.profile import CBS_RA, Profile
 from impact.evidence.record import Evidence
 from impact.study.behind import Group, judged
 from impact.study.disclose import DESIGN, PARTS
+from impact.study.verify import verify
 from tests.study.conftest import impact, tree
 from tests.study.example import refused
 from tests.study.small import Small, made
@@ -49,7 +50,7 @@ def everything(folder: Path) -> str:
     """All that can be read in a bundle: text files as they are, workbooks and parquet as text."""
     said = []
     for name, content in tree(folder).items():
-        if name.endswith(".xlsx"):
+        if name.endswith((".xlsx", ".zip")):
             with zipfile.ZipFile(folder / name) as book:
                 said += [book.read(part).decode("utf-8", "replace") for part in book.namelist()]
         elif name.endswith(".parquet"):
@@ -97,6 +98,54 @@ def test_seven_wijken_are_too_few_and_no_digit_of_the_outcome_is_left(small: Sma
     assert not (small.out / "figures" / "gap.svg").exists()
     assert not (small.out / "figures" / "event-study.svg").exists()
     assert "Verifi" in said or "Controleer deze grenzen bij CBS" in said
+
+
+def test_a_locked_study_is_verified_as_any_other(small: Small) -> None:
+    small.write(asked("{profile: cbs-ra, minimum_units: 2}"))
+    assert impact("lock", small.study).code == 0
+    found = small.run(asked("{profile: cbs-ra, minimum_units: 2}"))
+    assert (found["status"], found["standing"]["status"]) == ("pre-specified", "pre-specified")
+    said = verify(small.out, data=[small.root], rerun=True)
+    assert not said.differs, said.summary("en")
+    assert said.recomputed.sentence.key == "recomputed.identical"
+    assert (small.out / "aggregates.csv").read_text(encoding="utf-8").count("\n") == 1, "sums would give it all away"
+
+
+def test_what_may_not_be_shown_is_no_statement(small: Small) -> None:
+    """That nothing can be established would be untrue: there is an estimate, which may not leave."""
+    rule = asked("{minimum_units: 12}")
+    small.write(rule)
+    assert impact("lock", small.study).code == 0
+    assert small.run(rule)["status"] == "pre-specified"
+    report = (small.out / "report.html").read_text(encoding="utf-8")
+    assert "Uitspraak" not in report and "niet vast te stellen" not in report
+
+
+def test_a_ledger_with_figures_of_earlier_looks_stays(small: Small) -> None:
+    """Nothing can be taken out of a ledger, so a bundle that takes it along would show what may not be shown."""
+    looks = "looks: {planned: [a, b]}\n"
+    small.run((SEED, f"{looks}{SEED}"))
+    ledger = small.root / "study.log.jsonl"
+    told = ledger.read_bytes()
+    rule = (SEED, f"{looks}disclose: {{minimum_units: 12}}\n{SEED}")
+    small.write(rule)
+    ended = impact("run", small.study, "--out", small.root / "on")
+    assert ended.code == 2 and "LOOK-005" in ended.err and ledger.read_bytes() == told
+    assert not (small.root / "on").exists()
+    ledger.unlink()
+    small.run(rule)
+    assert json.loads(ledger.read_bytes())["looks"]["iets"]["value"] is None
+    small.run(rule)
+    assert ledger.read_bytes().count(b"\n") == 1
+
+
+def test_a_file_that_goes_along_is_a_fault_where_something_may_not_leave(small: Small) -> None:
+    whole = ("denominator: noemer}", "denominator: noemer}\n    share: true")
+    small.write(asked("{minimum_units: 3}"), whole)
+    ended = impact("run", small.study, "--out", small.out)
+    assert ended.code == 2 and "[data.outcomes.share]" in ended.err and not small.out.exists()
+    small.run(asked("public"), whole)
+    assert (small.out / "inputs" / "uitkomst.csv").is_file()
 
 
 def test_what_is_not_shown_is_empty_with_a_status_and_never_0(small: Small) -> None:

@@ -17,6 +17,7 @@ from impact.study.leave_out import LeaveOut
 from impact.study.read import read_study
 from tests.study.conftest import Ended, impact, tree
 from tests.study.example import written
+from tests.study.small import made as small
 
 SLUGS = ["", *(one.slug for one in indicators())]
 
@@ -94,6 +95,44 @@ def test_what_a_person_must_write_is_found(tmp_path: Path) -> None:
     assert list(to_fill(read_study(written(tmp_path, draft("b", "uitkering").study)).tree)) == [
         "seen_before", "data.units.source"
     ]  # fmt: skip
+
+
+def test_a_draft_is_not_locked(tmp_path: Path) -> None:
+    """Every text that is still open is named at its line, before the data are looked for; nothing is written."""
+    place, _ = made(tmp_path, "")
+    before = tree(place)
+    ended = impact("lock", place)
+    assert (ended.code, ended.out) == (2, "")
+    lines = (place / "study.yaml").read_text(encoding="utf-8").splitlines()
+    named = re.findall(r"studie:(\d+):\d+ LOCK-016 \[(.+)\]: this is still to be written: (.+)", ended.err)
+    assert [path for _, path, _ in named] == list(to_fill(read_study(place).tree)) and len(named) == 5
+    assert all(f'"{TO_FILL}: {what}"' in lines[int(number) - 1] for number, _, what in named)
+    assert "5 problems" in ended.err and "SPEC-021" not in ended.err
+    assert tree(place) == before
+    study = place / "study.yaml"
+    study.write_text(study.read_text(encoding="utf-8").replace(f"{TO_FILL}: ", ""), encoding="utf-8")
+    ended = impact("lock", place)
+    assert ended.code == 2 and set(re.findall(r"[A-Z]+-\d+", ended.err)) == {"SPEC-021"}, "now only its data lack"
+
+
+def test_an_open_text_is_not_amended_into_a_lock(tmp_path: Path) -> None:
+    study = small(tmp_path)
+    study.write()
+    assert impact("lock", study.study).code == 0
+    locked = (tmp_path / "study.lock").read_bytes()
+    study.write(("seen_before: Niets.", f'seen_before: "  {TO_FILL}"'))
+    ended = impact("amend", study.study, "--why", "beter")
+    assert ended.code == 2 and "LOCK-016 [seen_before]" in ended.err
+    assert (tmp_path / "study.lock").read_bytes() == locked
+
+
+def test_of_many_open_texts_fifty_are_shown(tmp_path: Path) -> None:
+    study = small(tmp_path)
+    text = "  - {name: n%d, why: %s, same_estimand: true, change: {inference: {level: 0.%d}}}"
+    listed = "\n".join(text % (number, TO_FILL, 901 + number) for number in range(53))
+    study.write(("seed: 7", f"alternatives:\n{listed}\nseed: 7"))
+    ended = impact("lock", study.study)
+    assert ended.err.count("[alternatives[") == 50 and "3 more texts are still to be written" in ended.err
 
 
 def test_the_same_words_give_the_same_study() -> None:

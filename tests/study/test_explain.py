@@ -116,6 +116,10 @@ def controlled(areas: dict[str, Any] | None = None, **changed: Any) -> dict[str,
 
 ELSEWHERE = {"elders": {"members": ["WK036303"], "why": "geen geld"}}
 CONTROLS = {"negative_controls": controlled()}
+SETS = {"covariate_sets": {"of": ["inwoners"], "why": "gevoeligheid"}, "estimator": "did"}
+LIVES: dict[str, Any] = {
+    "composition": {"people": {"file": "wie.csv", "since": 2020}, "new_build": {"percentage": "gebouwd"}}
+}
 
 
 def within(listed: dict[str, Any], **changed: Any) -> list[dict[str, Any]]:
@@ -503,6 +507,31 @@ CASES: dict[str, tuple[dict[str, Any], Any, str]] = {
     "negative_controls.outcomes.why": (CONTROLS, controlled(why="de lucht"), "Reden: de lucht."),
     "negative_controls.areas.members": (CONTROLS, controlled(ELSEWHERE), "niets te verwachten (elders): WK036303."),
     "negative_controls.areas.why": (CONTROLS, controlled(ELSEWHERE), "Reden: geen geld."),
+    **{
+        f"composition.{share}.{key}": (
+            LIVES,
+            {"numerator": "nieuw", "denominator": "alle", "where": {"soort": "huis"}},
+            words if key == "where" else f"is {verb} dan in de vergelijking, wordt nagegaan met kolom {words}",
+        )
+        for share, verb in (("new_build", "gebouwd"), ("movers", "verhuisd"))
+        for key, words in (
+            ("percentage", "‘nieuw’ en kolom ‘alle’"),
+            ("numerator", "‘nieuw’"),
+            ("denominator", "‘nieuw’ en kolom ‘alle’"),
+            ("where", "Daarvoor tellen de rijen waarin kolom ‘soort’ huis is"),
+        )
+    },
+    "composition.people.file": (LIVES, "anders.csv", "met het bestand ‘anders.csv’"),
+    "composition.people.since": (LIVES, 2019, "wie er sinds 2019 bleef"),
+    "composition.people.outcome": (
+        LIVES,
+        "voortijdig-schoolverlaten",
+        "over de uitkomst voortijdig-schoolverlaten",
+    ),
+    "composition.at_most": (LIVES, 0.02, "Tot een verschil van 2%"),
+    "covariate_sets.of": (SETS, ["huur"], "met elke combinatie van ‘huur’ ernaast"),
+    "covariate_sets.at_most": (SETS, 50, "meer dan 50 combinaties"),
+    "covariate_sets.why": (SETS, "een keuze", "Reden: een keuze."),
     "needs.power": ({"needs": {"power": 0.8}}, 0.9, "moet met een kans van ten minste 90% te zien zijn"),
     "needs.respondents_per_area": (
         {**SURVEYED, "needs": {"respondents_per_area": 50}},
@@ -532,6 +561,7 @@ WRITTEN = {
     **{path: path.split(".")[0] for path in CASES if path.startswith(("leave_out.", "breaks.", "alternatives."))},
     **{path: "estimator.covariates" for path in CASES if path.startswith("estimator.covariates.")},
     **{path: "checks" for path in CASES if path.startswith("checks.")},
+    **{path: path.rpartition(".")[0] for path in CASES if path.startswith(("composition.new", "composition.mov"))},
     **{path: "negative_controls" for path in CASES if path.startswith("negative_controls.")},
     "comparison.match.missing.impute": "comparison.match.missing",
     **{path: path.rpartition(".")[0] for path in CASES if ".sealed." in path or ".arrives." in path},

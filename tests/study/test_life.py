@@ -20,8 +20,11 @@ from impact.study.lock import LOCK, read_lock
 from impact.study.log import LOG, read_log
 from impact.study.read import read_study
 from impact.study.validate import canonical
+from impact.study.verify import verify
 from tests.shared import ROOT
 from tests.study.conftest import Ended, Project, impact, tree
+from tests.study.forging import Forged, told
+from tests.study.small import made
 
 EARLY = ("beside: [score-flip]", "beside: []")
 
@@ -201,6 +204,22 @@ def test_a_deposit_leaves_the_lock_what_it_is(quick: Project) -> None:
     assert "eigen verklaring" in (ran(quick) and page(quick))
 
 
+def test_a_deposit_after_the_outcomes_were_opened_shows_nothing(quick: Project) -> None:
+    locked(quick)
+    arguments = ("--where", "Zenodo", "--date", "2026-11-26", "--reference", "10.5281/zenodo.1")
+    assert "LOCK-015" in impact("deposit", quick.study, *arguments[:3], "morgen", *arguments[4:]).err
+    ran(quick)
+    assert impact("deposit", quick.study, *arguments).code == 0
+    assert ran(quick) == ("pre-specified", "")
+    assert "pas gedeponeerd toen uitkomsten al waren geopend: Zenodo" in page(quick)
+    assert "eigen verklaring" in page(quick)
+    level = verify(quick.out).fixed
+    assert [one.key for one in level.unchecked] == ["unchecked.own-declaration"]
+    forged = Forged(quick.root, tree(quick.out))
+    forged.json("results.json", lambda value: value["outcomes"][0]["standing"].update(late=False))
+    assert "fixed.standing" in told(forged.fixed())
+
+
 @pytest.mark.parametrize(
     ("arguments", "code"),
     [
@@ -335,6 +354,30 @@ def test_other_data_under_the_same_name(quick: Project) -> None:
     assert "LOCK-010" in impact("lock", quick.study).err
     assert impact("amend", quick.study, "--why", "nieuwe levering").code == 0
     assert ran(quick) == ("deviation", "amended")
+
+
+def test_the_outcomes_that_were_opened_first_are_those_that_count(tmp_path: Path) -> None:
+    small = made(tmp_path)
+    whole = small.outcomes
+    arrives = ("denominator: noemer}", "denominator: noemer}\n    arrives: {have: 2021, planned: [2022, 2023, 2024]}")
+    small.outcomes = whole[whole["jaar"] < 2022]
+    small.write(arrives)
+    assert impact("lock", small.study).code == 0
+    small.outcomes = whole
+    assert small.run(arrives)["status"] == "pre-specified"
+    more = whole["teller"] + (whole["jaar"] == 2023) * 5
+    small.outcomes = whole.assign(teller=more)
+    other = small.run(arrives)
+    assert (other["status"], other["standing"]["because"]) == ("deviation", "reopened")
+    assert other["standing"]["detail"] == "uitkomst.csv"
+    assert verify(small.out).fixed.sentence.key == "fixed.weaker"
+    forged = Forged(tmp_path, tree(small.out))
+    forged.json("results.json", lambda value: value["outcomes"][0].update(status="pre-specified"))
+    forged.remake()
+    assert "fixed.claim" in told(forged.fixed())
+    small.outcomes = whole
+    assert small.run(arrives)["status"] == "pre-specified", "those were first"
+    assert not verify(small.out).differs
 
 
 def test_another_characteristic_in_the_units(quick: Project) -> None:

@@ -13,7 +13,9 @@ from scipy import stats
 from impact.evidence.look import Taken
 from impact.evidence.record import PathPoint
 from impact.study.looks import revisions
-from tests.study.conftest import impact
+from impact.study.verify import verify
+from tests.study.conftest import impact, tree
+from tests.study.forging import Forged, told
 from tests.study.small import Small, made, wijk
 
 AREAS = {f"gebied-{letter}": [wijk(number, 1)] for number, letter in enumerate("abcdef")}
@@ -80,6 +82,63 @@ def test_looks_spend_the_error_between_them(small: Small) -> None:
     lines = (small.root / "study.log.jsonl").read_text(encoding="utf-8").splitlines()
     assert [json.loads(line)["look"] for line in lines if '"event":"ran"' in line] == [1, 2, 3]
     assert (small.root / "look-1" / "results.json").is_file(), "the earlier numbers stand"
+
+
+def test_no_look_is_taken_before_one_that_has_spent_its_error(small: Small) -> None:
+    arrives = ("denominator: noemer}", "denominator: noemer}\n    arrives: {have: 2021, planned: [2022, 2023, 2024]}")
+    small.write(("seed: 7\n", PLANNED), arrives)
+    assert impact("lock", small.study).code == 0
+    second = delivered(small, 2024, 2, arrives)
+    assert second["status"] == "pre-specified"
+    ended = impact("run", small.study, "--out", small.root / "look-1", "--look", "1")
+    assert ended.code == 2 and "LOOK-004" in ended.err and "--look 3" in ended.err
+    assert not (small.root / "look-1").exists()
+    found = verify(small.root / "look-2", data=[small.root], rerun=True)
+    assert found.recomputed.sentence.key == "recomputed.identical", found.summary("en")
+    assert not found.differs
+
+
+def test_figures_that_were_revised_without_a_new_period_spend_what_is_left(small: Small) -> None:
+    first = delivered(small, 2022, 1, ARRIVES)["look"]
+    rows = small.outcomes
+    hit = (rows["wijk"] == wijk(0, 1)) & (rows["jaar"] == 2022)
+    small.outcomes = rows.assign(teller=np.where(hit, rows["teller"] + 60, rows["teller"]))
+    second = delivered(small, 2022, 2, ARRIVES)["look"]
+    # Whatever both estimates have in common, together they find something no more often than both errors added up.
+    assert second["spent"] == pytest.approx(spent(2 / 4) - spent(1 / 4), abs=1e-7) and not second["joint"]
+    again = delivered(small, 2022, 3, ARRIVES)["look"]
+    assert again["spent"] == 0.0 and again["nominal"] == pytest.approx(second["nominal"], rel=1e-7)
+    last = delivered(small, 2024, 4, ARRIVES)["look"]
+    assert first["spent"] + second["spent"] + last["spent"] == pytest.approx(0.05, abs=1e-7)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        (
+            "first_treated: 2022}",
+            f"by_area: {{{', '.join(f'{slug}: 2022' for slug in [*AREAS][:5])}, gebied-f: 2023}}}}",
+        ),
+        ("window: [2022, 2024]", "window: [2023, 2024]"),
+    ],
+)
+def test_a_look_waits_for_every_start_and_for_the_window(small: Small, change: tuple[str, str]) -> None:
+    found = delivered(small, 2022, 1, ARRIVES, change)
+    assert found["not_measurable"] == ["de cijfers over 2023 en 2024 zijn er nog niet"] and found["look"] is None
+    found = delivered(small, 2023, 1, ARRIVES, change)
+    assert found["primary"]["value"] is not None and found["look"]["until"] == "2023"
+
+
+def test_verify_holds_a_look_against_the_ledger(small: Small) -> None:
+    delivered(small, 2024, 1)
+    out = small.root / "look-1"
+    files = tree(out)
+    assert not verify(out).differs
+    results = json.loads(files["results.json"])
+    results["outcomes"][0]["look"]["spent"] /= 2
+    forged = Forged(small.root, {**files, "results.json": json.dumps(results).encode()})
+    forged.remake()
+    assert "ledger.other-look" in told(forged.fixed())
 
 
 def test_a_look_that_was_not_planned_spends_nothing_and_is_no_statement(small: Small) -> None:

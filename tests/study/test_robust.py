@@ -146,7 +146,7 @@ def test_each_area_and_gemeente_is_left_out_as_by_hand(whole: Small, found: dict
     table = rates(whole.outcomes, str)
     treated = [codes[0] for codes in AREAS.values()]
     controls = [code for code in table.index if code not in treated]
-    areas, clusters = found["robust"]["left_out"]
+    areas, clusters, periods = found["robust"]["left_out"]
     by_name = {one["name"]: one["value"] for one in areas["each"]}
     assert areas["what"] == "area" and set(by_name) == set(AREAS)
     for slug, (code,) in AREAS.items():
@@ -157,6 +157,14 @@ def test_each_area_and_gemeente_is_left_out_as_by_hand(whole: Small, found: dict
         rest = [code for code in table.index if of_gemeente(code) != one["name"]]
         kept = [code for code in rest if code in treated]
         assert one["value"] == pytest.approx(difference(table, kept, [code for code in rest if code not in treated]))
+    # Its base is the year before: without that one it is the year before it, and without another nothing changes.
+    own = found["primary"]["value"]
+    assert [one["name"] for one in periods["each"]] == [str(year) for year in range(2015, 2022)]
+    assert periods["what"] == "period" and periods["most"] == "2021"
+    gap = table.loc[treated].mean() - table.loc[controls].mean()
+    for one in periods["each"]:
+        by = float(gap[2021] - gap[2020]) if one["name"] == "2021" else 0.0
+        assert one["value"] == pytest.approx(own + by)
     values = [found["primary"]["value"], *by_name.values()]
     assert (areas["low"], areas["high"]) == pytest.approx((min(values), max(values)))
     away = {name: abs(value - found["primary"]["value"]) for name, value in by_name.items()}
@@ -194,7 +202,8 @@ def test_a_statement_that_hangs_on_one_area_is_named(tmp_path: Path) -> None:
 def test_donors_are_left_out_where_the_estimator_weighs_them(tmp_path: Path) -> None:
     small = written(tmp_path)
     result = small.run(("estimator: {name: group-time, control: never}", "estimator: synthetic-control"))
-    areas, _, donors = result["robust"]["left_out"]
+    areas, _, periods, donors = result["robust"]["left_out"]
+    assert periods["what"] == "period" and len(periods["each"]) == 7
     assert donors["what"] == "donor" and donors["statements"] is None
     used = {unit for area in result["areas"] for unit, weight in area["weights"] if weight}
     assert {one["name"] for one in donors["each"]} == used
