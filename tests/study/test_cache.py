@@ -75,7 +75,7 @@ def ran(tmp_path_factory: pytest.TempPathFactory, no_pages: None) -> Small:
     return small
 
 
-TOTAL = 2 * 13  # results of the study: see test_how_many_results
+TOTAL = 2 * 14  # results of the study: see test_how_many_results
 
 
 @pytest.fixture
@@ -140,8 +140,8 @@ def test_no_byte_is_another(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
 
 def test_how_many_results(ran: Small) -> None:
     """By hand, of an outcome: the average, one beside it, two other weightings and the event times are 5; one of the
-    two alternatives is a weighting that is there already, 6; leads and bounds, 8; without each area and cluster, and
-    the intervals of both, 12; its own past, 13.
+    two alternatives is a weighting that is there already, 6; leads and bounds, 8; without each area, cluster and
+    period, and the intervals of the first two, 13; its own past, 14.
     """
     assert len(files(ran)) == TOTAL
     assert len(files(ran, "parts")) == len(list(parts(read_study(ran.study))))
