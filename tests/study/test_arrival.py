@@ -67,13 +67,13 @@ def test_only_a_run_opens_the_sealed_file(apart: Project) -> None:
 
 def test_the_numbers_are_those_of_the_whole_table(apart: Project) -> None:
     apart.run()
-    parts = read_bundle(apart.out).tidy()
+    parts = read_bundle(apart.out).tidy().drop(columns="address")  # that holds the digest of the set-up
     study = apart.study.read_text(encoding="utf-8").splitlines(keepends=True)
     start = next(number for number, line in enumerate(study) if "eerste-studie-design.csv" in line)
     study[start : start + 3] = ["    file: heel.csv\n"]
     apart.study.write_text("".join(study), encoding="utf-8")
     apart.run()
-    pd.testing.assert_frame_equal(parts, read_bundle(apart.out).tidy(), check_exact=True)
+    pd.testing.assert_frame_equal(parts, read_bundle(apart.out).tidy().drop(columns="address"), check_exact=True)
 
 
 def test_what_a_check_says_does_not_depend_on_what_is_sealed(apart: Project) -> None:
@@ -154,10 +154,10 @@ def test_a_lock_before_delivery_and_a_run_after(waiting: Project) -> None:
 def test_the_numbers_after_delivery_are_those_without_the_key(waiting: Project) -> None:
     deliver(waiting, "2024")
     waiting.run()
-    found = read_bundle(waiting.out).tidy()
+    found = read_bundle(waiting.out).tidy().drop(columns="address")
     waiting.change(waiting.study, ("\n    arrives: {have: 2021, planned: [2022, 2023, 2024]}", ""))
     waiting.run()
-    pd.testing.assert_frame_equal(found, read_bundle(waiting.out).tidy(), check_exact=True)
+    pd.testing.assert_frame_equal(found, read_bundle(waiting.out).tidy().drop(columns="address"), check_exact=True)
 
 
 def test_a_check_after_delivery_is_that_before_it(waiting: Project) -> None:
