@@ -305,5 +305,6 @@ def _not_said(evidence: Evidence, say: Texts) -> Section:
 
 
 def _verify(say: Texts) -> Section:
-    again = (say("verify.bundle"), say("verify.again"), Code("impact run study.yaml"))
-    return Section("nagaan", say("verify.title"), (Paragraph(again),))
+    without = Paragraph((say("verify.bundle"), Code("impact verify bundle.zip")))
+    again = Paragraph((say("verify.again"), Code("impact verify bundle.zip --data MAP --rerun")))
+    return Section("nagaan", say("verify.title"), (without, again))
