@@ -98,7 +98,7 @@ def test_the_citation_is_one(whole: Sound) -> None:
     assert all(set(author) == {"name"} for author in said["authors"])
     (identifier,) = said["identifiers"]
     assert identifier["type"] == "other"
-    assert re.fullmatch(r"niveau@[0-9a-f]{8}", identifier["value"])
+    assert re.fullmatch(r"niveau@[0-9a-f]{8}\.1", identifier["value"])
     assert identifier["value"].endswith(json.loads(whole.files["results.json"])["outcomes"][0]["standing"]["lock8"])
 
 
