@@ -338,6 +338,7 @@ def test_a_folder_that_cannot_be_written_is_a_note(small: Small) -> None:
 HALFWAY = """
 import os, signal
 import impact.study.cache as module
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a test in the background inherits that it is ignored
 real, count = module.Cache._write, 0
 def ending(self, path, key, content):
     global count

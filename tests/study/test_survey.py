@@ -282,7 +282,7 @@ def test_the_workbook_holds_the_tables_with_codes_as_text(first: Path) -> None:
     book = openpyxl.load_workbook(first / "tables.xlsx")
     assert book.sheetnames == ["estimates", "areas", "periods"]
     lines = list(book["areas"].iter_rows(values_only=True))
-    assert lines[0][0] == "voortijdig-schoolverlaten: 19 of 20 areas; without Rotterdam-Zuid"
+    assert lines[0][0] == "voortijdig-schoolverlaten: exploratory; 19 of 20 areas; without Rotterdam-Zuid"
     columns = ("outcome", "area", "name", "gemeente", "members", "first_treated", "base", "left_out", "population")
     assert lines[1] == columns
     rows = {row[1]: row for row in lines[2:]}
