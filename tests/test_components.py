@@ -132,7 +132,7 @@ def test_clusters_of_one_unit() -> None:
 
 @pytest.mark.parametrize(
     ("clusters", "length", "because"),
-    [(8, 1, "there is 1 period before"), (8, 2, "there are 2 periods before"), (3, 5, "lie in 3 clusters")],
+    [(8, 1, "before the first start is 1,"), (8, 2, "before the first start is 2,"), (3, 5, "lie in 3 clusters")],
 )
 def test_what_cannot_be_known_is_refused(clusters: int, length: int, because: str) -> None:
     y, cluster, _ = world(1, clusters, 4, np.arange(float(length)), (0.5, 1.0, 0.0, 0.5))

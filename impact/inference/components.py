@@ -125,7 +125,7 @@ def components(y: Float2, cluster: Int1, when: Float1, noise: Float2 | None = No
     if length < FEWEST_PERIODS:
         return Refused(
             _WHAT,
-            f"there {'is 1 period' if length == 1 else f'are {length} periods'} before the first start, and how long a "
+            f"the number of periods before the first start is {length}, and how long a "
             f"shock lasts shows from {FEWEST_PERIODS} on",
             "Add earlier periods.",
         )

@@ -133,8 +133,8 @@ def _of_outcome(one: Tried, comparison: Comparison, own: float | None) -> tuple[
         ), None
     moves = _moves(one.spec, one.comparison)
     if moves is None or own is None:
-        which = "the outcome does" if own is None else "it does"
-        why = f"before the start {which} not move by itself, or has one period there, so there is no scale"
+        which = "the outcome" if own is None else "it"
+        why = f"before the start {which} does not move by itself, or has one period there, so there is no scale"
         return replace(blank, refused=Refused(_WHAT, why, "Add earlier periods, or take another outcome.")), None
     return _shown(blank, one.estimate, own / moves)
 
