@@ -29,6 +29,7 @@ def lock(
     language: Annotated[str, _LANGUAGE] = "nl",
 ) -> int:
     """Fix what a study says and the data of its design, before its outcomes are opened; print a line to paste."""
+    from impact.study import needs
     from impact.study.design_data import at_design
     from impact.study.draft import check_filled
     from impact.study.lock import locked
@@ -38,18 +39,11 @@ def lock(
     found = read_study(study)
     check_filled(found)  # before its data are looked for, which a draft may not have
     loaded, areas = at_design(found, data or [])
-    plan = in_lock(read_plan(found.path), found.sha256)
-    made, log = locked(found, loaded, areas, plan=plan, short=_short(lacking(found), why))
+    plan = read_plan(found.path)
+    short = _short(needs.shortfall(found.model, plan), why)
+    made, log = locked(found, loaded, areas, plan=in_lock(plan, found.sha256), short=short)
     _told(found, made, log, language)
     return 0
-
-
-def lacking(study: Study) -> tuple[Problem, ...]:
-    """What the study says it needs and its plan does not find."""
-    from impact.study.needs import shortfall
-    from impact.study.plan_record import read_plan
-
-    return shortfall(study.model, read_plan(study.path))
 
 
 def _short(problems: tuple[Problem, ...], why: str) -> str:

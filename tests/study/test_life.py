@@ -13,8 +13,8 @@ import pandas as pd
 import pytest
 import rfc8785
 
-from impact import cli_life
 from impact.errors import Problem
+from impact.study import needs
 from impact.study.bundle import read_bundle
 from impact.study.lock import LOCK, read_lock
 from impact.study.log import LOG, read_log
@@ -462,7 +462,7 @@ def test_a_study_that_lacks_what_it_needs_is_locked_with_a_reason_only(
     assert "the reason is not kept" in impact("lock", quick.study, "--why", "zomaar").err
     for name in (LOCK, LOG):
         (folder(quick) / name).unlink()
-    monkeypatch.setattr(cli_life, "lacking", lambda _: (Problem("NEED-003", "te weinig"),))
+    monkeypatch.setattr(needs, "shortfall", lambda *_: (Problem("NEED-003", "te weinig"),))
     assert "NEED-003" in impact("lock", quick.study).err
     assert not (folder(quick) / LOCK).exists()
     assert impact("lock", quick.study, "--why", "er is niet meer").code == 0
