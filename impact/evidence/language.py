@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import string
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from importlib import resources
 from types import MappingProxyType
@@ -56,7 +56,7 @@ class Texts:
 
     language: str
     entries: Mapping[str, str]
-    written: Mapping[str, str] = MappingProxyType({})
+    written: Mapping[str, str] = field(default_factory=dict)
 
     def __call__(self, key: str, **values: str) -> str:
         """The text of `key` with its names filled in.
