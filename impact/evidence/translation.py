@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from impact.evidence.record import Evidence
 
-__all__ = ["SAME", "dutch_in", "in_words", "translated"]
+__all__ = ["KEYS", "SAME", "dutch_in", "in_words", "page_in", "translated"]
 
 SAME: Final[frozenset[str]] = frozenset(
     {
@@ -21,6 +21,14 @@ SAME: Final[frozenset[str]] = frozenset(
     }
 )
 """Parts of the record that are the same in every language: keys and digests, and what holds its languages itself."""
+
+KEYS: Final[frozenset[str]] = frozenset(
+    {
+        *("name", "slug", "indicator", "role", "kind", "what", "file", "sha256", "verdict", "stage", "says", "state"),
+        *("term", "weighting", "method", "inference", "level", "weighing", "whole", "period", "start"),
+    }
+)
+"""Texts anywhere in it that are no words but keys of them: a language never has others."""
 
 
 def translated(dutch: Evidence, english: Evidence, untranslated: Sequence[str] = ()) -> Evidence:
@@ -40,8 +48,7 @@ def translated(dutch: Evidence, english: Evidence, untranslated: Sequence[str] =
     """
     found = dict(_differing(dutch, english, ""))
     for path in found:
-        if path.split("/")[1] in SAME:
-            raise ValueError(f"{path} is the same in every language")
+        _check(path.split("/"))
     return replace(dutch, translations={"en": found}, untranslated=tuple(untranslated))
 
 
@@ -54,7 +61,7 @@ def in_words(evidence: Evidence, language: str) -> Evidence:
         A text is said to stand at a place where the record has none.
     """
     texts = evidence.translations.get(language)
-    if not texts:
+    if not texts or language == "nl":
         return evidence
     laid: Evidence = _laid(evidence, _tree(texts), "")
     return laid
@@ -68,6 +75,11 @@ def dutch_in(evidence: Evidence, language: str) -> tuple[str, ...]:
         return evidence.untranslated
     texts = (text for path, text in _texts(evidence, "") if path.split("/")[1] not in SAME)
     return tuple(dict.fromkeys([evidence.unit, *(text for text in texts if " " in text)]))
+
+
+def page_in(file: str, language: str) -> str:
+    """The file of a page in `language`, from that of the Dutch one: ``report.html``, ``report.en.html``."""
+    return file if language == "nl" else f"{file.removesuffix('.html')}.{language}.html"
 
 
 # --- places in a record -----------------------------------------------------------------------------------------------
@@ -110,13 +122,18 @@ def _differing(one: Any, other: Any, path: str) -> Iterator[tuple[str, str]]:
         yield from _differing(part, right[step], f"{path}/{step}")
 
 
+def _check(steps: list[str]) -> list[str]:
+    """The steps of a path, where a language may have a text of its own."""
+    if len(steps) < 2 or steps[0] or steps[1] in SAME or steps[-1] in KEYS:
+        raise ValueError(f"{'/'.join(steps)[:80]!r} is no place of a text that a language has")
+    return steps
+
+
 def _tree(texts: Mapping[str, str]) -> dict[str, Any]:
     """Texts by the steps to them."""
     tree: dict[str, Any] = {}
     for path, text in texts.items():
-        head, *steps = path.split("/")
-        if head or not steps or steps[0] in SAME or not isinstance(text, str):
-            raise ValueError(f"{path[:80]!r} is no place of a text that a language has")
+        _, *steps = _check(path.split("/"))
         node = tree
         for step in steps[:-1]:
             node = node.setdefault(step, {})
