@@ -14,6 +14,7 @@ __all__ = [
     "Document",
     "Figure",
     "Foreign",
+    "Framed",
     "Manuscript",
     "Paragraph",
     "Points",
@@ -100,7 +101,21 @@ class Points:
     kind: ClassVar[str] = "points"
 
 
-Block = Table | Figure | Paragraph | Points
+@dataclass(frozen=True, slots=True)
+class Framed:
+    """What somebody else says, in a frame of its own: never a part of what was computed.
+
+    `source` says where it comes from, and that it is no part of the estimate.
+    """
+
+    title: Cell
+    blocks: tuple[Paragraph | Points, ...]
+    source: str
+
+    kind: ClassVar[str] = "framed"
+
+
+Block = Table | Figure | Paragraph | Points | Framed
 
 
 @dataclass(frozen=True, slots=True)

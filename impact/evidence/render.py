@@ -7,7 +7,7 @@ from textwrap import fill
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from impact.evidence.document import Cell, Document, Paragraph, Points, Section
+from impact.evidence.document import Block, Cell, Document, Framed, Paragraph, Points, Section
 from impact.evidence.language import Texts
 from impact.harmless import shown
 
@@ -35,14 +35,18 @@ def _legible(value: object) -> object:
 
 def plain_text(sections: Sequence[Section], width: int = 100) -> str:
     """Sections of paragraphs and points as lines of text; a table or a figure has no such form."""
-    return "\n\n".join("\n".join([section.title, *_lines(section, width)]) for section in sections)
+    return "\n\n".join("\n".join([section.title, *_lines(section.blocks, width)]) for section in sections)
 
 
-def _lines(section: Section, width: int) -> Iterator[str]:
-    for number, block in enumerate(section.blocks):
+def _lines(blocks: Sequence[Block], width: int) -> Iterator[str]:
+    for number, block in enumerate(blocks):
         if number:
             yield ""
         match block:
+            case Framed(title, inside, source):
+                yield _wrapped(_text(title), "  | ", "  | ", width)
+                yield from (f"  | {line.removeprefix('  ')}".rstrip() for line in _lines(inside, width - 2))
+                yield _wrapped(source, "  | ", "  | ", width)
             case Paragraph(pieces):
                 yield _wrapped(" ".join(_text(piece) for piece in pieces), "  ", "  ", width)
             case Points(items):
