@@ -20,8 +20,7 @@ from impact.evidence.language import (
     significant,
     texts,
 )
-
-FORBIDDEN = re.compile(r"\b(effectief|werkt|dankzij|bewezen|effective|works|thanks to|proven)\b", re.IGNORECASE)
+from tests.forbidden import FORBIDDEN
 
 
 @pytest.mark.parametrize(
@@ -107,10 +106,6 @@ def test_lists() -> None:
 def test_every_language_is_whole_and_free_of_forbidden_words(language: str) -> None:
     found = {key: text for key, text in texts(language).entries.items() if FORBIDDEN.search(text)}
     assert found == {}
-
-
-def test_the_search_for_forbidden_words_takes_whole_words() -> None:
-    assert FORBIDDEN.search("Het werkt.") and not FORBIDDEN.search("de uitwerking, de werking, effectieve gemeenten")
 
 
 def test_a_key_that_one_language_lacks_is_found() -> None:
