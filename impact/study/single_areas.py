@@ -66,15 +66,11 @@ def _drawn(spec: Specification, alone: Result, known: Uncertainty) -> SingleArea
         return SingleAreas(refused=table)
     numbers = {"estimate": "estimate", "std_error": "std_error", "centre": "centre", "weight": "weight"}
     numbers |= {"value": "shrunken", "low": "low", "high": "high"}
-    rows = tuple(
-        SingleArea(
-            str(table["area"].iloc[row]),
-            **{name: float(table[column].iloc[row]) for name, column in numbers.items()},
-            **_change(spec, alone, row),
-        )
-        for row in range(len(table))
-    )
-    return SingleAreas(level, known.draws, bool(table.attrs["floored"]), rows)
+    rows = []
+    for row, slug in enumerate(table["area"]):
+        own: dict[str, Any] = {name: float(table[column].iloc[row]) for name, column in numbers.items()}
+        rows.append(SingleArea(str(slug), **own, **_change(spec, alone, row)))
+    return SingleAreas(level, known.draws, bool(table.attrs["floored"]), tuple(rows))
 
 
 def _change(spec: Specification, alone: Result, term: int) -> dict[str, Any]:
