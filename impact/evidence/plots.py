@@ -18,6 +18,7 @@ from impact.evidence.plots_robust import covariate_sets, departures, specificati
 from impact.evidence.reading import one_base, printed
 from impact.evidence.record import Evidence, PathPoint
 from impact.evidence.svg import number_axis, rendered, round_ticks
+from impact.evidence.translation import in_words
 
 __all__ = ["figures"]
 
@@ -31,6 +32,7 @@ def figures(evidence: Evidence, language: str = "nl") -> dict[str, str]:
     """
     if evidence.sealed:
         return {}
+    evidence = in_words(evidence, language)
     say = texts(language, evidence.level)
 
     def signed(figure: Figure, name: str, title: str, text: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
-from typing import Any, TypeAlias, cast, get_args
+from typing import TYPE_CHECKING, Any, TypeAlias, cast, get_args
 
 import numpy as np
 
@@ -31,6 +31,9 @@ from impact.study.model import FIXED, Method, Specification
 from impact.study.panels import Comparison, error_of
 from impact.study.predictors import spelled
 from impact.targets import Target
+
+if TYPE_CHECKING:
+    from impact.study.shifts import Shift
 
 __all__ = [
     "Answers",
@@ -69,8 +72,8 @@ class Answers:
         The estimate with every table in which missing characteristics were drawn.
     events : Result or None
         Behind `event`; None when it was refused or is sealed.
-    shifts : tuple of Check
-        Of breaks in the measurement, where the study asks for them.
+    shifts : tuple of Shift
+        Checks of breaks in the measurement, where the study asks for them.
     """
 
     primary: Estimate
@@ -82,7 +85,7 @@ class Answers:
     gaps: Gaps = ()
     completed: tuple[float, ...] = ()
     events: Result | None = None
-    shifts: tuple[Check, ...] = ()
+    shifts: tuple[Shift, ...] = ()
 
     @property
     def refusals(self) -> tuple[Refused, ...]:

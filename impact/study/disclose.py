@@ -31,7 +31,8 @@ DESIGN: Final[frozenset[str]] = frozenset(
         *("indicator", "outcome", "unit", "better", "smallest", "smallest_why", "not_measurable", "siblings"),
         *("areas_total", "areas", "periods", "window", "anticipation", "pool", "compared", "flow", "excluded"),
         *("periods_left_out", "covariates", "shared", "level", "population", "made_of", "units", "map", "map_source"),
-        *("data", "refusals", "programme", "disclosed", "schema", "standing", "look"),
+        *("data", "refusals", "programme", "disclosed", "schema", "standing", "look", "untranslated"),
+        "translations",  # put in afterwards, from what may leave of both languages (`impact.study.recording`)
     }
 )
 """Parts of the record that say who is compared with whom and when, and hold no figure of the outcome. A look is put in
@@ -83,6 +84,7 @@ def disclose(spec: Specification, told: Sequence[Told]) -> tuple[Evidence, ...]:
 
 def _outcome(told: Told, profile: Profile) -> Evidence:
     marks: list[Mark] = []
+    told = replace(told, evidence=replace(told.evidence, translations={}))
     if not profile.asks:
         public = Ruling("pass", "public")
         for name in (*sorted(PARTS), "design"):
