@@ -213,7 +213,7 @@ def _estimates(evidence: Evidence, told: Told, profile: Profile, marks: list[Mar
     marks += [_mark("families", family.name, own) for family in evidence.families]
     if evidence.robust is None:
         return evidence
-    known = frozenset(("honest", "left_out", "alternatives", "past", "ring", "fit", "composition", "sets"))
+    known = frozenset(("honest", "left_out", "alternatives", "past", "ring", "fit", "composition", "sets", "areas"))
     kept = _known_only(evidence.robust, known, "robust-", marks)
     others = any(withheld(variant.estimate.refused) for variant in evidence.alternatives)
     shown = robust(kept, evidence, behind, profile, own, events=hidden, alternatives=others, marks=marks)
