@@ -15,6 +15,7 @@ from impact.checks.protocol import Check
 from impact.errors import Refused
 from impact.estimators.protocol import Estimator
 from impact.estimators.registry import resolve as resolve_estimator
+from impact.evidence.placebos import PlaceboRow, PlaceboSpread
 from impact.evidence.record import Estimate, Second, Variant
 from impact.evidence.result import Result
 from impact.facade import estimate
@@ -71,6 +72,8 @@ class Answers:
         Behind `event`; None when it was refused or is sealed.
     shifts : tuple of Check
         Of breaks in the measurement, where the study asks for them.
+    placebos : PlaceboSpread or None
+        Of the first of its inferences that ranks the areas among placebos.
     """
 
     primary: Estimate
@@ -83,6 +86,7 @@ class Answers:
     completed: tuple[float, ...] = ()
     events: Result | None = None
     shifts: tuple[Check, ...] = ()
+    placebos: PlaceboSpread | None = None
 
     @property
     def refusals(self) -> tuple[Refused, ...]:
@@ -120,13 +124,14 @@ def answers(
         drift = pretrend((), np.zeros(0), spec.thresholds["pre-trend"], used=used)
         return Answers(empty, None, (), (), drift, declared)
     result = result_of(spec, comparison, asked, parallel)
-    beside = tuple(_second(spec, comparison, asked, method, parallel) for method in spec.inference.beside)
+    others = [_beside(spec, comparison, asked, method, parallel) for method in spec.inference.beside]
+    beside = tuple(_second(name, found) for name, found in others)
     primary = _estimates(spec, result, asked, beside)[-1]
     panel = comparison.panel
-    others = [every for every in get_args(Weighting) if every != spec.target.every and counted(panel, every)]
+    every_other = [every for every in get_args(Weighting) if every != spec.target.every and counted(panel, every)]
     weightings = tuple(
         Variant(every, "", False, _estimates(spec, found, again, ())[-1])
-        for every in others
+        for every in every_other
         for again in [target(spec, comparison, every)]
         for aimed in [_aimed(comparison, every)]
         for found in [aimed if isinstance(aimed, Refused) else result_of(spec, aimed, again, parallel)]
@@ -145,7 +150,10 @@ def answers(
     span = (result.panel.periods[about.min()], result.panel.periods[about.max()])
     values = [_point(spec, one, parallel) for one in completed]
     drawn = tuple(value for value in values if value is not None)
-    return Answers(primary, result, weightings, rows, drift, span, _gaps(result), drawn, _given(events))
+    placebos = placebo_spread([result.uncertainty, *(found for _, found in others)])
+    return Answers(
+        primary, result, weightings, rows, drift, span, _gaps(result), drawn, _given(events), placebos=placebos
+    )
 
 
 def _aimed(comparison: Comparison, every: Weighting) -> Comparison | Refused:
@@ -241,7 +249,10 @@ def result_of(
     )
 
 
-def _second(spec: Specification, comparison: Comparison, target: Target, method: Method, parallel: Parallel) -> Second:
+def _beside(
+    spec: Specification, comparison: Comparison, target: Target, method: Method, parallel: Parallel
+) -> tuple[str, Uncertainty | Refused]:
+    """An inference that stands beside the declared one, by its name."""
     how = inference_of(method, spec.inference.level, comparison)
     result = estimate(
         comparison.panel,
@@ -252,12 +263,28 @@ def _second(spec: Specification, comparison: Comparison, target: Target, method:
         seed=spec.seed,
         parallel=parallel,
     )
-    found = result if isinstance(result, Refused) else result.uncertainty
+    return how.name, result if isinstance(result, Refused) else result.uncertainty
+
+
+def _second(name: str, found: Uncertainty | Refused) -> Second:
     if isinstance(found, Refused):
-        return Second(how.name, "", None, 0, False, found)
-    p_value = _plain(found.p_value[-1])
-    enumerated = found.mc_error is not None and bool(found.mc_error[-1] == 0)
-    return Second(how.name, found.null, p_value, found.draws, enumerated, found.refused[-1])
+        return Second(name, "", None, 0, False, found)
+    return Second(name, found.null, _plain(found.p_value[-1]), found.draws, _enumerated(found), found.refused[-1])
+
+
+def _enumerated(found: Uncertainty) -> bool:
+    return found.mc_error is not None and bool(found.mc_error[-1] == 0)
+
+
+def placebo_spread(inferences: Sequence[Uncertainty | Refused]) -> PlaceboSpread | None:
+    """Where placebos lie, of the first inference that ranks among them; None where none does."""
+    for found in inferences:
+        if isinstance(found, Uncertainty) and found.placebos is not None:
+            known = found.placebos
+            rows = zip(known.events.tolist(), known.quantiles.tolist(), strict=True)
+            lines = tuple(PlaceboRow(str(event), *ends) for event, ends in rows)
+            return PlaceboSpread(known.sets, lines, _plain(found.p_value[-1]), _enumerated(found))
+    return None
 
 
 def estimator_of(spec: Specification, comparison: Comparison) -> Estimator:
