@@ -18,6 +18,7 @@ from impact.evidence.plots_forest import families
 from impact.evidence.plots_robust import covariate_sets, departures, specifications
 from impact.evidence.record import DataFile, Evidence
 from impact.evidence.svg import rendered, wrapped
+from impact.evidence.translation import in_words
 
 __all__ = ["figures", "source"]
 
@@ -42,6 +43,7 @@ def figures(evidence: Evidence, language: str = "nl") -> dict[str, str]:
     """
     if evidence.sealed:
         return {}
+    evidence = in_words(evidence, language)
     say = texts(language, evidence.level)
 
     def sign(figure: Figure, name: str, title: str, text: str) -> str:

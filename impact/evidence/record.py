@@ -293,6 +293,10 @@ class Evidence:
         Every unit, when the study gives borders; with the regions of focus areas that have no data.
     map : tuple of MapPart
         What of these can be drawn, and `map_source`: where the borders come from.
+    translations : dict
+        By language, texts of this record by their place in it: see ``impact.evidence.translation``.
+    untranslated : tuple of str
+        What the author gave in Dutch alone.
     """
 
     study: str
@@ -351,6 +355,8 @@ class Evidence:
     placebos: PlaceboSpread | None = None
     versions: dict[str, str] = field(default_factory=dict)
     standing: Standing = field(default_factory=Standing)
+    translations: dict[str, dict[str, str]] = field(default_factory=dict)
+    untranslated: tuple[str, ...] = ()
     schema: int = 1
 
     @property

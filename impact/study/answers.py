@@ -5,7 +5,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
-from typing import Any, TypeAlias, cast, get_args
+from typing import TYPE_CHECKING, Any, TypeAlias, cast, get_args
 
 import numpy as np
 
@@ -15,7 +15,7 @@ from impact.checks.protocol import Check
 from impact.errors import Refused
 from impact.estimators.protocol import Estimator
 from impact.estimators.registry import resolve as resolve_estimator
-from impact.evidence.placebos import PlaceboRow, PlaceboSpread
+from impact.evidence.placebos import PlaceboSpread
 from impact.evidence.record import Estimate, Second, Variant
 from impact.evidence.result import Result
 from impact.facade import estimate
@@ -30,8 +30,12 @@ from impact.study.likeness import counted
 from impact.study.methods import family
 from impact.study.model import FIXED, Method, Specification
 from impact.study.panels import Comparison, error_of
+from impact.study.placebos import enumerated, spread_of
 from impact.study.predictors import spelled
 from impact.targets import Target
+
+if TYPE_CHECKING:
+    from impact.study.shifts import Shift
 
 __all__ = [
     "Answers",
@@ -70,8 +74,8 @@ class Answers:
         The estimate with every table in which missing characteristics were drawn.
     events : Result or None
         Behind `event`; None when it was refused or is sealed.
-    shifts : tuple of Check
-        Of breaks in the measurement, where the study asks for them.
+    shifts : tuple of Shift
+        Checks of breaks in the measurement, where the study asks for them.
     placebos : PlaceboSpread or None
         Of the first of its inferences that ranks the areas among placebos.
     """
@@ -85,7 +89,7 @@ class Answers:
     gaps: Gaps = ()
     completed: tuple[float, ...] = ()
     events: Result | None = None
-    shifts: tuple[Check, ...] = ()
+    shifts: tuple[Shift, ...] = ()
     placebos: PlaceboSpread | None = None
 
     @property
@@ -150,7 +154,7 @@ def answers(
     span = (result.panel.periods[about.min()], result.panel.periods[about.max()])
     values = [_point(spec, one, parallel) for one in completed]
     drawn = tuple(value for value in values if value is not None)
-    placebos = placebo_spread([result.uncertainty, *(found for _, found in others)])
+    placebos = spread_of([result.uncertainty, *(found for _, found in others)])
     return Answers(
         primary, result, weightings, rows, drift, span, _gaps(result), drawn, _given(events), placebos=placebos
     )
@@ -269,22 +273,7 @@ def _beside(
 def _second(name: str, found: Uncertainty | Refused) -> Second:
     if isinstance(found, Refused):
         return Second(name, "", None, 0, False, found)
-    return Second(name, found.null, _plain(found.p_value[-1]), found.draws, _enumerated(found), found.refused[-1])
-
-
-def _enumerated(found: Uncertainty) -> bool:
-    return found.mc_error is not None and bool(found.mc_error[-1] == 0)
-
-
-def placebo_spread(inferences: Sequence[Uncertainty | Refused]) -> PlaceboSpread | None:
-    """Where placebos lie, of the first inference that ranks among them; None where none does."""
-    for found in inferences:
-        if isinstance(found, Uncertainty) and found.placebos is not None:
-            known = found.placebos
-            rows = zip(known.events.tolist(), known.quantiles.tolist(), strict=True)
-            lines = tuple(PlaceboRow(str(event), *ends) for event, ends in rows)
-            return PlaceboSpread(known.sets, lines, _plain(found.p_value[-1]), _enumerated(found))
-    return None
+    return Second(name, found.null, _plain(found.p_value[-1]), found.draws, enumerated(found), found.refused[-1])
 
 
 def estimator_of(spec: Specification, comparison: Comparison) -> Estimator:

@@ -31,7 +31,8 @@ DESIGN: Final[frozenset[str]] = frozenset(
         *("indicator", "outcome", "unit", "better", "smallest", "smallest_why", "not_measurable", "siblings"),
         *("areas_total", "areas", "periods", "window", "anticipation", "pool", "compared", "flow", "excluded"),
         *("periods_left_out", "covariates", "shared", "level", "population", "made_of", "units", "map", "map_source"),
-        *("data", "refusals", "programme", "disclosed", "schema", "standing", "look"),
+        *("data", "refusals", "programme", "disclosed", "schema", "standing", "look", "untranslated"),
+        "translations",  # put in afterwards, from what may leave of both languages (`impact.study.recording`)
     }
 )
 """Parts of the record that say who is compared with whom and when, and hold no figure of the outcome. A look is put in
@@ -83,6 +84,7 @@ def disclose(spec: Specification, told: Sequence[Told]) -> tuple[Evidence, ...]:
 
 def _outcome(told: Told, profile: Profile) -> Evidence:
     marks: list[Mark] = []
+    told = replace(told, evidence=replace(told.evidence, translations={}))
     if not profile.asks:
         public = Ruling("pass", "public")
         for name in (*sorted(PARTS), "design"):
@@ -96,9 +98,7 @@ def _outcome(told: Told, profile: Profile) -> Evidence:
         evidence = _without_estimate(evidence, told, profile, marks)
     else:
         evidence = _estimates(evidence, told, profile, marks)
-    evidence = balance(evidence, told.behind, profile, marks)
-    evidence = selection(evidence, profile, marks)
-    return _noted(evidence, profile, marks)
+    return _noted(selection(balance(evidence, told.behind, profile, marks), profile, marks), profile, marks)
 
 
 def _noted(evidence: Evidence, profile: Profile, marks: Sequence[Mark]) -> Evidence:
@@ -212,7 +212,7 @@ def _estimates(evidence: Evidence, told: Told, profile: Profile, marks: list[Mar
     marks += [_mark("families", family.name, own) for family in evidence.families]
     if evidence.robust is None:
         return evidence
-    known = frozenset(("honest", "left_out", "alternatives", "past", "ring", "fit", "composition", "sets"))
+    known = frozenset(("honest", "left_out", "alternatives", "past", "ring", "fit", "composition", "sets", "areas"))
     kept = _known_only(evidence.robust, known, "robust-", marks)
     others = any(withheld(variant.estimate.refused) for variant in evidence.alternatives)
     shown = robust(kept, evidence, behind, profile, own, events=hidden, alternatives=others, marks=marks)

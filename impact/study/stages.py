@@ -34,7 +34,7 @@ STAGE_OF: Final[Mapping[str, str]] = {
     **dict.fromkeys(("primary", "weightings", "event", "change", "path"), "estimate"),
     **dict.fromkeys(("checks", "refusals", "notes", "remarks"), "checks"),
     **dict.fromkeys(("look", "placebos"), "inference"),
-    **dict.fromkeys(("disclosed",), "report"),
+    **dict.fromkeys(("disclosed", "translations", "untranslated"), "report"),
     **dict.fromkeys(("alternatives", "bracket", "robust", "families", "programme"), "alternatives"),
 }
 _ESTIMATES: Final = ("primary", "weightings", "event")
