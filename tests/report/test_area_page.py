@@ -111,7 +111,7 @@ def test_its_units_comparison_and_data() -> None:
     assert "Zoveel vergelijkingsgebieden zijn voor dit gebied gekozen: 5." in text and "WK990304 0,20" in text
     assert "WK000301 telt niet mee: onderdrukt in 2019" in text and "WK990301 telt" not in text
     assert "Telt niet mee: 2020 en 2021 (corona)." in text
-    assert "Gebied 3 is in 2021 gesplitst." in text and "Van WK000302 ontbreekt 2019." in text
+    assert "Gebied 3 is in 2021 gesplitst." in text and "Van WK000302 is 2019 geschat." in text
     assert "Gebied 31" not in text and "is klein" not in text
 
 
