@@ -121,5 +121,5 @@ def _counted(family: Family, say: Texts) -> list[str]:
 
 
 def _listed(row: Listed, say: Texts) -> tuple[Cell, ...]:
-    place = "" if row.number is None else count(row.number, say)
+    place = "–" if row.number is None else count(row.number, say)
     return (place, in_language(row.outcome, say.language), say(f"family.listed.is.{row.state}"), row.why)
