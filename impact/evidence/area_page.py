@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 
 from impact.errors import Problem, UsageError
 from impact.evidence.comparison import count, fact_table
@@ -25,28 +25,19 @@ _SMALL = 0.005  # weights below this would be printed as 0,00
 _SLUG = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 
 
-def area_documents(outcomes: Sequence[Evidence], slug: str, language: str = "nl") -> dict[str, Document]:
-    """The pages of an area, or of every area for ``all``: one an outcome, by the name of their file without suffix.
+def area_documents(evidence: Evidence, slug: str, language: str = "nl") -> dict[str, Document]:
+    """The page of an area, or of every area for ``all``, by their short names.
 
     Raises
     ------
     UsageError
         ``AREA-001`` the study has no such area; names those that it has.
     """
-    slugs = list(dict.fromkeys(area.slug for evidence in outcomes for area in evidence.areas))
-    chosen = slugs if slug == ALL else [slug]
-    if slug != ALL and slug not in slugs:
-        hint = f"it has: {', '.join(slugs)}; or {ALL} for a page of each" if slugs else "it has no areas"
-        raise UsageError(Problem("AREA-001", f"the study has no area {slug!r}", hint))
+    chosen = [area.slug for area in evidence.areas] if slug == ALL else [slug]
     wrong = [one for one in chosen if not _SLUG.fullmatch(one)]
-    if wrong:
-        raise UsageError(Problem("AREA-001", f"{wrong[0][:80]!r} is no short name of an area", "run the study again"))
-    return {
-        f"gebied-{one}" + (f"-{evidence.indicator}" if place else ""): area_document(evidence, one, {}, language)
-        for one in chosen
-        for place, evidence in enumerate(outcomes)
-        if any(area.slug == one for area in evidence.areas)
-    }
+    if wrong:  # a name becomes that of a file
+        raise UsageError(Problem("AREA-001", f"{wrong[0][:80]!r} is no short name of an area", "as delft-west"))
+    return {one: area_document(evidence, one, {}, language) for one in chosen}
 
 
 def area_document(evidence: Evidence, slug: str, figures: Mapping[str, str], language: str = "nl") -> Document:
@@ -64,7 +55,7 @@ def area_document(evidence: Evidence, slug: str, figures: Mapping[str, str], lan
     shown = visible(in_words(evidence, language))
     area = next((one for one in shown.areas if one.slug == slug), None)
     if area is None:
-        hint = f"it has: {', '.join(one.slug for one in shown.areas)}"
+        hint = f"it has: {', '.join(one.slug for one in shown.areas)}; or say {ALL} for a page of each"
         raise UsageError(Problem("AREA-001", f"the study has no area {slug!r}", hint))
     robust = shown.robust
     own = None if robust is None or robust.areas is None or area.left_out else robust.areas.of(slug)
