@@ -17,6 +17,9 @@ def report(
     ] = "",
     language: Annotated[str, typer.Option("--language", "--lang", help="nl or en.")] = "nl",
     outcome: Annotated[str, typer.Option("--outcome", help="One outcome by its indicator; default all.")] = "all",
+    area: Annotated[
+        str, typer.Option("--area", help="The page of one area by its short name, or all for a page of each.")
+    ] = "",
     out: Annotated[
         Path | None,
         typer.Option("--out", help="File or folder to write; default the bundle for its pages, else a folder beside."),
@@ -30,7 +33,7 @@ def report(
 
     form = form or _form_of(out)
     outcomes = opened(bundle)[1] if bundle.is_file() else read_bundle(bundle).outcomes
-    made = reports(outcomes, form, language, outcome)
+    made = reports(outcomes, form, language, outcome, area)
     if out is None:
         folder, first = place_of_reports(bundle, outcomes, made), ""
     else:

@@ -164,7 +164,8 @@ class Manuscript:
 class Document:
     """A report: its first page and the account behind it; `others` are titles and files of other pages.
 
-    `standing` says what there is to know of the status.
+    `standing` says what there is to know of the status; `translation` is the file of the same page in the other
+    language, "" where there is none; `dutch` are texts that stand in it in Dutch although it is in another language.
     """
 
     language: str
@@ -177,3 +178,5 @@ class Document:
     front: tuple[Section, ...]
     account: tuple[Section, ...]
     standing: tuple[str, ...] = ()
+    translation: str = ""
+    dutch: tuple[str, ...] = ()

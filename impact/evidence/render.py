@@ -20,14 +20,18 @@ from impact.evidence.document import (
     Section,
     Table,
 )
-from impact.evidence.language import Texts
+from impact.evidence.language import Texts, texts
+from impact.evidence.marking import marked
 from impact.harmless import shown
 
 __all__ = ["as_text", "html", "plain_text"]
 
 
 def html(document: Document, say: Texts) -> str:
-    """One self-contained HTML5 page; every text is escaped and hides nothing, the SVG of figures is as it was drawn."""
+    """One self-contained HTML5 page; every text is escaped and hides nothing, the SVG of figures is as it was drawn.
+
+    What stands in it in another language than its own is marked.
+    """
     environment = Environment(
         loader=PackageLoader("impact.evidence", "templates"),
         autoescape=True,
@@ -37,7 +41,9 @@ def html(document: Document, say: Texts) -> str:
         keep_trailing_newline=True,
         finalize=_legible,
     )
-    return environment.get_template("report.html").render(document=document, say=say)
+    other = texts("nl" if document.language == "en" else "en")
+    page = environment.get_template("report.html").render(document=document, say=say, other=other)
+    return marked(page, document.dutch)
 
 
 def _legible(value: object) -> object:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from impact.errors import DataError, Problem, UsageError, WriteError
 from impact.evidence.record import Evidence
+from impact.evidence.translation import in_words
 from impact.files import folder, parse_json, read_bytes, read_json, write, zipped
 from impact.harmless import as_cell, as_csv
 from impact.study.aggregates import aggregates
@@ -111,8 +112,10 @@ class Bundle:
 
         return one_report(self.outcomes, form, language, outcome)
 
-    def figure(self, name: str, outcome: int = 0) -> str:
+    def figure(self, name: str, outcome: int = 0, language: str = "nl") -> str:
         """The SVG of a figure of an outcome as its report shows it: such as ``flow``, ``map`` or ``gap``.
+
+        Those in Dutch stand in the bundle; in another language they are drawn from its results.
 
         Raises
         ------
@@ -123,6 +126,12 @@ class Bundle:
 
         place = self.path / "figures"
         file = place / figure(outcome, self.outcomes[outcome].indicator, name)
+        if language != "nl":
+            from impact.evidence.plots import figures
+
+            drawn = figures(self.outcomes[outcome], language)
+            if name in drawn:
+                return drawn[name]
         if not file.is_file():
             known = ", ".join(sorted(found.stem for found in place.glob("*.svg"))) or "none"
             raise UsageError(Problem("BUNDLE-003", f"the bundle has no figure {name!r}", f"it has: {known}", str(file)))
@@ -279,6 +288,8 @@ def parsed(results: bytes, file: str) -> tuple[Evidence, ...]:
         if not outcomes:
             raise ValueError("it holds no outcome")
         _check_names(outcomes)
+        for language in {language for evidence in outcomes for language in evidence.translations}:
+            _check_names([in_words(evidence, language) for evidence in outcomes])
     except (ValueError, KeyError, TypeError, RecursionError, ValidationError) as error:
         why = f"results.json cannot be read: {str(error).splitlines()[0]}"
         raise DataError(Problem("BUNDLE-002", why, "run the study again", file)) from error

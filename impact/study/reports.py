@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from impact.errors import Problem, UsageError
+from impact.evidence.area_page import area_documents
 from impact.evidence.document import Document
 from impact.evidence.forms import SUFFIXES, check_form, formed
 from impact.evidence.language import texts
@@ -14,6 +15,7 @@ from impact.evidence.plots import figures
 from impact.evidence.record import Evidence
 from impact.evidence.report import document
 from impact.evidence.svg import drawn_too
+from impact.evidence.translation import page_in
 from impact.study.bundle import own_files
 from impact.study.render import page
 
@@ -31,9 +33,11 @@ class _Page:
 
 
 def reports(
-    outcomes: Sequence[Evidence], form: str = "html", language: str = "nl", outcome: str = "all"
+    outcomes: Sequence[Evidence], form: str = "html", language: str = "nl", outcome: str = "all", area: str = ""
 ) -> dict[str, bytes]:
     """The report of every outcome, or of one, by file name; ``report`` is about the headline outcome.
+
+    With an `area` its own page, in the same forms: ``gebied-delft-west``.
 
     Parameters
     ----------
@@ -45,14 +49,24 @@ def reports(
         ``nl`` or ``en``.
     outcome : str
         Its indicator, or ``all``.
+    area : str
+        Short name of an area, or ``all`` for a page of each.
 
     Raises
     ------
     UsageError
-        ``USAGE-050`` there is no such form; ``USAGE-051`` nor such an outcome; ``TEXT-001`` nor such a language.
+        ``USAGE-050`` there is no such form; ``USAGE-051`` nor such an outcome; ``AREA-001`` nor such an area;
+        ``TEXT-001`` nor such a language.
     """
     check_form(form)
     texts(language)
+    if area:
+        return {
+            page_in(f"gebied-{slug}{f'-{evidence.indicator}' if number else ''}.html", language).removesuffix(".html")
+            + SUFFIXES[form]: formed(document, form, texts(language, evidence.level), {})
+            for number, evidence in _chosen(outcomes, outcome)
+            for slug, document in area_documents(evidence, area, language).items()
+        }
     return {
         f"{one.name}{SUFFIXES[form]}": _formed(one, form, language)
         for one in _pages(_chosen(outcomes, outcome), language)

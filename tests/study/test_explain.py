@@ -527,7 +527,7 @@ CASES: dict[str, tuple[dict[str, Any], Any, str]] = {
         "voortijdig-schoolverlaten",
         "over de uitkomst voortijdig-schoolverlaten",
     ),
-    "composition.at_most": (LIVES, 0.02, "Tot een verschil van 2%"),
+    "composition.at_most": (LIVES, 0.02, "Tot een verschil van 2 procentpunt"),
     "covariate_sets.of": (SETS, ["huur"], "met elke combinatie van ‘huur’ ernaast"),
     "covariate_sets.at_most": (SETS, 50, "meer dan 50 combinaties"),
     "covariate_sets.why": (SETS, "een keuze", "Reden: een keuze."),
