@@ -39,6 +39,7 @@ FIGURE_OF = {
     "robust-honest": "departures",
     "alternatives": "specifications",
     "robust-sets": "covariate-sets",
+    "robust-areas": "areas",
     "placebos": "placebos",
     "families": "family",
     "design": "flow; map",
