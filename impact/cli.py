@@ -18,6 +18,7 @@ from impact.cli_life import amend, deposit, lock
 from impact.cli_many import new, run_folder, status
 from impact.cli_plan import plan
 from impact.cli_preregister import preregister
+from impact.cli_site import site
 from impact.cli_split import split
 from impact.cli_verify import verify
 from impact.errors import ImpactError, Problem, UsageError, WriteError
@@ -65,7 +66,7 @@ def command(function: Callable[..., int], on: typer.Typer = app) -> Callable[...
 
 command(areas, data_app)
 command(split, data_app)
-for topic in (new, plan, lock, amend, deposit, preregister, show, cite, withdraw, verify, status, estimate):
+for topic in (new, plan, lock, amend, deposit, preregister, show, cite, withdraw, verify, status, estimate, site):
     command(topic)
 
 Data = Annotated[
