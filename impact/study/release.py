@@ -39,6 +39,8 @@ FIGURE_OF = {
     "robust-honest": "departures",
     "alternatives": "specifications",
     "robust-sets": "covariate-sets",
+    "placebos": "placebos",
+    "families": "family",
     "design": "flow; map",
 }
 """Figures that show a part of the record."""
