@@ -67,23 +67,9 @@ def command(function: Callable[..., int], on: typer.Typer = app) -> Callable[...
 
 command(areas, data_app)
 command(split, data_app)
-for topic in (
-    new,
-    plan,
-    lock,
-    amend,
-    deposit,
-    preregister,
-    show,
-    cite,
-    report,
-    site,
-    withdraw,
-    verify,
-    status,
-    estimate,
-):
+for topic in (new, plan, lock, amend, deposit, preregister, show, cite, report, withdraw, verify, status, estimate):
     command(topic)
+command(site)
 
 Data = Annotated[
     list[Path] | None, typer.Option("--data", help="Folder in which the study's data may also stand; repeatable.")
