@@ -19,6 +19,7 @@ from impact.cli_many import new, run_folder, status
 from impact.cli_plan import plan
 from impact.cli_preregister import preregister
 from impact.cli_report import report
+from impact.cli_site import site
 from impact.cli_split import split
 from impact.cli_verify import verify
 from impact.errors import ImpactError, Problem, UsageError, WriteError
@@ -68,6 +69,7 @@ command(areas, data_app)
 command(split, data_app)
 for topic in (new, plan, lock, amend, deposit, preregister, show, cite, report, withdraw, verify, status, estimate):
     command(topic)
+command(site)
 
 Data = Annotated[
     list[Path] | None, typer.Option("--data", help="Folder in which the study's data may also stand; repeatable.")
