@@ -39,6 +39,9 @@ FIGURE_OF = {
     "robust-honest": "departures",
     "alternatives": "specifications",
     "robust-sets": "covariate-sets",
+    "robust-areas": "areas",
+    "placebos": "placebos",
+    "families": "family",
     "design": "flow; map",
 }
 """Figures that show a part of the record."""

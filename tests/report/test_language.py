@@ -21,8 +21,7 @@ from impact.evidence.language import (
     significant,
     texts,
 )
-
-FORBIDDEN = re.compile(r"\b(effectief|werkt|dankzij|bewezen|effective|works|thanks to|proven)\b", re.IGNORECASE)
+from tests.forbidden import FORBIDDEN
 
 # Words that are Dutch and nothing else (Van is part of a name); wijk, buurt and gemeente stay as they are in English.
 DUTCH = re.compile(
@@ -147,10 +146,6 @@ def _names(text: str) -> set[str]:
 
 def _ends(text: str) -> tuple[bool, bool]:
     return text[:1].isspace(), text[-1:].isspace()
-
-
-def test_the_search_for_forbidden_words_takes_whole_words() -> None:
-    assert FORBIDDEN.search("Het werkt.") and not FORBIDDEN.search("de uitwerking, de werking, effectieve gemeenten")
 
 
 def test_a_key_that_one_language_lacks_is_found() -> None:
