@@ -162,3 +162,8 @@ def test_a_dash_is_no_nought_where_the_table_says_so(safety: tuple[Path, Ended, 
     used = {unit for area in safety[2]["areas"] for unit, _ in area["matched"]}
     assert dashes and dashes.isdisjoint(used)
     assert all(code in lost for code in dashes)
+
+
+@pytest.mark.parametrize("study", ["vsv", "safety", "strict"])
+def test_each_has_its_pages_in_dutch_and_in_english(study: str, request: pytest.FixtureRequest) -> None:
+    check_both(request.getfixturevalue(study)[0])
