@@ -14,6 +14,7 @@ import pytest
 
 from tests.shared import ROOT
 from tests.study.conftest import Ended, tree
+from tests.study.languages import check_both
 
 DATA = ROOT / "data_synthetic"
 WINDOW = ["2022/'23", "2023/'24", "2024/'25"]
