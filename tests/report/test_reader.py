@@ -27,6 +27,9 @@ from tests.study.small import made
 
 LANGUAGES = ("nl", "en")
 
+ALTERNATIVE = """alternatives:
+  - {name: per-inwoner, why: ter vergelijking, same_estimand: false, change: {target: {every: resident}}}
+seed: 7"""
 SEALED = ("controls: 2,", "controls: 999,")
 
 Record = dict[str, Any]
@@ -41,7 +44,7 @@ def bundles(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Bundle]:
     found = {}
     for name, changes in {"open": (), "sealed": (SEALED,)}.items():
         small = made(tmp_path_factory.mktemp(name))
-        small.run(*changes)
+        small.run(("seed: 7", ALTERNATIVE), *changes)
         found[name] = read_bundle(small.out)
     return found
 
@@ -205,6 +208,11 @@ def test_every_table_has_the_numbers_of_the_bundle(
     for one in record["weightings"]:
         assert any(set(map(squeezed, estimate(one["estimate"], language))) <= set(row) for row in found), one["name"]
 
+    found = rows(page, say("alternative.caption", unit="").split("(")[0])
+    (one,) = record["alternatives"]
+    own = one["estimate"]
+    assert has(found, one["name"], *estimate(own, language), str(own["areas"]))
+
 
 def of(change: Record, side: str) -> list[float]:
     return [change[f"{group}_{side}"] for group in ("focus", "comparison")]
@@ -229,6 +237,11 @@ def other(evidence: Evidence, what: str) -> tuple[Evidence, float]:
             new = -7.25
             changed = replace(first, estimate=replace(first.estimate, value=new))
             return replace(evidence, weightings=(changed, *rest)), new
+        case "alternative":
+            first, *rest = evidence.alternatives
+            new = -8.25
+            changed = replace(first, estimate=replace(first.estimate, value=new))
+            return replace(evidence, alternatives=(changed, *rest)), new
         case "event":
             first_row, *others = evidence.event
             new = -6.75
@@ -243,7 +256,9 @@ def other(evidence: Evidence, what: str) -> tuple[Evidence, float]:
     return replace(evidence, checks=(replace(first_check, statistic=new), *checks)), new
 
 
-@pytest.mark.parametrize("what", ["value", "low", "high", "level", "weighting", "event", "path", "check"])
+@pytest.mark.parametrize(
+    "what", ["value", "low", "high", "level", "weighting", "alternative", "event", "path", "check"]
+)
 def test_another_number_is_another_report_in_every_form(
     bundles: dict[str, Bundle], pages: dict[tuple[str, str], Page], what: str
 ) -> None:
@@ -252,6 +267,7 @@ def test_another_number_is_another_report_in_every_form(
     for language in LANGUAGES:
         error = evidence.event[0].std_error if what == "event" else evidence.primary.std_error
         error = evidence.weightings[0].estimate.std_error if what == "weighting" else error
+        error = evidence.alternatives[0].estimate.std_error if what == "alternative" else error
         digits = 0 if what == "check" else places(error, new)
         expected = as_text(abs(new), digits, language)
         for form in FORMS:
@@ -270,7 +286,11 @@ def numbers_of(page: Page, number: str) -> list[str]:
 
 def effects(found: Record) -> Iterator[float]:
     """Every number of the effect, and every number from which it could be computed."""
-    one = [found["primary"], *(each["estimate"] for each in found["weightings"]), *found["event"]]
+    one = [
+        found["primary"],
+        *(each["estimate"] for each in (*found["weightings"], *found["alternatives"])),
+        *found["event"],
+    ]
     for each in one:
         yield from (each[name] for name in ("value", "std_error", "low", "high", "p_value") if each[name] is not None)
     yield from (x for x in found["change"].values() if isinstance(x, float))
