@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -69,14 +70,14 @@ def reports(
         }
     return {
         f"{one.name}{SUFFIXES[form]}": _formed(one, form, language)
-        for one in _pages(_chosen(outcomes, outcome), language)
+        for one in _pages(_chosen(outcomes, outcome), form, language)
     }
 
 
 def one_report(outcomes: Sequence[Evidence], form: str, language: str, outcome: int) -> bytes:
     """The report of the outcome at a position."""
     check_form(form)
-    (found,) = _pages([(outcome, outcomes[outcome])], language)
+    (found,) = _pages([(outcome, outcomes[outcome])], form, language)
     return _formed(found, form, language)
 
 
@@ -118,9 +119,10 @@ def _chosen(outcomes: Sequence[Evidence], outcome: str) -> list[tuple[int, Evide
     return found
 
 
-def _pages(outcomes: Sequence[tuple[int, Evidence]], language: str) -> Iterator[_Page]:
+def _pages(outcomes: Sequence[tuple[int, Evidence]], form: str, language: str) -> Iterator[_Page]:
     for number, evidence in outcomes:
-        with drawn_too() as pictures:
+        drawing: AbstractContextManager[dict[str, bytes]] = drawn_too() if form == "docx" else nullcontext({})
+        with drawing as pictures:
             drawn = figures(evidence, language)
         file, other = (page(number, evidence.indicator, one) for one in (language, _other(language)))
         parts = document(evidence, drawn, language, other)
