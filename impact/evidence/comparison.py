@@ -10,7 +10,7 @@ from impact.evidence.maps import map_table
 from impact.evidence.reading import in_language, interval, one_base, printed, slug, value, window, with_unit
 from impact.evidence.record import AreaRow, Evidence, FlowStep
 
-__all__ = ["balance", "columns", "count", "course", "design", "fact_table"]
+__all__ = ["balance", "by_area", "columns", "count", "course", "design", "fact_table"]
 
 _SMALL = 0.005  # weights below this would be printed as 0,00
 
@@ -55,8 +55,6 @@ def design(evidence: Evidence, figures: Mapping[str, str], say: Texts) -> list[B
             (say("design.smallest"), f"{smallest} ({evidence.smallest_why})" if evidence.smallest_why else smallest)
         )
     blocks: list[Block] = [fact_table(say("design.caption"), tuple(facts), say)]
-    if evidence.areas:
-        blocks.append(_areas(evidence, say))
     if evidence.flow:
         note = say("flow.note", pool=count(evidence.pool, say), compared=count(evidence.compared, say))
         table = _flow(say("flow.caption"), evidence.flow, note, "flow" in figures, say)
@@ -67,13 +65,6 @@ def design(evidence: Evidence, figures: Mapping[str, str], say: Texts) -> list[B
         if variant.flow:
             caption = say("pool.alternative", name=variant.name)
             blocks.append(_flow(caption, variant.flow, "", True, say))
-    if any(area.matched for area in evidence.areas):
-        blocks.append(_matched(evidence, say))
-    if evidence.shared:
-        rows = [(shared.start, _named(shared.units, say)) for shared in evidence.shared]
-        blocks.append(Table(say("shared.caption"), columns("shared", "start units", "", say), tuple(rows), folded=True))
-    if any(area.weights for area in evidence.areas):
-        blocks.append(_weights(evidence, say))
     if evidence.excluded:
         blocks.append(
             Table(
@@ -83,6 +74,19 @@ def design(evidence: Evidence, figures: Mapping[str, str], say: Texts) -> list[B
                 folded=True,
             )
         )
+    return blocks
+
+
+def by_area(evidence: Evidence, say: Texts) -> list[Block]:
+    """The areas with their start and base, and whom each of them is compared with."""
+    blocks: list[Block] = [_areas(evidence, say)] if evidence.areas else []
+    if any(area.matched for area in evidence.areas):
+        blocks.append(_matched(evidence, say))
+    if evidence.shared:
+        rows = [(shared.start, _named(shared.units, say)) for shared in evidence.shared]
+        blocks.append(Table(say("shared.caption"), columns("shared", "start units", "", say), tuple(rows), folded=True))
+    if any(area.weights for area in evidence.areas):
+        blocks.append(_weights(evidence, say))
     return blocks
 
 

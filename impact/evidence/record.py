@@ -11,8 +11,10 @@ from typing import Literal
 from impact.checks.protocol import Check
 from impact.errors import Refused
 from impact.evidence.basis import Basis
+from impact.evidence.context_notes import Note
 from impact.evidence.disclosed import Disclosed
 from impact.evidence.family import Family, Listed
+from impact.evidence.in_persons import AlsoAs
 from impact.evidence.look import Look
 from impact.evidence.placed import MapPart, PlacedUnit
 from impact.evidence.robust import Robust
@@ -118,7 +120,10 @@ class Variant:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """The before/after table: means of focus areas and their comparison, before and after the start."""
+    """The before/after table: means of focus areas and their comparison, before and after the start.
+
+    The whole country stands beside them, for the same periods, where the tables have it.
+    """
 
     before: str
     after: str
@@ -126,6 +131,8 @@ class Change:
     focus_after: float | None
     comparison_before: float | None
     comparison_after: float | None
+    national_before: float | None = None
+    national_after: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -287,6 +294,14 @@ class Evidence:
         What every unit in the comparison is made of, where units are added up.
     units : tuple of PlacedUnit
         Every unit, when the study gives borders; with the regions of focus areas that have no data.
+    phrase : dict
+        The outcome as it stands in a sentence, by language; empty where `outcome` does.
+    needed : tuple of str
+        What would make an outcome measurable that is not, in the language of the study.
+    also_as : AlsoAs or None
+        Of whom a difference can be told as a number.
+    context : tuple of Note
+        What others say beside the results; no number rests on it.
     map : tuple of MapPart
         What of these can be drawn, and `map_source`: where the borders come from.
     """
@@ -346,6 +361,10 @@ class Evidence:
     look: Look | None = None
     versions: dict[str, str] = field(default_factory=dict)
     standing: Standing = field(default_factory=Standing)
+    phrase: Text = field(default_factory=dict)
+    needed: tuple[str, ...] = ()
+    also_as: AlsoAs | None = None
+    context: tuple[Note, ...] = ()
     schema: int = 1
 
     @property

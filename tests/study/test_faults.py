@@ -300,9 +300,9 @@ def test_text_that_is_no_yaml_gets_the_repair_that_helps(tmp_path: Path, old: st
         (
             "change: {comparison: {match: none}}",
             "change: {context: []}",
-            "SPEC-005",
+            "SPEC-011",
             "alternatives[0].change.context",
-            "later",
+            "cannot change",
         ),
         (
             "change: {comparison: {match: none}}",
