@@ -7,7 +7,7 @@ from typing import Final
 from impact.evidence.comparison import columns
 from impact.evidence.document import Block, Cell, Table
 from impact.evidence.front import check_title
-from impact.evidence.language import Texts, number, significant
+from impact.evidence.language import Texts, significant
 from impact.evidence.record import Evidence
 
 __all__ = ["SHARES", "checked"]
@@ -24,7 +24,10 @@ def checked(evidence: Evidence, say: Texts) -> list[Block]:
         return []
     rows: list[tuple[Cell, ...]] = []
     for check in evidence.checks:
-        statistic, threshold = (_figure(x, check.says in SHARES, say) for x in (check.statistic, check.threshold))
+        statistic, threshold = (
+            say("words.not_given") if x is None else _measured(check.name, x, say)
+            for x in (check.statistic, check.threshold)
+        )
         sentence = say.known(f"checks.{check.name}.{check.verdict}", "")
         rows.append(
             (
@@ -46,12 +49,10 @@ def checked(evidence: Evidence, say: Texts) -> list[Block]:
     ]
 
 
-def _figure(x: float | None, share: bool, say: Texts) -> str:
-    if x is None:
-        return say("words.not_given")
-    return say("format.percent", number=_percent(100 * x, say)) if share else significant(x, say.language)
-
-
-def _percent(x: float, say: Texts) -> str:
-    """With one decimal where that is not 0."""
-    return number(x, say.language, 0 if round(x, 1) == round(x) else 1)
+def _measured(check: str, x: float, say: Texts) -> str:
+    """What a check looks at, as it is read: a share in percent, a difference between shares in percentage points."""
+    if check in SHARES:
+        return say("format.percent", number=significant(100 * x, say.language))
+    if check.startswith("composition-"):
+        return say("checked.points", number=significant(100 * x, say.language))
+    return significant(x, say.language)

@@ -16,6 +16,7 @@ from impact.evidence.disclosed import Disclosed
 from impact.evidence.family import Family, Listed
 from impact.evidence.in_persons import AlsoAs
 from impact.evidence.look import Look
+from impact.evidence.placebos import PlaceboSpread
 from impact.evidence.placed import MapPart, PlacedUnit
 from impact.evidence.robust import Robust
 from impact.evidence.standing import Standing, Status
@@ -32,6 +33,7 @@ __all__ = [
     "MadeOf",
     "MapPart",
     "PathPoint",
+    "PlaceboSpread",
     "PlacedUnit",
     "Second",
     "Selection",
@@ -281,6 +283,8 @@ class Evidence:
         What holds for the outcomes of a family together: the one that this outcome is in, if any.
     look : Look or None
         Of a study that plans looks, which one this is.
+    placebos : PlaceboSpread or None
+        Where placebos lie by periods since the start, where the study ranks its areas among them.
     programme : tuple of Listed
         All indicators of the programme and what became of each, in a study with families.
     remarks : tuple of str
@@ -304,6 +308,10 @@ class Evidence:
         What others say beside the results; no number rests on it.
     map : tuple of MapPart
         What of these can be drawn, and `map_source`: where the borders come from.
+    translations : dict
+        By language, texts of this record by their place in it: see ``impact.evidence.translation``.
+    untranslated : tuple of str
+        What the author gave in Dutch alone.
     """
 
     study: str
@@ -359,12 +367,15 @@ class Evidence:
     families: tuple[Family, ...] = ()
     programme: tuple[Listed, ...] = ()
     look: Look | None = None
+    placebos: PlaceboSpread | None = None
     versions: dict[str, str] = field(default_factory=dict)
     standing: Standing = field(default_factory=Standing)
     phrase: Text = field(default_factory=dict)
     needed: tuple[str, ...] = ()
     also_as: AlsoAs | None = None
     context: tuple[Note, ...] = ()
+    translations: dict[str, dict[str, str]] = field(default_factory=dict)
+    untranslated: tuple[str, ...] = ()
     schema: int = 1
 
     @property

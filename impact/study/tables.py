@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from impact.study.fields import Code, Part, Period, Spellings, Texts, Word
+from impact.study.fields import Code, Part, Period, Spellings, Texts, Word, Written
 
 __all__ = [
     "Arrives",
@@ -266,7 +266,7 @@ class Data(Part):
     units: UnitTable | None = None
     crosswalk: CrosswalkTable | None = None
     polygons: PolygonFile | None = None
-    unchanged: dict[Code, Word] = Field(default_factory=dict)
+    unchanged: dict[Code, Written] = Field(default_factory=dict)
     names: NameList | None = None
 
     @property

@@ -9,7 +9,7 @@ import numpy as np
 
 from impact.arrays import Float1
 from impact.evidence.family import Family, Listed, Member, Outcome
-from impact.evidence.language import listed, texts
+from impact.evidence.language import Texts, listed
 from impact.evidence.result import Result
 from impact.inference.families import (
     adjust,
@@ -28,6 +28,7 @@ from impact.study.model import Outcome as Asked
 from impact.study.model import Specification
 from impact.study.record import Case
 from impact.study.remarks import name_of, unmeasurable
+from impact.study.wording import texts_of
 
 __all__ = ["DRAWS", "families", "programme", "together"]
 
@@ -46,22 +47,21 @@ class _Tested:
     scores: Float1 | None
 
 
-def together(
-    spec: Specification, cases: Sequence[Case], found: Sequence[Answers]
-) -> tuple[tuple[Family, ...], tuple[Listed, ...]]:
-    """The families of a study and the list of all indicators; nothing where it names no family."""
+def together(spec: Specification, cases: Sequence[Case], found: Sequence[Answers]) -> tuple[Family, ...]:
+    """The families of a study; nothing where it names none."""
     if spec.correction is None:
-        return (), ()
-    say = texts("nl")
-    states: list[Outcome] = []
-    whys = []
-    for case, answers in zip(cases, found, strict=True):
-        reasons = unmeasurable(spec, case.series, case.checks, say, case.loaded.to_come)
-        sealed = any(check.gates and check.verdict != "pass" for check in case.checks)
-        tested = answers.primary.p_value is not None
-        states.append("not-measurable" if reasons else "sealed" if sealed else "estimated" if tested else "no-p-value")
-        whys.append(listed(reasons, "nl"))
-    return families(spec, found, states), programme(spec, states, whys)
+        return ()
+    say = texts_of(spec, "nl")
+    return families(spec, found, [_state(spec, case, one, say)[0] for case, one in zip(cases, found, strict=True)])
+
+
+def _state(spec: Specification, case: Case, answers: Answers, say: Texts) -> tuple[Outcome, str]:
+    """What became of an outcome, and why it cannot be measured, in the words of `say`."""
+    reasons = unmeasurable(spec, case.series, case.checks, say, case.loaded.to_come)
+    sealed = any(check.gates and check.verdict != "pass" for check in case.checks)
+    tested = answers.primary.p_value is not None
+    state: Outcome = "not-measurable" if reasons else "sealed" if sealed else "estimated" if tested else "no-p-value"
+    return state, listed(reasons, say.language)
 
 
 def families(spec: Specification, found: Sequence[Answers], states: Sequence[Outcome]) -> tuple[Family, ...]:
@@ -108,22 +108,25 @@ def families(spec: Specification, found: Sequence[Answers], states: Sequence[Out
     return tuple(out)
 
 
-def programme(spec: Specification, states: Sequence[Outcome], whys: Sequence[str]) -> tuple[Listed, ...]:
-    """All indicators of the programme, then those of the study's own, with what became of each."""
+def programme(spec: Specification, cases: Sequence[Case], found: Sequence[Answers], say: Texts) -> tuple[Listed, ...]:
+    """All indicators of the programme, then those of the study's own, with what became of each; of a study with
+    families."""
+    if spec.correction is None:
+        return ()
+    became = [_state(spec, case, one, say) for case, one in zip(cases, found, strict=True)]
     studied = {outcome.indicator: place for place, outcome in enumerate(spec.all_outcomes)}
     rows = []
     for known in indicators():
         name = {"nl": known.nl, "en": known.en}
         if known.slug in studied:
-            place = studied[known.slug]
-            rows.append(Listed(known.number, known.slug, name, states[place], whys[place]))
+            rows.append(Listed(known.number, known.slug, name, *became[studied[known.slug]]))
         elif known.not_measurable:
-            rows.append(Listed(known.number, known.slug, name, "not-measurable", known.not_measurable))
+            rows.append(Listed(known.number, known.slug, name, "not-measurable", say.own(known.not_measurable)))
         else:
             rows.append(Listed(known.number, known.slug, name, "not-studied"))
     for place, outcome in enumerate(spec.all_outcomes):
         if outcome.registered is None:
-            rows.append(Listed(None, outcome.indicator, name_of(outcome), states[place], whys[place]))
+            rows.append(Listed(None, outcome.indicator, name_of(outcome), *became[place]))
     return tuple(rows)
 
 
