@@ -174,9 +174,9 @@ def balance(evidence: Evidence, figures: Mapping[str, str], say: Texts) -> list[
         )
         used = say("words.yes" if row.matched_on else "words.no")
         rows.append(
-            (row.name, focus, pool, matched, smd_pool, smd_matched, used)
+            (row.label or row.name, focus, pool, matched, smd_pool, smd_matched, used)
             if matching
-            else (row.name, focus, pool, smd_pool)
+            else (row.label or row.name, focus, pool, smd_pool)
         )
     table = Table(
         say("balance.caption"),
@@ -196,7 +196,7 @@ def _remarks(evidence: Evidence, say: Texts) -> list[str]:
     said = []
     if any(row.smd_pool is None or row.smd_matched is None for row in evidence.balance):
         said.append(say("balance.apart-note"))
-    gaps = [f"{row.name} ({count(row.unknown, say)})" for row in evidence.balance if row.unknown]
+    gaps = [f"{row.label or row.name} ({count(row.unknown, say)})" for row in evidence.balance if row.unknown]
     if gaps:
         said.append(say("balance.unknown", list=listed(gaps, say.language)))
     return said

@@ -122,10 +122,7 @@ class Variant:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """The before/after table: means of focus areas and their comparison, before and after the start.
-
-    The whole country stands beside them, for the same periods, where the tables have it.
-    """
+    """Means of focus areas, their comparison and, where the tables have it, the country, before and after the start."""
 
     before: str
     after: str
@@ -152,7 +149,7 @@ class BalanceRow:
     """Means and standardised differences of one characteristic, before and after matching or weighting.
 
     A difference is None where the characteristic varies in neither group and yet differs: nothing can mend that.
-    `unknown`: units of which the characteristic is not known, and that are not in the comparison of it.
+    `unknown`: units of which it is not known, and that are not in the comparison of it. `label`: what readers call it.
     """
 
     name: str
@@ -163,6 +160,7 @@ class BalanceRow:
     smd_matched: float | None
     matched_on: bool
     unknown: int = 0
+    label: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -123,7 +123,7 @@ def evidence(
         change=None if found.result is None else change(spec, found.result, country, say),
         also_as=also_as(spec, case.loaded, case.series, comparison, found.result),
         path=() if found.result is None else path(spec, found.result),
-        balance=tuple(replace(row, name=label_of(spec, row.name, say.language)) for row in comparison.balance),
+        balance=tuple(replace(row, label=label_of(spec, row.name, say.language)) for row in comparison.balance),
         shared=_shared(comparison),
         selection=selection(spec, case.loaded, case.series, comparison) if other is None else other.selection,
         flow=steps_of(comparison.pool, say),
