@@ -22,6 +22,7 @@ from impact.study.cache import Cache, Part, kept_in
 from impact.study.companions import companions, shared
 from impact.study.comparing import Impute
 from impact.study.composition import shares
+from impact.study.context import read_context, with_context
 from impact.study.controls import other_outcomes, tried
 from impact.study.gates import bracketed, gates
 from impact.study.indices import indexed
@@ -99,6 +100,7 @@ def run(
     check_place(place)
     folder = None if cache is None else kept_in(Path(cache), place)
     progress = progress or silent
+    notes = read_context(study, data)
     loaded = load(study.model, _paths(study, data, opened=True))
     others, varied = _varied(study, loaded, data, opened=True)
     files = dict.fromkeys(file for tables in (loaded, *others) for file in tables.files)
@@ -156,13 +158,13 @@ def run(
 
     # What may not leave is gone before anything is written: also from the ledger, and from every form of the bundle.
     def leaving(rows: list[Evidence]) -> list[Evidence]:
-        return released(study, cases, answered, rows, others, varied, both)
+        return released(study, cases, answered, with_context(rows, notes), others, varied, both)
 
     found = recorded(study, cases, given, every, stands, versions(), leaving)
     html, figures = pages(found)
     check_folder(place)  # a line in the ledger says that outcomes were seen, and without a bundle nobody sees them
     after = ran(study, before, loaded, opened, look, looks_in(found))
-    beside = {**after.files, **companions(study, loaded, _shared_paths(study, data)), **release(found)}
+    beside = {**after.files, **companions(study, loaded, _shared_paths(study, data), notes), **release(found)}
     bundle = write_bundle(place, found, html, figures, versions(), beside)
     return replace(bundle, notes=(*after.notes, *keep.notes))
 
@@ -193,6 +195,7 @@ def outline(study: Study, data: Sequence[str | Path] = ()) -> str:
         As `run` does.
     """
     spec = study.model
+    read_context(study, data)
     loaded = load(spec, _paths(study, data), design=True)
     _, varied = _varied(study, loaded, data)
     lines = [f"{spec.id}: {spec.title.nl}"]

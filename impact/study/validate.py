@@ -26,8 +26,11 @@ _MOST = 50
 
 
 def canonical(model: Specification) -> bytes:
-    """RFC 8785 JSON of what the specification says, without what is standard anyway."""
-    said = model.model_dump(mode="json", by_alias=True, exclude_defaults=True)
+    """RFC 8785 JSON of what the specification says, without what is standard anyway.
+
+    Notes from the field are no part of what a study means: they come as they come, also after it was locked.
+    """
+    said = model.model_dump(mode="json", by_alias=True, exclude_defaults=True, exclude={"context"})
     if "outcome" in said:
         said["outcomes"] = [said.pop("outcome")]
     return rfc8785.dumps(said)
