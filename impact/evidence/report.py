@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from impact.evidence.conclusion import run_apart
 from impact.evidence.disclosure import footnoted
 from impact.evidence.document import Document
 from impact.evidence.front import front, result
@@ -34,7 +35,7 @@ def document(evidence: Evidence, figures: Mapping[str, str], language: str = "nl
         result(shown, say),
         footnoted(front(shown, say), say),
         footnoted(account(shown, {} if shown.sealed else figures, say), say),
-        tuple(standing_sentences(shown.standing, say)),
+        (*standing_sentences(shown.standing, say), *run_apart(shown, say)),
     )
 
 

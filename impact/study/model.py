@@ -20,6 +20,7 @@ from impact.study.controlling import Elsewhere
 from impact.study.correction import Correction
 from impact.study.disclosing import Disclose
 from impact.study.fields import (
+    Belongs,
     Code,
     Covariate,
     Part,
@@ -329,6 +330,7 @@ class Specification(Part):
     negative_controls: NegativeControls | None = None
     composition: Composition | None = None
     covariate_sets: CovariateSets | None = None
+    belongs_to: Belongs | None = None
     disclose: Annotated[Disclose | None, BeforeValidator(as_profile)] = None
     checks: Annotated[Checks, BeforeValidator(as_standard)] = Field(default_factory=dict)
     seed: Annotated[int, Field(ge=0, lt=2**53)] = Field(

@@ -6,11 +6,14 @@ from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
 from platform import python_version
 
+from impact.evidence.collected import Collected
+from impact.evidence.collection_page import collection_document, collection_html
+from impact.evidence.language import texts
 from impact.evidence.plots import figures
 from impact.evidence.record import Evidence
 from impact.evidence.report import report_html
 
-__all__ = ["figure", "page", "pages", "versions"]
+__all__ = ["collection_pages", "figure", "page", "pages", "versions"]
 
 _PACKAGES = ("impact-nplv", "numpy", "pandas", "scipy", "statsmodels", "matplotlib", "pyarrow")
 
@@ -24,6 +27,17 @@ def pages(outcomes: Sequence[Evidence], language: str = "nl") -> tuple[dict[str,
         html[page(number, evidence.indicator)] = report_html(evidence, own, language)
         drawn |= {figure(number, evidence.indicator, name): svg for name, svg in own.items()}
     return html, drawn
+
+
+def collection_pages(outcomes: Sequence[Evidence], value: Collected) -> tuple[dict[str, str], dict[str, str]]:
+    """HTML pages and SVG figures of a collection itself by file name, in its languages."""
+    html = {}
+    for code in value.languages:
+        if "ui.report" not in texts(code):
+            continue
+        document = collection_document(outcomes, value, {}, code)
+        html["report.html" if code == "nl" else f"report.{code}.html"] = collection_html(document)
+    return html, {}
 
 
 def page(number: int, indicator: str) -> str:
