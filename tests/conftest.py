@@ -11,6 +11,10 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, settings
 
+from tests.tools import ABSENT
+
+pytest_plugins = ("tests.browser",)
+
 NETWORK = (socket.AF_INET, socket.AF_INET6)
 _guarded = False
 
@@ -48,11 +52,13 @@ def no_network() -> Iterator[None]:
 
 
 def _skip_is_failure(report: pytest.TestReport | pytest.CollectReport) -> None:
-    if os.environ.get("IMPACT_REQUIRE_SHARED") != "1" or not report.skipped or hasattr(report, "wasxfail"):
+    if not report.skipped or hasattr(report, "wasxfail"):
         return
     reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else report.longrepr
-    report.outcome = "failed"
-    report.longrepr = f"IMPACT_REQUIRE_SHARED=1 and this was not tested: {reason}"
+    required = "IMPACT_REQUIRE_TOOLS" if str(reason).endswith(ABSENT) else "IMPACT_REQUIRE_SHARED"
+    if os.environ.get(required) == "1":
+        report.outcome = "failed"
+        report.longrepr = f"{required}=1 and this was not tested: {reason}"
 
 
 @pytest.hookimpl(wrapper=True)

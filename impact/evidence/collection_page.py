@@ -20,6 +20,7 @@ from impact.evidence.record import Evidence
 from impact.evidence.render import html
 from impact.evidence.standing import standing_sentences
 from impact.evidence.statement import Statement, sentence
+from impact.evidence.translation import dutch_in, in_words, page_in
 
 __all__ = ["collection_document", "collection_html", "collection_table"]
 
@@ -33,6 +34,7 @@ def collection_document(
     collected: Collected,
     figures: Mapping[str, str] | None = None,
     language: str = "nl",
+    translation: str = "",
 ) -> Document:
     """The parts of the report of a collection, before any format.
 
@@ -46,6 +48,8 @@ def collection_document(
         SVG by name; ``forest`` stands in the appendix.
     language : str
         ``nl`` or ``en``.
+    translation : str
+        The file of the same page in the other language.
 
     Raises
     ------
@@ -53,8 +57,9 @@ def collection_document(
         ``TEXT-001``, ``TEXT-002``.
     """
     say = texts(language, _LEVEL)
-    shown = tuple(visible(evidence) for evidence in outcomes)
+    shown = _shown(outcomes, language)
     standing = collected.standing
+    page = page_in("report.html", language)
     studied = sum(bool(row.study) for row in collected.rows)
     counts = {"studied": count(studied, say), "total": count(len(collected.rows), say)}
     return Document(
@@ -62,13 +67,20 @@ def collection_document(
         in_language(collected.title, language),
         say("collection.question", **counts),
         say(f"collection.status.{standing.status}", look=count(standing.look, say)),
-        tuple((_study_title(shown, slug, language), f"{slug}/{_page(language)}") for slug, _ in collected.studies),
+        tuple((_study_title(shown, slug, language), f"{slug}/{page}") for slug, _ in collected.studies),
         None,
-        Section("tabel", say("collection.title"), (collection_table(shown, collected, say),)),
+        Section("tabel", say("collection.title"), (collection_table(outcomes, collected, say),)),
         (_statements(shown, collected, say), _not_said(say), _verify(say)),
         (_corrections(shown, figures or {}, say), _studies(shown, collected, say)),
         tuple(standing_sentences(standing, say)),
+        translation,
+        tuple(dict.fromkeys(text for evidence in outcomes for text in dutch_in(evidence, language))),
     )
+
+
+def _shown(outcomes: Sequence[Evidence], language: str) -> tuple[Evidence, ...]:
+    """What a reader may see of every outcome, in a language."""
+    return tuple(visible(in_words(evidence, language)) for evidence in outcomes)
 
 
 def collection_html(document: Document) -> str:
@@ -78,7 +90,7 @@ def collection_html(document: Document) -> str:
 
 def collection_table(outcomes: Sequence[Evidence], collected: Collected, say: Texts) -> Table:
     """All indicators in the order of the collection; `say` is ``texts(language, "collection")``."""
-    shown = [visible(evidence) for evidence in outcomes]
+    shown = _shown(outcomes, say.language)
     levels = {_level(one) for one in shown if _level(one)}
     level = say("collection.interval", level=levels.pop()) if len(levels) == 1 else ""
     rows = tuple(_row(row, outcome_of(shown, row), bool(level), say) for row in collected.rows)
@@ -341,7 +353,3 @@ def _studies(outcomes: Sequence[Evidence], collected: Collected, say: Texts) -> 
 def _study_title(outcomes: Sequence[Evidence], slug: str, language: str) -> str:
     own = next((one for one in outcomes if one.study == slug), None)
     return slug if own is None else plain(in_language(own.title, language))
-
-
-def _page(language: str) -> str:
-    return "report.html" if language == "nl" else f"report.{language}.html"

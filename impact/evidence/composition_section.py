@@ -9,7 +9,7 @@ from impact.evidence.comparison import columns
 from impact.evidence.composition import Composition, People, Portion, Share
 from impact.evidence.disclosed import withheld
 from impact.evidence.document import Block, Cell, Paragraph, Table
-from impact.evidence.language import Texts, number
+from impact.evidence.language import Texts, number, significant
 from impact.evidence.reading import printed, reason, size
 from impact.evidence.record import Evidence
 
@@ -32,7 +32,7 @@ def composed(found: Composition | None, evidence: Evidence, say: Texts) -> Itera
                 say,
             ),
             tuple(_row(row, say) for row in given),
-            say("robust.composition.note", limit=_percent(100 * found.at_most, say)),
+            say("robust.composition.note", limit=significant(100 * found.at_most, say.language)),
         )
     for row in found.shares:
         if row.refused is not None:

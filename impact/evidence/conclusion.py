@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from impact.evidence.disclosed import withheld
-from impact.evidence.language import Texts, listed, number, percent_level, significant
+from impact.evidence.language import Texts, listed, number, percent_level
 from impact.evidence.reading import in_language, opening, plain, printed, size, two_signs, window, with_unit, within
 from impact.evidence.record import Estimate, Evidence
 from impact.evidence.statement import Statement, choose, sentence
@@ -107,9 +107,14 @@ def headline(evidence: Evidence, say: Texts) -> tuple[str, str] | None:
 
 
 def _bound(evidence: Evidence, say: Texts) -> str:
-    return "" if evidence.smallest is None else with_unit(significant(evidence.smallest, say.language), evidence.unit)
+    """The bound with every digit that was declared: rounded it could lie inside the interval that it bounds."""
+    if evidence.smallest is None:
+        return ""
+    places = len(f"{evidence.smallest:.12f}".rstrip("0").partition(".")[2])
+    return with_unit(number(evidence.smallest, say.language, places), evidence.unit)
 
 
 def _checks(evidence: Evidence, say: Texts) -> str:
     closed = [check for check in evidence.checks if check.gates and check.verdict != "pass"]
-    return listed((say.known(f"checks.{check.name}.title", check.name) for check in closed), say.language)
+    names = listed((f"‘{say.known(f'checks.{check.name}.title', check.name)}’" for check in closed), say.language)
+    return names.removeprefix("‘").removesuffix("’")  # the sentence has the outer quotes

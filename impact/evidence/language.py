@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import string
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from importlib import resources
 from types import MappingProxyType
@@ -49,10 +49,14 @@ class _Names(string.Formatter):
 
 @dataclass(frozen=True, slots=True)
 class Texts:
-    """All texts of one language, by dotted key."""
+    """All texts of one language, by dotted key.
+
+    `written`: what an author wrote, in this language by its Dutch; it goes before the Dutch wherever that is filled in.
+    """
 
     language: str
     entries: Mapping[str, str]
+    written: Mapping[str, str] = field(default_factory=dict)
 
     def __call__(self, key: str, **values: str) -> str:
         """The text of `key` with its names filled in.
@@ -64,7 +68,13 @@ class Texts:
         """
         if key not in self.entries:
             raise UsageError(Problem("TEXT-002", f"there is no text {key!r} in language {self.language!r}"))
+        if self.written:
+            values = {name: self.own(value) if isinstance(value, str) else value for name, value in values.items()}
         return _Names().vformat(self.entries[key], (), values)
+
+    def own(self, text: str) -> str:
+        """A text of an author in this language, or as it is where it has no other."""
+        return self.written.get(text, text)
 
     def known(self, key: str, otherwise: str) -> str:
         """The plain text of `key`, or `otherwise` where the catalogue does not know it (a name added elsewhere)."""

@@ -14,6 +14,7 @@ from impact.evidence.basis import Basis
 from impact.evidence.disclosed import Disclosed
 from impact.evidence.family import Family, Listed
 from impact.evidence.look import Look
+from impact.evidence.placebos import PlaceboSpread
 from impact.evidence.placed import MapPart, PlacedUnit
 from impact.evidence.robust import Robust
 from impact.evidence.standing import Standing, Status
@@ -30,6 +31,7 @@ __all__ = [
     "MadeOf",
     "MapPart",
     "PathPoint",
+    "PlaceboSpread",
     "PlacedUnit",
     "Second",
     "Selection",
@@ -274,6 +276,8 @@ class Evidence:
         What holds for the outcomes of a family together: the one that this outcome is in, if any.
     look : Look or None
         Of a study that plans looks, which one this is.
+    placebos : PlaceboSpread or None
+        Where placebos lie by periods since the start, where the study ranks its areas among them.
     programme : tuple of Listed
         All indicators of the programme and what became of each, in a study with families.
     belongs_to : str
@@ -291,6 +295,10 @@ class Evidence:
         Every unit, when the study gives borders; with the regions of focus areas that have no data.
     map : tuple of MapPart
         What of these can be drawn, and `map_source`: where the borders come from.
+    translations : dict
+        By language, texts of this record by their place in it: see ``impact.evidence.translation``.
+    untranslated : tuple of str
+        What the author gave in Dutch alone.
     """
 
     study: str
@@ -347,8 +355,11 @@ class Evidence:
     programme: tuple[Listed, ...] = ()
     belongs_to: str = ""
     look: Look | None = None
+    placebos: PlaceboSpread | None = None
     versions: dict[str, str] = field(default_factory=dict)
     standing: Standing = field(default_factory=Standing)
+    translations: dict[str, dict[str, str]] = field(default_factory=dict)
+    untranslated: tuple[str, ...] = ()
     schema: int = 1
 
     @property

@@ -15,14 +15,15 @@ from impact.evidence.record import Evidence
 from impact.evidence.render import html
 from impact.evidence.sections import account
 from impact.evidence.standing import standing_sentences
+from impact.evidence.translation import dutch_in, in_words, page_in
 
 __all__ = ["document", "report_html"]
 
 
-def document(evidence: Evidence, figures: Mapping[str, str], language: str = "nl") -> Document:
-    """The parts of the report, before any format."""
+def document(evidence: Evidence, figures: Mapping[str, str], language: str = "nl", translation: str = "") -> Document:
+    """The parts of the report, before any format; `translation` is the file of the same page in the other language."""
     say = texts(language, evidence.level)
-    shown = visible(evidence)
+    shown = visible(in_words(evidence, language))
     areas = number(shown.primary.areas, language, 0)
     return Document(
         language,
@@ -30,16 +31,18 @@ def document(evidence: Evidence, figures: Mapping[str, str], language: str = "nl
         in_language(shown.question, language),
         say(f"status.{shown.status}", areas=areas, total=number(shown.areas_total, language, 0))
         + looked(evidence.look, say),
-        shown.siblings,
+        tuple((name, page_in(file, language)) for name, file in shown.siblings),
         (say("status.placebo"), say("status.placebo_why")) if shown.placebo else None,
         result(shown, say),
         footnoted(front(shown, say), say),
         footnoted(account(shown, {} if shown.sealed else figures, say), say),
         (*standing_sentences(shown.standing, say), *run_apart(shown, say)),
+        translation,
+        dutch_in(evidence, language),
     )
 
 
-def report_html(evidence: Evidence, figures: Mapping[str, str], language: str = "nl") -> str:
+def report_html(evidence: Evidence, figures: Mapping[str, str], language: str = "nl", translation: str = "") -> str:
     """The report as one HTML page without script, font or address from elsewhere.
 
     Parameters
@@ -51,10 +54,12 @@ def report_html(evidence: Evidence, figures: Mapping[str, str], language: str = 
         must come from there and from nowhere else.
     language : str
         Language of the texts; study texts that are not in it are marked as Dutch.
+    translation : str
+        File of the same page in the other language, to which its head leads; "" for none.
 
     Raises
     ------
     UsageError
         ``TEXT-001``, ``TEXT-002`` when the language has no texts, or none for reports.
     """
-    return html(document(evidence, figures, language), texts(language, evidence.level))
+    return html(document(evidence, figures, language, translation), texts(language, evidence.level))

@@ -9,6 +9,7 @@ from impact.errors import Refused
 from impact.evidence.composition import Composition
 from impact.evidence.controls import NegativeControls
 from impact.evidence.sets import CovariateSets
+from impact.evidence.single_areas import SingleAreas
 
 __all__ = [
     "Alternatives",
@@ -297,3 +298,4 @@ class Robust:
     controls: NegativeControls | None = None
     composition: Composition | None = None
     sets: CovariateSets | None = None
+    areas: SingleAreas | None = None

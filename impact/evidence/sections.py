@@ -19,6 +19,8 @@ from impact.evidence.robust_sections import robust
 
 __all__ = ["account"]
 
+_SHARES = ("largest-share", "suppressed", "overlap", "unmatched", "largest-weight", "fit-concentration")
+
 
 def account(evidence: Evidence, figures: Mapping[str, str], say: Texts) -> tuple[Section, ...]:
     """All sections of the account; `evidence` is the visible one."""
@@ -29,7 +31,7 @@ def account(evidence: Evidence, figures: Mapping[str, str], say: Texts) -> tuple
         _section("schatting", "estimate", _estimate(evidence, say), say),
         _section("andere-berekeningen", "others", _others(evidence, say), say),
         *_robust(evidence, figures, say),
-        *_families(evidence, say),
+        *_families(evidence, figures, say),
         *_looks(evidence, say),
         _section("geweigerd", "refused", _refused(evidence, say), say),
         _section("toetsen", "checked", _checks(evidence, say), say),
@@ -43,9 +45,9 @@ def _section(name: str, part: str, blocks: list[Block], say: Texts) -> Section:
     return Section(name, say(f"{part}.title"), tuple(blocks) or (Paragraph((say(f"{part}.none"),)),))
 
 
-def _families(evidence: Evidence, say: Texts) -> tuple[Section, ...]:
+def _families(evidence: Evidence, figures: Mapping[str, str], say: Texts) -> tuple[Section, ...]:
     """Only of a study whose outcomes are judged together."""
-    blocks = families(evidence.families, evidence.programme, say)
+    blocks = families(evidence.families, evidence.programme, say, figures)
     return (_section("familie", "family", blocks, say),) if blocks else ()
 
 
@@ -266,7 +268,7 @@ def _checks(evidence: Evidence, say: Texts) -> list[Block]:
     rows: list[tuple[Cell, ...]] = []
     for check in evidence.checks:
         statistic, threshold = (
-            say("words.not_given") if x is None else significant(x, say.language)
+            say("words.not_given") if x is None else _measured(check.name, x, say)
             for x in (check.statistic, check.threshold)
         )
         sentence = say.known(f"checks.{check.name}.{check.verdict}", "")
@@ -288,6 +290,15 @@ def _checks(evidence: Evidence, say: Texts) -> list[Block]:
             say("checked.note"),
         )
     ]
+
+
+def _measured(check: str, x: float, say: Texts) -> str:
+    """What a check looks at, as it is read: a share in percent, a difference between shares in percentage points."""
+    if check in _SHARES:
+        return say("format.percent", number=significant(100 * x, say.language))
+    if check.startswith("composition-"):
+        return say("checked.points", number=significant(100 * x, say.language))
+    return significant(x, say.language)
 
 
 def _data(evidence: Evidence, say: Texts) -> list[Block]:

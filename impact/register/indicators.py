@@ -76,9 +76,9 @@ class Indicator:
     waves : tuple of int
         Years of measurement when not every year is one.
     breaks : tuple of Break
-    mechanical : str
+    mechanical, mechanical_en : str
         How a modelled score moves without a change for residents; empty unless `kind` is modelled.
-    not_measurable : str
+    not_measurable, not_measurable_en : str
         Why this can be no outcome of the programme; empty when it can be studied.
     note : str
         Other traps.
@@ -101,8 +101,20 @@ class Indicator:
     waves: tuple[int, ...]
     breaks: tuple[Break, ...]
     mechanical: str
+    mechanical_en: str
     not_measurable: str
+    not_measurable_en: str
     note: str
+
+    @property
+    def translations(self) -> dict[str, str]:
+        """Unit and sentences in English, by their Dutch."""
+        pairs = {
+            self.unit: self.unit_en,
+            self.mechanical: self.mechanical_en,
+            self.not_measurable: self.not_measurable_en,
+        }
+        return {dutch: english for dutch, english in pairs.items() if dutch}
 
 
 def _indicator(entry: Mapping[str, Any]) -> Indicator:
@@ -123,8 +135,10 @@ def _indicator(entry: Mapping[str, Any]) -> Indicator:
         first=entry.get("first"),
         waves=tuple(entry.get("waves", ())),
         breaks=tuple(Break(**found) for found in entry.get("breaks", ())),
-        mechanical=entry.get("mechanical", ""),
-        not_measurable=entry.get("not_measurable", ""),
+        mechanical=entry.get("mechanical", {}).get("nl", ""),
+        mechanical_en=entry.get("mechanical", {}).get("en", ""),
+        not_measurable=entry.get("not_measurable", {}).get("nl", ""),
+        not_measurable_en=entry.get("not_measurable", {}).get("en", ""),
         note=entry.get("note", ""),
     )
 

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from impact.errors import DataError, Problem, UsageError, WriteError
 from impact.evidence.collected import Collected
 from impact.evidence.record import Evidence
+from impact.evidence.translation import in_words
 from impact.files import folder, parse_json, read_bytes, read_json, write, zipped
 from impact.harmless import as_cell, as_csv
 from impact.study.aggregates import aggregates
@@ -34,6 +35,7 @@ __all__ = [
     "check_place",
     "collection_in",
     "contents",
+    "own_files",
     "parsed",
     "read_bundle",
     "results_json",
@@ -95,8 +97,31 @@ class Bundle:
         said = (block.pieces for block in page.result.blocks if isinstance(block, Paragraph))
         return (page.status, *(plain(piece) for pieces in said for piece in pieces))
 
-    def figure(self, name: str, outcome: int = 0) -> str:
+    def report(self, form: str = "html", language: str = "nl", outcome: int = 0) -> bytes:
+        """The report of an outcome in a form, made from the results alone.
+
+        Parameters
+        ----------
+        form : str
+            ``html``, ``docx``, ``latex`` (the tables), ``xlsx`` (the tables) or ``text``.
+        language : str
+            ``nl`` or ``en``.
+        outcome : int
+            Position in `outcomes`.
+
+        Raises
+        ------
+        UsageError
+            ``USAGE-050`` there is no such form; ``TEXT-001`` nor such a language; ``USAGE-040`` without python-docx.
+        """
+        from impact.study.reports import one_report
+
+        return one_report(self.outcomes, form, language, outcome)
+
+    def figure(self, name: str, outcome: int = 0, language: str = "nl") -> str:
         """The SVG of a figure of an outcome as its report shows it: such as ``flow``, ``map`` or ``gap``.
+
+        Those in Dutch stand in the bundle; in another language they are drawn from its results.
 
         Raises
         ------
@@ -107,6 +132,12 @@ class Bundle:
 
         place = self.path / "figures"
         file = place / figure(outcome, self.outcomes[outcome].indicator, name)
+        if language != "nl":
+            from impact.evidence.plots import figures
+
+            drawn = figures(self.outcomes[outcome], language)
+            if name in drawn:
+                return drawn[name]
         if not file.is_file():
             known = ", ".join(sorted(found.stem for found in place.glob("*.svg"))) or "none"
             raise UsageError(Problem("BUNDLE-003", f"the bundle has no figure {name!r}", f"it has: {known}", str(file)))
@@ -121,7 +152,7 @@ def check_place(path: Path) -> None:
     WriteError
         ``WRITE-002``.
     """
-    own = _own_files(path)
+    own = own_files(path)
     if Path.cwd().is_relative_to(path.resolve()):
         message = "this is the folder in which the command runs, or one above it"
     elif path.is_dir():
@@ -135,7 +166,7 @@ def check_place(path: Path) -> None:
         raise WriteError(Problem("WRITE-002", message, hint, file=str(path)))
 
 
-def _own_files(path: Path) -> set[str]:
+def own_files(path: Path) -> set[str]:
     """Names of the files that the bundle in `path` says it wrote; none where there is no bundle."""
     try:
         outputs = read_json(path / MANIFEST)["outputs"]
@@ -265,6 +296,8 @@ def parsed(results: bytes, file: str) -> tuple[Evidence, ...]:
         if not outcomes:
             raise ValueError("it holds no outcome")
         _check_names(outcomes)
+        for language in {language for evidence in outcomes for language in evidence.translations}:
+            _check_names([in_words(evidence, language) for evidence in outcomes])
     except (ValueError, KeyError, TypeError, RecursionError, ValidationError) as error:
         raise DataError(_unread(error, file)) from error
     return outcomes

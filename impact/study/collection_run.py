@@ -33,7 +33,7 @@ from impact.study.tidy import tables, tidy
 from impact.study.together import Studied, families, studied
 from impact.workbook import workbook
 
-__all__ = ["own_files", "rows_of", "run_collection"]
+__all__ = ["collection_files", "rows_of", "run_collection"]
 
 
 @one_thread()
@@ -75,7 +75,7 @@ def run_collection(
     raise_all(problems, DataError)
     found = {slug: answered(one) for slug, one in steps.items()}
     judged = _together(collection, found)
-    made = {slug: ended(one, (judged, ())) for slug, one in steps.items()}
+    made = {slug: ended(one, judged) for slug, one in steps.items()}
     made = _as_told(made)
     value = _collected(collection, stands)
     check_folder(place)
@@ -86,7 +86,7 @@ def run_collection(
         for name, content in contents(one.outcomes, one.pages, one.figures, versions(), one.beside).items()
     }
     outcomes = [evidence for one in made.values() for evidence in one.outcomes]
-    files |= own_files(outcomes, value, versions(), {**files, **after.files})
+    files |= collection_files(outcomes, value, versions(), {**files, **after.files})
     with folder(place) as temporary:
         for name, content in files.items():
             write(temporary / name, content)
@@ -95,7 +95,7 @@ def run_collection(
     return Bundle(place, tuple(outcomes), (*after.notes, *notes), value)
 
 
-def own_files(
+def collection_files(
     outcomes: Sequence[Evidence], value: Collected, versions: Mapping[str, str], beside: Mapping[str, bytes]
 ) -> dict[str, bytes]:
     """The files of the collection itself, by name, the manifest of all last.
@@ -220,9 +220,9 @@ def rows_of(collection: Collection) -> Iterator[Row]:
 
 
 def _studied(spec: Specification, outcome: Outcome) -> Row:
-    known, unit = outcome.registered, {"nl": outcome.measure.unit}
-    if known is not None and known.unit == outcome.measure.unit:
-        unit["en"] = known.unit_en
+    known, unit = outcome.registered, outcome.measure.unit.languages()
+    if known is not None and known.unit == unit["nl"]:
+        unit.setdefault("en", known.unit_en)
     table = spec.data.outcomes
     return Row(
         None if known is None else known.number,
@@ -247,5 +247,5 @@ def _left_out(collection: Collection, known: Indicator) -> Row:
         better,
         known.kind.value,
         statement="not-measurable" if said is None else said.statement,
-        why={"nl": known.not_measurable} if said is None else said.why.languages(),
+        why={"nl": known.not_measurable, "en": known.not_measurable_en} if said is None else said.why.languages(),
     )

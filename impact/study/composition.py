@@ -18,6 +18,7 @@ from impact.longtable import few
 from impact.parallel import Parallel
 from impact.study.answers import Answers, alternative
 from impact.study.composing import PeopleFile, ShareOf
+from impact.study.fields import Written
 from impact.study.load import Loaded
 from impact.study.model import Measure, Outcome, Specification
 from impact.study.panels import Comparison
@@ -67,7 +68,8 @@ def shares(spec: Specification, load: Callable[[Specification], Loaded]) -> Mapp
 
 def _read(spec: Specification, name: str, share: ShareOf, load: Callable[[Specification], Loaded]) -> Figures:
     rate = share.percentage is None
-    measure = Measure(rate="numerator/denominator" if rate else None, per=100.0 if rate else None, unit="procentpunt")
+    unit = Written("procentpunt")
+    measure = Measure(rate="numerator/denominator" if rate else None, per=100.0 if rate else None, unit=unit)
     figure = Outcome(
         indicator=name, name=cast("Any", {"nl": name}), where=share.where, measure=measure, better="neither"
     )

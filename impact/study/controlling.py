@@ -9,7 +9,7 @@ from pydantic import Field
 
 from impact.inference.negative_controls import FEWEST
 from impact.study.faults import Fault
-from impact.study.fields import Code, Part, Word
+from impact.study.fields import Code, Part, Written
 
 if TYPE_CHECKING:
     from impact.study.model import Specification
@@ -24,7 +24,7 @@ class Elsewhere(Part):
     """
 
     members: Annotated[tuple[Code, ...], Field(min_length=1)] = Field(description="the codes of the units")
-    why: Word = Field(description="why nothing can be expected there")
+    why: Written = Field(description="why nothing can be expected there")
 
 
 def faults_of_controls(spec: Specification) -> Iterator[Fault]:

@@ -15,9 +15,12 @@ from impact.evidence.composition import Composition, People, Share
 from impact.evidence.disclosed import Mark, withheld, withholding
 from impact.evidence.record import Evidence
 from impact.evidence.robust import Honest, LeftOut, Ring, Robust
+from impact.evidence.single_areas import SingleAreas
 from impact.study.behind import Behind, Group, Ruling, judged
 
-__all__ = ["balance", "composed", "means", "robust", "selection"]
+__all__ = ["balance", "composed", "means", "placebos", "robust", "selection"]
+
+_TAIL = 0.05  # share of the placebo sets beyond the outermost lines that are drawn of them
 
 
 def _mark(part: str, cell: str, ruling: Ruling) -> Mark:
@@ -69,6 +72,21 @@ def _residents(weight: Float1, behind: Behind, profile: Profile) -> Ruling:
     return judged(profile, Group(group.weight, group.outcome, residents[:, None], np.full((len(residents), 1), np.nan)))
 
 
+def placebos(evidence: Evidence, profile: Profile, own: Ruling, *, events: bool, marks: list[Mark]) -> Evidence:
+    """Where placebos lie: each is about as many units as the areas are, and no line may rest on a few of them."""
+    found, least = evidence.placebos, profile.minimum_units
+    if found is None:
+        return evidence
+    beyond = int(_TAIL * found.sets)  # placebo sets outside the outermost line, on either side
+    ruling = Ruling("suppressed", "secondary") if events else own
+    if ruling.verdict != "suppressed" and least is not None and beyond < least:
+        ruling = Ruling("suppressed", "extreme", beyond, least)
+    elif ruling.verdict == "pass":
+        ruling = Ruling("needs review", "unknown", beyond, least)
+    marks.append(_mark("placebos", "", ruling))
+    return replace(evidence, placebos=None) if ruling.verdict == "suppressed" else evidence
+
+
 def selection(evidence: Evidence, profile: Profile, marks: list[Mark]) -> Evidence:
     """How much of a score lasts, over all units that were never treated."""
     found = evidence.selection
@@ -114,6 +132,7 @@ def robust(
         marks.append(_mark("robust-sets", "", own))
     if found.composition is not None:
         out["composition"] = _composition(found.composition, behind, profile, own, marks)
+    out["areas"] = _areas(found.areas, evidence, behind, profile, own, marks)
     out["fit"] = tuple(one for one in found.fit if _alone(one.area, evidence, behind, profile, marks))
     return replace(found, **out)
 
@@ -189,6 +208,29 @@ def _difference(name: str, evidence: Evidence, behind: Behind, profile: Profile)
     if ruling.verdict == "pass":
         return Ruling("pass", "all-units", min(sides), least)
     return ruling
+
+
+def _areas(
+    found: SingleAreas | None, evidence: Evidence, behind: Behind, profile: Profile, own: Ruling, marks: list[Mark]
+) -> SingleAreas | None:
+    """All areas by themselves or none: the mean of them is the estimate, so the others would give one away.
+
+    Every area stands there with its level and that of its comparison, so both are judged as means.
+    """
+    if found is None or found.refused is not None:
+        return found
+    panel, rulings = behind.panel, [own]
+    for area in found.areas:
+        units = _members([area.slug], evidence, behind)
+        if units is None:
+            rulings.append(Ruling("suppressed", "unknown"))
+            continue
+        beside = panel.control_weight(units) * panel.never
+        for side in (np.where(units, behind.treated, 0.0), beside):
+            rulings.append(judged(profile, behind.group(side), means=True))
+    ruling = _worst(rulings)
+    marks.append(_mark("robust-areas", "", ruling))
+    return SingleAreas(refused=withholding(profile.name)) if ruling.verdict == "suppressed" else found
 
 
 def _ring(found: Ring | None, evidence: Evidence, profile: Profile, own: Ruling, marks: list[Mark]) -> Ring | None:

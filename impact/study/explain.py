@@ -191,7 +191,7 @@ def _meaning(tell: Teller, name: str, *, made: bool) -> str:
         return tell.word("check.blind")
     why = foreseen(tell.spec.checks).get(name)
     if why is not None:
-        return tell.word("check.foreseen", why=ended(why))
+        return tell.word("check.foreseen", why=ended(tell.say.own(why)))
     return tell.word("check.seals") if made and seals(tell.spec.checks, name) else ""
 
 

@@ -27,7 +27,7 @@ def outcome(tell: Teller, found: Outcome, number: int) -> Iterator[Said]:
     known = tell.word("outcome.own" if registered is None else "outcome.indicator", slug=found.indicator)
     yield tell(f"outcome.{which}", topic, name=name, indicator=known)
     if registered is not None and registered.not_measurable:
-        yield tell("outcome.not-measurable", topic, why=ended(registered.not_measurable))
+        yield tell("outcome.not-measurable", topic, why=ended(tell.say.own(registered.not_measurable)))
     yield tell(f"outcome.kind.{found.source_kind}", topic)
     yield from _measure(tell, found, topic)
     yield tell("outcome.unit", topic, unit=tell.of_unit(found))
@@ -272,7 +272,7 @@ def periods(tell: Teller) -> Iterator[Said]:
         said = tell("periods.outs" if len(rule.periods) > 1 else "periods.out", list=tell.listed(rule.periods))
         yield Said("periods.out", f"{said.text}{tell.reason(rule.why)}")
     for found in spec.breaks:
-        yield tell(f"periods.{found.treat_as}", "periods.break", at=found.at, why=ended(found.why))
+        yield tell(f"periods.{found.treat_as}", "periods.break", at=found.at, why=ended(tell.say.own(found.why)))
         if found.check is not None:
             limit = tell.exact(spec.thresholds["pre-trend"])
             yield tell(f"periods.{found.check}", f"periods.break.{found.at}", at=found.at, limit=limit)

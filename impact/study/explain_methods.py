@@ -125,7 +125,7 @@ def _composition(tell: Teller) -> Iterator[Said]:
         yield tell(topic, columns=tell.listed(tell.column(column) for column in columns))
         if share.where:
             yield tell("sure.composition.where", f"{topic}.where", filter=tell.filter(share.where))
-    yield tell("sure.composition.at-most", limit=tell.percent(found.at_most))
+    yield tell("sure.composition.at-most", limit=tell.exact(round(100 * found.at_most, 9)))
     if found.people is not None:
         file = tell.word("quoted", text=found.people.file)
         yield tell("sure.composition.people", since=found.people.since, file=file)

@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from difflib import get_close_matches
-from typing import Annotated
+from typing import Annotated, Any
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
-from pydantic_core import PydanticCustomError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, GetCoreSchemaHandler
+from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
 from impact.sources.periods import read_period
 from impact.terms import KINDS, Term, read_terms
@@ -26,6 +26,7 @@ __all__ = [
     "Text",
     "Texts",
     "Word",
+    "Written",
     "as_areas",
     "as_cluster",
     "as_collection",
@@ -78,6 +79,8 @@ def as_texts(value: object) -> object:
 
 
 def as_languages(value: object) -> object:
+    if isinstance(value, Written):
+        return value.languages()
     return {"nl": value} if isinstance(value, str) else value
 
 
@@ -185,6 +188,42 @@ class Text(Part):
 
 
 Texts = Annotated[Text, BeforeValidator(as_languages)]
+
+
+class Written(str):
+    """A sentence or a word of an author: it is its Dutch, whatever it is given to, and its English stands beside it.
+
+    Attributes
+    ----------
+    en : str
+        "" where the author gives none.
+    """
+
+    en: str
+
+    def __new__(cls, nl: str, en: str = "") -> Written:
+        made = super().__new__(cls, nl)
+        made.en = en
+        return made
+
+    def languages(self) -> dict[str, str]:
+        """Language code to text."""
+        return {"nl": str(self), "en": self.en} if self.en else {"nl": str(self)}
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        """Given as `Text` is, and told again as it was given: one text, or one by language."""
+        given = core_schema.no_info_before_validator_function(as_languages, handler.generate_schema(Text))
+        told = core_schema.plain_serializer_function_ser_schema(_told)
+        return core_schema.no_info_after_validator_function(_written, given, serialization=told)
+
+
+def _written(text: Text) -> Written:
+    return Written(text.nl, text.en or "")
+
+
+def _told(text: Written) -> str | dict[str, str]:
+    return text.languages() if text.en else str(text)
 
 
 class Factor(Part):

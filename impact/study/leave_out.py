@@ -10,7 +10,7 @@ from pydantic import Field
 from impact.design.donors_rules import running
 from impact.register.calendar import EventKind, Reach, events
 from impact.study.faults import Fault, near
-from impact.study.fields import Code, Part, Slug, Word
+from impact.study.fields import Code, Part, Slug, Word, Written
 
 if TYPE_CHECKING:
     from impact.study.model import Specification
@@ -63,7 +63,7 @@ class LeaveOut(Part):
     at_least: float | None = None
     at_most: float | None = None
     quantiles: tuple[_Share, _Share] | None = None
-    why: Word = Field(description="the reason, for the report")
+    why: Written = Field(description="the reason, for the report")
 
     @property
     def named(self) -> bool:

@@ -29,6 +29,7 @@ from impact.study.fields import (
     Spellings,
     Texts,
     Word,
+    Written,
     as_areas,
     as_cluster,
     as_covariate,
@@ -161,14 +162,14 @@ class Measure(Part):
     rate: Literal["numerator/denominator"] | None = None
     per: Annotated[float, Field(gt=0)] | None = None
     as_percent_of_own: OwnBaseline | None = None
-    unit: Word = Field(description="the unit of a difference in the report, for instance procentpunt")
+    unit: Written = Field(description="the unit of a difference in the report, for instance procentpunt")
 
 
 class Smallest(Part):
     """The smallest difference that matters, in the unit of the measure, and who says so."""
 
     value: Annotated[float, Field(gt=0)] = Field(description="the difference, above 0, in the unit of the measure")
-    why: Word = Field(description="the reason for this value, or who set it and when")
+    why: Written = Field(description="the reason for this value, or who set it and when")
 
 
 class Outcome(Part):
@@ -208,7 +209,7 @@ class NoEffect(Part):
     kind: Literal["register", "survey", "modelled"] | None = None
     where: dict[str, Spellings] = Field(default_factory=dict)
     measure: Measure = Field(description="how the columns become the outcome, and its unit")
-    why: Word = Field(description="why nothing can be expected of it")
+    why: Written = Field(description="why nothing can be expected of it")
 
     @property
     def outcome(self) -> Outcome:
@@ -286,7 +287,7 @@ class Alternative(Part):
     """Another way to answer: what is different, why, and whether it still estimates the same."""
 
     name: Slug = Field(description="a short name, as in other-weights")
-    why: Word = Field(description="the reason to look at it")
+    why: Written = Field(description="the reason to look at it")
     same_estimand: bool = Field(
         description="true when it estimates the same quantity, false when it answers another question"
     )

@@ -11,7 +11,7 @@ from impact.arrays import Float1
 from impact.checks.protocol import Check
 from impact.evidence.family import Family, Listed
 from impact.evidence.flow import steps_of
-from impact.evidence.language import Texts, number, texts
+from impact.evidence.language import Texts, number
 from impact.evidence.record import AreaRow, Change, Estimate, Evidence, Excluded, MadeOf, PathPoint, Shared, Variant
 from impact.evidence.result import Result
 from impact.evidence.robust import Robust
@@ -29,11 +29,12 @@ from impact.study.overlaps import said_overlap
 from impact.study.panels import Comparison
 from impact.study.places import map_parts, placed_units
 from impact.study.read import Study
-from impact.study.remarks import name_of, notes, periods_left_out, said_gaps, said_population, unmeasurable
+from impact.study.remarks import called, name_of, notes, periods_left_out, said_gaps, said_population, unmeasurable
 from impact.study.render import page
 from impact.study.reported import composed, reported
 from impact.study.selection import selection
 from impact.study.series import Series
+from impact.study.shifts import said_shift
 from impact.study.thresholds import foreseen
 from impact.study.wording import spoken
 
@@ -58,17 +59,19 @@ def evidence(
     bracket: tuple[Variant, ...],
     robust: Robust | None,
     versions: dict[str, str],
-    families: tuple[Family, ...] = (),
-    programme: tuple[Listed, ...] = (),
-    standing: Standing | None = None,
+    families: tuple[Family, ...],
+    programme: tuple[Listed, ...],
+    standing: Standing,
+    say: Texts,
+    other: Evidence | None = None,
 ) -> Evidence:
-    """The record of one outcome, with its texts in Dutch."""
+    """The record of one outcome in the words of `say`; `other` is the same in another language, of which is taken over
+    what has no words and takes long."""
     spec, outcome, comparison = study.model, case.series.outcome, case.comparison
-    say = texts("nl", level_of(spec))
     areas = _areas(spec, case.loaded, comparison, found.result, say)
     refusals = (*found.refusals, *(variant.estimate.refused for variant in alternatives))
     smallest = outcome.smallest_difference_that_matters
-    new = composed(spec, robust)
+    new, shifts = composed(spec, robust), [said_shift(one, say) for one in found.shifts]
     excluded = tuple(
         _excluded(row.unit, row.code, row.why, row.detail, say) for row in (*comparison.lost, *comparison.pool.excluded)
     )
@@ -79,18 +82,18 @@ def evidence(
         study=spec.id,
         title=spec.title.languages(),
         question=spec.question.languages(),
-        seen_before=spec.seen_before.nl,
-        status="exploratory" if standing is None else standing.status,
-        standing=standing or Standing(),
+        seen_before=say.own(spec.seen_before.nl),
+        status=standing.status,
+        standing=standing,
         placebo=spec.placebo,
         seed=spec.seed,
         spec_sha256=study.sha256,
         indicator=outcome.indicator,
         outcome=name_of(outcome),
-        unit=outcome.measure.unit,
+        unit=say.own(outcome.measure.unit),
         better=outcome.better,
         smallest=None if smallest is None else smallest.value,
-        smallest_why="" if smallest is None else smallest.why,
+        smallest_why="" if smallest is None else say.own(smallest.why),
         areas_total=len(areas),
         areas=areas,
         periods=case.loaded.periods,
@@ -109,26 +112,25 @@ def evidence(
         path=() if found.result is None else _path(spec, found.result),
         balance=comparison.balance,
         shared=_shared(comparison),
-        selection=selection(spec, case.loaded, case.series, comparison),
+        selection=selection(spec, case.loaded, case.series, comparison) if other is None else other.selection,
         flow=steps_of(comparison.pool, say),
         excluded=excluded,
         checks=tuple(
-            _worded(spec, check, say)
-            for check in (*case.checks, *reported(spec, comparison, found), *found.shifts, *new)
+            _worded(spec, check, say) for check in (*case.checks, *reported(spec, comparison, found), *shifts, *new)
         ),
         refusals=tuple(dict.fromkeys(refusal for refusal in refusals if refusal is not None)),
         data=case.loaded.files,
         notes=(*notes(spec, case.loaded, case.series, case.comparison, found, say), *said),
         remarks=(*comparison.remarks, *unsaid),
         units=units,
-        map=map_parts(case.loaded, units),
+        map=map_parts(case.loaded, units) if other is None else other.map,
         map_source=_map_source(spec),
         not_measurable=unmeasurable(spec, case.series, case.checks, say, case.loaded.to_come),
         periods_left_out=periods_left_out(spec, case.loaded, say),
         siblings=tuple(
-            (name_of(other)["nl"], page(number, other.indicator))
-            for number, other in enumerate(spec.all_outcomes)
-            if other is not outcome
+            (called(one, say), page(number, one.indicator))
+            for number, one in enumerate(spec.all_outcomes)
+            if one is not outcome
         ),
         versions=versions,
         level=level_of(spec),
@@ -139,6 +141,7 @@ def evidence(
         ),
         programme=programme,
         belongs_to="" if spec.belongs_to is None else PurePosixPath(spec.belongs_to).stem,
+        placebos=found.placebos,
     )
 
 
@@ -177,6 +180,7 @@ def variant(
     declared: Comparison,
     loaded: Loaded,
     study: Specification,
+    say: Texts,
 ) -> Variant:
     """A declared alternative with its answer; it estimates the same only when it is about the same periods too.
 
@@ -186,8 +190,7 @@ def variant(
     pool, level = own.pool, level_of(variation.model)
     share = population(variation.model, loaded, own.areas)
     estimate, gaps = answer
-    say = texts("nl")
-    why = [variation.why, *(gap.rstrip(".") for gap in said_gaps(gaps, say))]
+    why = [say.own(variation.why), *(gap.rstrip(".") for gap in said_gaps(gaps, say))]
     if level == "gemeente":
         why.append(said_population(share, say).rstrip("."))
     if _drawn_by(variation.model) != _drawn_by(study):
@@ -298,7 +301,7 @@ def _aside(area: FocusArea, say: Texts) -> AreaRow:
 
 def _excluded(unit: str, code: str, why: str, detail: str, say: Texts) -> Excluded:
     tail = f" ({detail})" if detail and detail != unit else ""
-    return Excluded(unit, f"{why or say(f'pool.step.{code}')}{tail}")
+    return Excluded(unit, f"{say.own(why) if why else say(f'pool.step.{code}')}{tail}")
 
 
 def _worded(spec: Specification, check: Check, say: Texts) -> Check:

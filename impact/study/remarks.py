@@ -27,7 +27,7 @@ from impact.study.panels import Comparison
 from impact.study.series import Series
 from impact.study.wording import Teller, ended
 
-__all__ = ["name_of", "notes", "periods_left_out", "said_gaps", "said_population", "unmeasurable"]
+__all__ = ["called", "name_of", "notes", "periods_left_out", "said_gaps", "said_population", "unmeasurable"]
 
 
 def name_of(outcome: Outcome) -> Text:
@@ -36,6 +36,12 @@ def name_of(outcome: Outcome) -> Text:
         return outcome.name.languages()
     assert outcome.registered is not None
     return {"nl": outcome.registered.nl, "en": outcome.registered.en}
+
+
+def called(outcome: Outcome, say: Texts) -> str:
+    """The name of an outcome in the language of `say`, or in Dutch."""
+    names = name_of(outcome)
+    return names.get(say.language, names["nl"])
 
 
 def unmeasurable(
@@ -47,7 +53,7 @@ def unmeasurable(
         reasons.append(say("run.not_measurable.to-come", list=listed(to_come, say.language)))
     registered = series.outcome.registered
     if registered is not None and registered.not_measurable:
-        reasons.append(registered.not_measurable)
+        reasons.append(say.own(registered.not_measurable))
     for check in checks:
         if check.name == "pre-periods" and check.verdict != "pass":
             count = int(check.statistic or 0)
@@ -63,7 +69,7 @@ def unmeasurable(
 
 def periods_left_out(spec: Specification, loaded: Loaded, say: Texts) -> tuple[Excluded, ...]:
     """Every declared period that does not count, in order, with the reason."""
-    why = {period: rule.why for rule in spec.leave_out for period in rule.periods}
+    why = {period: say.own(rule.why) for rule in spec.leave_out for period in rule.periods}
     comparable = spec.labels
     for period in spec.measured:
         if period not in comparable:
@@ -91,7 +97,8 @@ def notes(
         found += borders_said(loaded.borders, (loaded.base or loaded).regions, say)
     for unit, signs in loaded.vouched.items():
         if unit in spec.data.unchanged and unit in comparison.panel.units:
-            found.append(say("run.note.unchanged", unit=unit, signs=signs, why=ended(spec.data.unchanged[unit])))
+            why = ended(say.own(spec.data.unchanged[unit]))
+            found.append(say("run.note.unchanged", unit=unit, signs=signs, why=why))
     found += _crosswalked(loaded, series, comparison, say)
     found += _known(series, answers.result, say)
     found += [say(f"run.note.{status}", count=str(count)) for status, count in series.without.items()]
@@ -114,7 +121,7 @@ def notes(
     found += _followed(spec, series, say)
     registered = series.outcome.registered
     if registered is not None and registered.mechanical:
-        found.append(registered.mechanical)
+        found.append(say.own(registered.mechanical))
     elif series.outcome.source_kind == "modelled":
         found.append(say("run.note.modelled"))
     return (*found, *said_gaps(answers.gaps, say))
@@ -166,7 +173,7 @@ def _followed(spec: Specification, series: Series, say: Texts) -> Iterator[str]:
     together = {series.outcome.indicator, *family(spec, series.outcome.indicator)}
     if len(together) > 1:
         named = [other for other in spec.all_outcomes if other.indicator in together]
-        yield say("run.note.family", list=listed((within(name_of(other)["nl"]) for other in named), say.language))
+        yield say("run.note.family", list=listed((within(called(other, say)) for other in named), say.language))
     predictors = predicted(Teller(spec, say))
     if predictors:
         yield say("run.note.predictors", list=listed(predictors, say.language))

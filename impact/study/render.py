@@ -5,27 +5,35 @@ from __future__ import annotations
 from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
 from platform import python_version
+from typing import Final
 
 from impact.evidence.collected import Collected
 from impact.evidence.collection_page import collection_document, collection_html
-from impact.evidence.language import texts
 from impact.evidence.plots import figures
 from impact.evidence.record import Evidence
 from impact.evidence.report import report_html
+from impact.evidence.translation import page_in
 
-__all__ = ["collection_pages", "figure", "page", "pages", "versions"]
+__all__ = ["LANGUAGES", "collection_pages", "figure", "page", "pages", "versions"]
 
 _PACKAGES = ("impact-nplv", "numpy", "pandas", "scipy", "statsmodels", "matplotlib", "pyarrow")
 
 
-def pages(outcomes: Sequence[Evidence], language: str = "nl") -> tuple[dict[str, str], dict[str, str]]:
-    """HTML pages and SVG figures by file name; ``report.html`` is about the headline outcome."""
+LANGUAGES: Final = ("nl", "en")
+"""Of the pages of a bundle; the first is that of the study."""
+
+
+def pages(outcomes: Sequence[Evidence]) -> tuple[dict[str, str], dict[str, str]]:
+    """HTML pages in every language and SVG figures in Dutch, by file name; ``report.html`` is about the headline."""
     html: dict[str, str] = {}
     drawn: dict[str, str] = {}
     for number, evidence in enumerate(outcomes):
-        own = figures(evidence, language)
-        html[page(number, evidence.indicator)] = report_html(evidence, own, language)
-        drawn |= {figure(number, evidence.indicator, name): svg for name, svg in own.items()}
+        files = {language: page(number, evidence.indicator, language) for language in LANGUAGES}
+        for language, other in zip(LANGUAGES, reversed(LANGUAGES), strict=True):
+            own = figures(evidence, language)
+            html[files[language]] = report_html(evidence, own, language, files[other])
+            if language == "nl":
+                drawn |= {figure(number, evidence.indicator, name): svg for name, svg in own.items()}
     return html, drawn
 
 
@@ -33,16 +41,15 @@ def collection_pages(outcomes: Sequence[Evidence], value: Collected) -> tuple[di
     """HTML pages and SVG figures of a collection itself by file name, in its languages."""
     html = {}
     for code in value.languages:
-        if "ui.report" not in texts(code):
-            continue
-        document = collection_document(outcomes, value, {}, code)
-        html["report.html" if code == "nl" else f"report.{code}.html"] = collection_html(document)
+        other = next((one for one in value.languages if one != code), "")
+        document = collection_document(outcomes, value, {}, code, page_in("report.html", other) if other else "")
+        html[page_in("report.html", code)] = collection_html(document)
     return html, {}
 
 
-def page(number: int, indicator: str) -> str:
-    """File of the page about the outcome with this number; the headline is ``report.html``."""
-    return "report.html" if number == 0 else f"report-{indicator}.html"
+def page(number: int, indicator: str, language: str = "nl") -> str:
+    """File of the page about the outcome with this number; that of the headline is ``report.html``."""
+    return page_in("report.html" if number == 0 else f"report-{indicator}.html", language)
 
 
 def figure(number: int, indicator: str, name: str) -> str:

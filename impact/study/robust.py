@@ -20,6 +20,7 @@ from impact.study.past import past
 from impact.study.record import Case
 from impact.study.ring import around
 from impact.study.sets import covariate_sets
+from impact.study.single_areas import single_areas
 
 __all__ = ["robust"]
 
@@ -50,5 +51,6 @@ def robust(
         controls=controls(spec, case.loaded, comparison, found, others, parallel),
         composition=composition(spec, case, found, figures or {}, parallel),
         sets=covariate_sets(spec, case.loaded, found),
+        areas=single_areas(spec, comparison, found, parallel),
         ring=around(spec, case.loaded, case.series, comparison, found, parallel),
     )

@@ -8,10 +8,9 @@ from pathlib import Path
 from typing import TypeAlias
 
 from impact.errors import DataError, Problem, SpecError, raise_all
-from impact.evidence.family import Family, Listed
+from impact.evidence.family import Family
 from impact.evidence.look import Look
-from impact.evidence.record import Evidence, Variant
-from impact.evidence.robust import Robust
+from impact.evidence.record import Evidence
 from impact.files import check_folder
 from impact.parallel import Parallel, Progress, one_thread, silent
 from impact.study.answers import Answers, alternative, answers
@@ -28,11 +27,12 @@ from impact.study.gates import bracketed, gates
 from impact.study.indices import indexed
 from impact.study.keeping import check_told, ran, stand
 from impact.study.load import Loaded, load
-from impact.study.looks import at_family_level, at_level, check_number, look_at, looked, looks_in, taken_before
+from impact.study.looks import at_family_level, at_level, check_number, look_at, looks_in, taken_before
 from impact.study.model import Specification
 from impact.study.panels import Comparison, compare
 from impact.study.read import Study, locate
-from impact.study.record import Case, evidence, variant
+from impact.study.record import Case
+from impact.study.recording import Given, Tried, recorded, variants
 from impact.study.release import release, released
 from impact.study.render import pages, versions
 from impact.study.robust import robust
@@ -40,6 +40,7 @@ from impact.study.roots import Roots
 from impact.study.shifts import shifts
 from impact.study.together import together
 from impact.study.units import wanted
+from impact.study.wording import texts_of
 
 __all__ = [
     "Answered",
@@ -143,8 +144,7 @@ class Made:
     until: str
 
 
-Judged: TypeAlias = tuple[tuple[Family, ...], tuple[Listed, ...]]
-Steps: TypeAlias = Generator[Answered | None, Judged | None, Made]
+Steps: TypeAlias = Generator[Answered | None, tuple[Family, ...] | None, Made]
 
 
 def answered(steps: Steps) -> Answered:
@@ -154,7 +154,7 @@ def answered(steps: Steps) -> Answered:
     return found
 
 
-def ended(steps: Steps, judged: Judged) -> Made:
+def ended(steps: Steps, judged: tuple[Family, ...]) -> Made:
     """The last step of a run, with what was found of its outcomes together."""
     try:
         steps.send(judged)
@@ -207,8 +207,7 @@ def in_steps(
         ran(study, before, loaded, opened, look)
     with keep.part(Part("alternatives", "", "negative controls"), study.model):
         nothing = tried(nothing, parallel) if opened else ()
-    given: list[tuple[Answers, tuple[Variant, ...], tuple[Variant, ...], Robust | None]] = []
-    looks: list[Look | None] = []
+    given: list[Given] = []
     for number, case in enumerate(cases):
         sealed = _sealed(case)
         drawn = () if sealed else _completed(study.model, loaded, number)
@@ -221,33 +220,33 @@ def in_steps(
                 answer = answers(spec, case.comparison, parallel, sealed=sealed, completed=drawn)
         with keep.part(Part("checks", indicator), study.model):
             answer = replace(answer, shifts=shifts(study.model, case.comparison, parallel, sealed=sealed))
-        alternatives: tuple[Variant, ...] = ()
+        tries: list[Tried] = []
         for variation, comparison, other in zip(study.variations, varied[number], others, strict=True):
             with keep.part(Part("alternatives", indicator, f"alternative {variation.name}"), variation.model):
                 made = None if sealed else alternative(at_level(variation.model, taken), comparison, parallel)
-            if made is not None:
-                one = variant(variation, made, answer, comparison, case.comparison, other, study.model)
-                alternatives = (*alternatives, one)
+            tries += [] if made is None else [Tried(variation, made, comparison, other)]
         sides = tuple(replace(end, model=at_level(end.model, taken)) for end in both[number])
         with keep.part(Part("alternatives", indicator, "bracket"), study.model):
             either = () if sealed else bracket(answer, sides, case.comparison, parallel)
         with keep.part(Part("alternatives", indicator, "robust"), study.model):
-            held = None if sealed else robust(spec, case, answer, alternatives, either, parallel, nothing, new)
-        given.append((answer, alternatives, either, held))
-        looks.append(taken)
+            one = Given(answer, tuple(tries), either, None, taken)
+            varying = variants(study, case, one, texts_of(study.model, "nl"))
+            held = None if sealed else robust(spec, case, answer, varying, either, parallel, nothing, new)
+        given.append(replace(one, robust=held))
         progress("outcomes", number + 1, len(cases))
+    looks = [one.look for one in given]
     spec = at_family_level(study.model, looks)
-    judged = yield Answered(spec, cases, [answer for answer, *_ in given], looks)
+    found_of = [one.answers for one in given]
+    judged = yield Answered(spec, cases, found_of, looks)
     with keep.part(Part("alternatives", "", "families"), study.model):
         assert judged is not None, "the last step is told what was found together"
-        every = indexed(spec, cases, judged[0], parallel), judged[1]
-    found = [
-        evidence(study, case, *answered, versions(), *every, stands)
-        for case, answered in zip(cases, given, strict=True)
-    ]
+        every = indexed(spec, cases, judged, parallel)
+
     # What may not leave is gone before anything is written: also from the ledger, and from every form of the bundle.
-    found = released(study, cases, [answer for answer, *_ in given], found, others, varied, both)
-    found = [looked(one, taken) for one, taken in zip(found, looks, strict=True)]
+    def leaving(rows: list[Evidence]) -> list[Evidence]:
+        return released(study, cases, found_of, rows, others, varied, both)
+
+    found = recorded(study, cases, given, every, stands, versions(), leaving)
     html, figures = pages(found)
     check_folder(place)  # a line in the ledger says that outcomes were seen, and without a bundle nobody sees them
     after = ran(study, before, loaded, opened, look, looks_in(found))

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from impact.arrays import Float2
 from impact.checks.protocol import Check, Verdict
 from impact.errors import ImpactError, Refused
-from impact.evidence.language import Texts, decimals, number, texts
+from impact.evidence.language import Texts, decimals, number
 from impact.evidence.reading import with_unit
 from impact.evidence.result import Result
 from impact.inference.protocol import Uncertainty
@@ -22,12 +22,44 @@ from impact.study.model import Specification
 from impact.study.panels import Comparison
 from impact.targets import Target
 
-__all__ = ["across", "shifts"]
+__all__ = ["Shift", "across", "said_shift", "shifts"]
 
 _NAME = "same-shift"
 
 
-def shifts(spec: Specification, comparison: Comparison, parallel: Parallel, *, sealed: bool) -> tuple[Check, ...]:
+@dataclass(frozen=True, slots=True)
+class Shift:
+    """The check of one break, before any words: what is said of it, with which names and numbers.
+
+    Attributes
+    ----------
+    check : Check
+        Without a sentence.
+    key : str
+        Of the sentence.
+    names : mapping of str to str
+        Periods in it.
+    numbers : mapping of str to float
+        The difference and its interval, in `unit`, with so many `digits`.
+    """
+
+    check: Check
+    key: str
+    names: Mapping[str, str]
+    numbers: Mapping[str, float] = field(default_factory=dict)
+    unit: str = ""
+    digits: int = 0
+
+
+def said_shift(found: Shift, say: Texts) -> Check:
+    """The check with its sentence in the words of `say`."""
+    shown = {name: number(x, say.language, found.digits, sign=True) for name, x in found.numbers.items()}
+    if "value" in shown:
+        shown["value"] = with_unit(shown["value"], say.own(found.unit))
+    return replace(found.check, because=say(f"run.because.shift.{found.key}", **found.names, **shown))
+
+
+def shifts(spec: Specification, comparison: Comparison, parallel: Parallel, *, sealed: bool) -> tuple[Shift, ...]:
     """A check of every break that the study asks one of: the same estimate, as if the break were the start.
 
     Only periods from the break before it (or the first) to the first start less anticipation are looked at. Passing is
@@ -36,7 +68,7 @@ def shifts(spec: Specification, comparison: Comparison, parallel: Parallel, *, s
     asked = [found for found in spec.breaks if found.check is not None]
     if not asked:
         return ()
-    say, labels = texts("nl"), comparison.panel.periods
+    labels = comparison.panel.periods
     end = int(comparison.panel.first[comparison.panel.treated].min()) - spec.treatment.anticipation
     match = spec.comparison.match
     checks = []
@@ -58,11 +90,11 @@ def shifts(spec: Specification, comparison: Comparison, parallel: Parallel, *, s
             else ""
         )
         if why:
-            checks.append(_check(spec, None, "not_evaluated", say(f"run.because.shift.{why}", at=found.at)))
+            checks.append(Shift(_check(spec, None, "not_evaluated"), why, {"at": found.at}))
             continue
         made = _estimated(spec, comparison, across(comparison.panel, since, at, until), parallel)
         base = spec.base_periods(labels[at], labels[since:until]) or labels[since:at]
-        checks.append(_judged(spec, found.at, _span(base), _span(labels[at:until]), made, say))
+        checks.append(_judged(spec, found.at, _span(base), _span(labels[at:until]), made))
     return tuple(checks)
 
 
@@ -95,30 +127,25 @@ def _estimated(spec: Specification, comparison: Comparison, panel: Panel, parall
         return Refused("the shift at a break", str(error))
 
 
-def _judged(spec: Specification, at: str, before: str, after: str, made: Result | Refused, say: Texts) -> Check:
+def _judged(spec: Specification, at: str, before: str, after: str, made: Result | Refused) -> Shift:
     known = made.uncertainty if isinstance(made, Result) else None
     if not isinstance(made, Result) or not isinstance(known, Uncertainty) or not np.isfinite(known.p_value[-1]):
-        return _check(spec, None, "not_evaluated", say("run.because.shift.no-p-value", at=at))
+        return Shift(_check(spec, None, "not_evaluated"), "no-p-value", {"at": at})
     value, p_value = float(made.effects.estimate[-1]), float(known.p_value[-1])
     low, high, error = float(known.low[-1]), float(known.high[-1]), float(known.std_error[-1])
-    digits = decimals(error if np.isfinite(error) else None, value)
-    shown = [number(x, say.language, digits, sign=True) for x in (value, low, high)]
-    key = "found" if np.isfinite([low, high]).all() else "open"
-    because = say(
-        f"run.because.shift.{key}",
-        at=at,
-        value=with_unit(shown[0], made.panel.unit),
-        low=shown[1],
-        high=shown[2],
-        before=before,
-        after=after,
+    return Shift(
+        _check(spec, p_value, "pass" if p_value > spec.thresholds["pre-trend"] else "fail"),
+        "found" if np.isfinite([low, high]).all() else "open",
+        {"at": at, "before": before, "after": after},
+        {"value": value, "low": low, "high": high},
+        made.panel.unit,
+        decimals(error if np.isfinite(error) else None, value),
     )
-    return _check(spec, p_value, "pass" if p_value > spec.thresholds["pre-trend"] else "fail", because)
 
 
 def _span(labels: Sequence[str]) -> str:
     return labels[0] if len(labels) == 1 else f"{labels[0]}–{labels[-1]}"
 
 
-def _check(spec: Specification, statistic: float | None, verdict: Verdict, because: str) -> Check:
-    return Check(_NAME, statistic, spec.thresholds["pre-trend"], verdict, False, "pre", _NAME, because)
+def _check(spec: Specification, statistic: float | None, verdict: Verdict) -> Check:
+    return Check(_NAME, statistic, spec.thresholds["pre-trend"], verdict, False, "pre", _NAME)

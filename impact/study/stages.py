@@ -33,8 +33,8 @@ STAGE_OF: Final[Mapping[str, str]] = {
     **dict.fromkeys(("selection", "population", "made_of", "units", "map", "map_source", "covariates"), "comparison"),
     **dict.fromkeys(("primary", "weightings", "event", "change", "path"), "estimate"),
     **dict.fromkeys(("checks", "refusals", "notes", "remarks"), "checks"),
-    **dict.fromkeys(("look",), "inference"),
-    **dict.fromkeys(("disclosed",), "report"),
+    **dict.fromkeys(("look", "placebos"), "inference"),
+    **dict.fromkeys(("disclosed", "translations", "untranslated"), "report"),
     **dict.fromkeys(("alternatives", "bracket", "robust", "families", "programme"), "alternatives"),
 }
 _ESTIMATES: Final = ("primary", "weightings", "event")
@@ -43,7 +43,9 @@ _INFERENCE: Final = frozenset(
 )
 # What stands beside the results, and what repeats its digests.
 _NOT_MADE: Final = frozenset(("results.json", MANIFEST, LOCK, LEDGER, "environment.json", "ro-crate-metadata.json"))
-_IN_UNITS: Final = frozenset((*_ESTIMATES, "change", "path", "alternatives", "bracket", "robust", "families"))
+_IN_UNITS: Final = frozenset(
+    (*_ESTIMATES, "change", "path", "alternatives", "bracket", "robust", "families", "placebos")
+)
 _REST: Final = 1e-3
 
 

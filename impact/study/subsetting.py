@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 from pydantic import Field
 
 from impact.study.faults import Fault
-from impact.study.fields import Part, Word
+from impact.study.fields import Part, Word, Written
 
 if TYPE_CHECKING:
     from impact.study.model import Specification
@@ -31,7 +31,7 @@ class CovariateSets(Part):
         description="columns of the units table, or structure, size and selection for theirs"
     )
     at_most: Annotated[int, Field(ge=2, le=1000)] = 1000
-    why: Word = Field(description="the reason to look at these")
+    why: Written = Field(description="the reason to look at these")
 
 
 def columns_of_sets(spec: Specification) -> tuple[str, ...]:

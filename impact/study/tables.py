@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from impact.study.fields import Code, Part, Period, Spellings, Word
+from impact.study.fields import Code, Part, Period, Spellings, Word, Written
 
 __all__ = [
     "Arrives",
@@ -259,7 +259,7 @@ class Data(Part):
     units: UnitTable | None = None
     crosswalk: CrosswalkTable | None = None
     polygons: PolygonFile | None = None
-    unchanged: dict[Code, Word] = Field(default_factory=dict)
+    unchanged: dict[Code, Written] = Field(default_factory=dict)
     names: NameList | None = None
 
     @property

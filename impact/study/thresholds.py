@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Final, Literal, TypeAlias
 
 from impact.study.faults import Fault, near
-from impact.study.fields import SURVEY, Part, Word
+from impact.study.fields import SURVEY, Part, Written
 
 __all__ = ["CHECKS", "ON_REQUEST", "Checks", "Threshold", "declared", "faults_of_checks", "foreseen", "seals"]
 
@@ -48,7 +48,7 @@ class Threshold(Part):
     at_most: float | None = None
     at_least: float | None = None
     if_failed: Literal["seal", "report"] = "seal"
-    why: Word | None = None
+    why: Written | None = None
 
     @property
     def limit(self) -> float:

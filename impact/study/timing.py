@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from impact.study.fields import Part, Period, Word
+from impact.study.fields import Part, Period, Written
 
 __all__ = ["Break", "LeftOut", "Periods", "following", "segment"]
 
@@ -37,7 +37,7 @@ class LeftOut(Part):
     """Periods that do not count, and why."""
 
     periods: Annotated[tuple[Period, ...], Field(min_length=1)] = Field(description="the periods that do not count")
-    why: Word = Field(description="the reason, for the report")
+    why: Written = Field(description="the reason, for the report")
 
 
 class Break(Part):
@@ -50,7 +50,7 @@ class Break(Part):
 
     at: Period = Field(description="the first period measured in the new way")
     treat_as: Literal["common-shift", "segment"] = Field(description="common-shift or segment")
-    why: Word = Field(description="what changed, for the report")
+    why: Written = Field(description="what changed, for the report")
     check: Literal["same-shift"] | None = None
 
 

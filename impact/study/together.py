@@ -9,7 +9,7 @@ import numpy as np
 
 from impact.arrays import Float1
 from impact.evidence.family import Family, Listed, Member, Outcome
-from impact.evidence.language import listed, texts
+from impact.evidence.language import Texts, listed
 from impact.evidence.result import Result
 from impact.inference.families import (
     adjust,
@@ -28,6 +28,7 @@ from impact.study.model import Outcome as Asked
 from impact.study.model import Specification
 from impact.study.record import Case
 from impact.study.remarks import name_of, unmeasurable
+from impact.study.wording import texts_of
 
 __all__ = ["DRAWS", "Studied", "families", "programme", "studied", "together"]
 
@@ -48,39 +49,37 @@ class _Tested:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Studied:
-    """An outcome with what was estimated of it, and what became of it; `why` says why it cannot be measured."""
+    """An outcome with what was estimated of it, and what became of it."""
 
     asked: Asked
     answers: Answers
     state: Outcome
-    why: str = ""
 
 
-def together(
-    spec: Specification, cases: Sequence[Case], found: Sequence[Answers]
-) -> tuple[tuple[Family, ...], tuple[Listed, ...]]:
-    """The families of a study and the list of all indicators; nothing where it names no family."""
+def together(spec: Specification, cases: Sequence[Case], found: Sequence[Answers]) -> tuple[Family, ...]:
+    """The families of a study; nothing where it names none."""
     if spec.correction is None:
-        return (), ()
-    outcomes = studied(spec, cases, found)
-    by = {one.asked.indicator: one for one in outcomes}
-    made = families(spec.families, spec.correction, by, Streams(spec.seed))
-    return made, programme(spec, [one.state for one in outcomes], [one.why for one in outcomes])
+        return ()
+    by = {one.asked.indicator: one for one in studied(spec, cases, found)}
+    return families(spec.families, spec.correction, by, Streams(spec.seed))
 
 
 def studied(spec: Specification, cases: Sequence[Case], found: Sequence[Answers]) -> tuple[Studied, ...]:
     """Every outcome of a study with what became of it."""
-    say = texts("nl")
-    out = []
-    for case, answers in zip(cases, found, strict=True):
-        reasons = unmeasurable(spec, case.series, case.checks, say, case.loaded.to_come)
-        sealed = any(check.gates and check.verdict != "pass" for check in case.checks)
-        tested = answers.primary.p_value is not None
-        state: Outcome = (
-            "not-measurable" if reasons else "sealed" if sealed else "estimated" if tested else "no-p-value"
-        )
-        out.append(Studied(case.series.outcome, answers, state, listed(reasons, "nl")))
-    return tuple(out)
+    say = texts_of(spec, "nl")
+    return tuple(
+        Studied(case.series.outcome, answers, _state(spec, case, answers, say)[0])
+        for case, answers in zip(cases, found, strict=True)
+    )
+
+
+def _state(spec: Specification, case: Case, answers: Answers, say: Texts) -> tuple[Outcome, str]:
+    """What became of an outcome, and why it cannot be measured, in the words of `say`."""
+    reasons = unmeasurable(spec, case.series, case.checks, say, case.loaded.to_come)
+    sealed = any(check.gates and check.verdict != "pass" for check in case.checks)
+    tested = answers.primary.p_value is not None
+    state: Outcome = "not-measurable" if reasons else "sealed" if sealed else "estimated" if tested else "no-p-value"
+    return state, listed(reasons, say.language)
 
 
 def families(
@@ -130,22 +129,25 @@ def families(
     return tuple(out)
 
 
-def programme(spec: Specification, states: Sequence[Outcome], whys: Sequence[str]) -> tuple[Listed, ...]:
-    """All indicators of the programme, then those of the study's own, with what became of each."""
+def programme(spec: Specification, cases: Sequence[Case], found: Sequence[Answers], say: Texts) -> tuple[Listed, ...]:
+    """All indicators of the programme, then those of the study's own, with what became of each; of a study with
+    families."""
+    if spec.correction is None:
+        return ()
+    became = [_state(spec, case, one, say) for case, one in zip(cases, found, strict=True)]
     studied = {outcome.indicator: place for place, outcome in enumerate(spec.all_outcomes)}
     rows = []
     for known in indicators():
         name = {"nl": known.nl, "en": known.en}
         if known.slug in studied:
-            place = studied[known.slug]
-            rows.append(Listed(known.number, known.slug, name, states[place], whys[place]))
+            rows.append(Listed(known.number, known.slug, name, *became[studied[known.slug]]))
         elif known.not_measurable:
-            rows.append(Listed(known.number, known.slug, name, "not-measurable", known.not_measurable))
+            rows.append(Listed(known.number, known.slug, name, "not-measurable", say.own(known.not_measurable)))
         else:
             rows.append(Listed(known.number, known.slug, name, "not-studied"))
     for place, outcome in enumerate(spec.all_outcomes):
         if outcome.registered is None:
-            rows.append(Listed(None, outcome.indicator, name_of(outcome), states[place], whys[place]))
+            rows.append(Listed(None, outcome.indicator, name_of(outcome), *became[place]))
     return tuple(rows)
 
 

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from decimal import Decimal
+from typing import Any
+
+from pydantic import BaseModel
 
 from impact.evidence.document import Cell
 from impact.evidence.language import Texts, listed, number, texts
 from impact.evidence.reading import in_language, opening, plain
-from impact.register.indicators import Indicator
-from impact.study.fields import Text
+from impact.register.indicators import Indicator, indicators
+from impact.study.fields import Text, Written
 from impact.study.model import Outcome, Specification
 from impact.terms import Term
 
-__all__ = ["FOLLOWS", "Said", "Teller", "differing", "ended", "spoken"]
+__all__ = ["FOLLOWS", "Said", "Teller", "differing", "ended", "spoken", "texts_of", "untranslated"]
 
 FOLLOWS = "follows"
 """The topic of a sentence that follows from others: when it is no longer said, that need not be told."""
@@ -53,7 +56,7 @@ class Teller:
         UsageError
             ``TEXT-001`` when there is no such language.
         """
-        return cls(spec, texts(language, "" if spec.unit is None else spec.unit.level))
+        return cls(spec, texts_of(spec, language))
 
     def __call__(self, key: str, topic: str = "", /, **values: str) -> Said:
         """The sentence `key`; its topic is the key unless another is given."""
@@ -135,7 +138,7 @@ class Teller:
 
     def reason(self, why: str) -> str:
         """A reason as the study gives it, to stand behind a sentence."""
-        return self.word("reason", why=ended(why))
+        return self.word("reason", why=ended(self.say.own(why)))
 
     def own(self, text: Text) -> str:
         """A text of the study in the language, or as it is written."""
@@ -146,6 +149,47 @@ class Teller:
         known: Indicator | None = outcome.registered
         given = outcome.measure.unit
         return known.unit_en if known and self.language == "en" and given == known.unit else given
+
+
+def texts_of(spec: Specification, language: str) -> Texts:
+    """The texts of a language as a study needs them: for its level, with what its author and the register wrote.
+
+    Raises
+    ------
+    UsageError
+        ``TEXT-001`` when there is no such language.
+    """
+    say = texts(language, "" if spec.unit is None else spec.unit.level)
+    if language != "en":
+        return say
+    known = {dutch: english for found in indicators() for dutch, english in found.translations.items()}
+    return replace(say, written=known | {str(text): text.en for text in _written(spec) if text.en})
+
+
+def untranslated(spec: Specification) -> tuple[str, ...]:
+    """What the author wrote in Dutch alone and a report may repeat, each text once."""
+    known = texts_of(spec, "en").written
+    sources = [table.source for _, table in spec.data if hasattr(table, "source")]
+    names = (one.name for one in spec.alternatives)
+    rest = dict.fromkeys([*(str(text) for text in _written(spec) if not text.en), *sources, *names])
+    return tuple(text for text in rest if text and text not in known)
+
+
+def _written(value: Any) -> Iterator[Written]:
+    """Every text of an author in a part of a study."""
+    if isinstance(value, Written):
+        yield value
+    elif isinstance(value, Text):
+        yield Written(value.nl, value.en or "")
+    elif isinstance(value, BaseModel):
+        for _, part in value:
+            yield from _written(part)
+    elif isinstance(value, dict):
+        for part in value.values():
+            yield from _written(part)
+    elif isinstance(value, tuple):
+        for part in value:
+            yield from _written(part)
 
 
 def spoken(term: Term, say: Texts) -> str:

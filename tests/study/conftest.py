@@ -14,9 +14,11 @@ import pytest
 from typer.testing import CliRunner
 
 from impact.cli import app
-from tests.shared import ROOT
+from tests.shared import ROOT, shared
 
 FIRST = "eerste-studie"
+# What a run names beside its pages.
+WRITTEN = ("results.json", "tidy.csv", "tables.xlsx", "manifest.json", "bundle.zip")
 MAIN = "from impact.cli import main; main()"
 
 
@@ -118,9 +120,25 @@ def first(tmp_path_factory: pytest.TempPathFactory) -> Path:
     done = apart("run", f"studies/{FIRST}", "--out", out)
     assert (done.returncode, done.stdout.split()) == (
         0,
-        [
-            str(out / name)
-            for name in ("report.html", "results.json", "tidy.csv", "tables.xlsx", "manifest.json", "bundle.zip")
-        ],
+        [str(out / name) for name in ("report.html", "report.en.html", *WRITTEN)],
     ), done.stderr
     return out
+
+
+@pytest.fixture(scope="session")
+def shipped(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Callable[[str], tuple[Path, Ended]]:
+    """A study of the repository by its name: its bundle and how it ended, run by whoever asks first and then kept."""
+    made: dict[str, tuple[Path, Ended]] = {}
+
+    def run(name: str) -> tuple[Path, Ended]:
+        if name == FIRST:
+            return request.getfixturevalue("first"), Ended(0, "", "")
+        if name not in made:
+            data = ["--data", shared("data/thehague_crime").parent] if name == "criminaliteit-haaglanden" else []
+            out = tmp_path_factory.mktemp("shipped") / name
+            made[name] = (out, impact("run", ROOT / "studies" / name, *data, "--out", out))
+        return made[name]
+
+    return run

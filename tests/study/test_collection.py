@@ -142,7 +142,7 @@ def test_an_interrupted_run_leaves_the_last_good_bundle(
     def ended(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("impact.study.collection_run.own_files", ended)
+    monkeypatch.setattr("impact.study.collection_run.collection_files", ended)
     with pytest.raises(KeyboardInterrupt):
         run(read_collection(root / "samen.yaml"), data=[root], out=bundle.path)
     assert tree(bundle.path) == before

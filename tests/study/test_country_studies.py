@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,32 +13,34 @@ import pandas as pd
 import pytest
 
 from tests.shared import ROOT
-from tests.study.conftest import Ended, impact, tree
+from tests.study.conftest import Ended, tree
 
 DATA = ROOT / "data_synthetic"
 WINDOW = ["2022/'23", "2023/'24", "2024/'25"]
 
 
-def ran(folder: Path, study: str, code: int) -> tuple[Path, Ended, dict[str, Any]]:
-    out = folder / study
-    ended = impact("run", ROOT / "studies" / study, "--out", out)
+Shipped = Callable[[str], tuple[Path, Ended]]
+
+
+def ran(shipped: Shipped, study: str, code: int) -> tuple[Path, Ended, dict[str, Any]]:
+    out, ended = shipped(study)
     assert ended.code == code, ended.err
     return out, ended, json.loads((out / "results.json").read_text(encoding="utf-8"))["outcomes"][0]
 
 
 @pytest.fixture(scope="module")
-def vsv(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Ended, dict[str, Any]]:
-    return ran(tmp_path_factory.mktemp("vsv"), "voortijdig-schoolverlaten", 0)
+def vsv(shipped: Shipped) -> tuple[Path, Ended, dict[str, Any]]:
+    return ran(shipped, "voortijdig-schoolverlaten", 0)
 
 
 @pytest.fixture(scope="module")
-def safety(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Ended, dict[str, Any]]:
-    return ran(tmp_path_factory.mktemp("safety"), "ervaren-veiligheid", 1)
+def safety(shipped: Shipped) -> tuple[Path, Ended, dict[str, Any]]:
+    return ran(shipped, "ervaren-veiligheid", 1)
 
 
 @pytest.fixture(scope="module")
-def strict(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Ended, dict[str, Any]]:
-    return ran(tmp_path_factory.mktemp("strict"), "ervaren-veiligheid-strengste-lezing", 1)
+def strict(shipped: Shipped) -> tuple[Path, Ended, dict[str, Any]]:
+    return ran(shipped, "ervaren-veiligheid-strengste-lezing", 1)
 
 
 def table() -> pd.DataFrame:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ import pytest
 import shapely
 
 from impact.study.bundle import read_bundle
-from tests.shared import ROOT, shared
+from tests.shared import shared
 from tests.study.conftest import Ended, impact
 
 BORDERS = "haaglanden_wijken_polygonen.geojson"
@@ -25,10 +26,8 @@ OFFENCES = {"woninginbraak": "104", "vernieling": "111"}
 
 
 @pytest.fixture(scope="module")
-def ran(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Ended]:
-    out = tmp_path_factory.mktemp("haaglanden") / "bundle"
-    data = shared(f"data/{FILE}").parent.parent
-    return out, impact("run", ROOT / "studies" / "criminaliteit-haaglanden", "--data", data, "--out", out)
+def ran(shipped: Callable[[str], tuple[Path, Ended]]) -> tuple[Path, Ended]:
+    return shipped("criminaliteit-haaglanden")
 
 
 @pytest.fixture(scope="module")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
 from platform import python_version
@@ -15,7 +16,7 @@ import pytest
 
 from impact.study.bundle import read_bundle
 from tests.shared import ROOT
-from tests.study.conftest import FIRST, Project, impact, tree
+from tests.study.conftest import FIRST, Ended, Project, impact, tree
 
 DATA = ROOT / "data_synthetic"
 AFTER, BASE = ["2022", "2023", "2024"], "2021"
@@ -270,14 +271,14 @@ def test_show_of_no_bundle_says_what_to_give(tmp_path: Path) -> None:
 # --- other studies ----------------------------------------------------------------------------------------------------
 
 
-def test_the_placebo_study_runs_and_says_that_it_is_one(tmp_path: Path) -> None:
-    ended = impact("run", ROOT / "studies" / "placebo-2016", "--out", tmp_path / "out")
+def test_the_placebo_study_runs_and_says_that_it_is_one(shipped: Callable[[str], tuple[Path, Ended]]) -> None:
+    out, ended = shipped("placebo-2016")
     assert ended.code == 0, ended.err
-    table = read_bundle(tmp_path / "out").tidy()
+    table = read_bundle(out).tidy()
     asked = table[table["role"].isin(["primary", "alternative"])]
     assert len(asked) == 2
     assert (asked["ci_low"] < 0).all() and (asked["ci_high"] > 0).all(), "the start is invented: there is no effect"
-    assert "placebostudie" in (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
+    assert "placebostudie" in (out / "report.html").read_text(encoding="utf-8")
 
 
 def test_a_placebo_is_not_announced_where_there_is_none(first: Path) -> None:
