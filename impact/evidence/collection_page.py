@@ -304,7 +304,7 @@ def _not_said(say: Texts) -> Section:
 
 def _verify(say: Texts) -> Section:
     without = Paragraph((say("verify.bundle"), Code("impact verify bundle.zip")))
-    again = Paragraph((say("verify.again"), Code("impact verify bundle.zip --data MAP --rerun")))
+    again = Paragraph((say("verify.again"), Code(f"impact verify bundle.zip --data {say('verify.folder')} --rerun")))
     return Section("nagaan", say("verify.title"), (without, again))
 
 

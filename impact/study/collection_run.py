@@ -76,7 +76,7 @@ def run_collection(
     found = {slug: answered(one) for slug, one in steps.items()}
     judged = _together(collection, found)
     made = {slug: ended(one, judged) for slug, one in steps.items()}
-    made = _as_told(made)
+    made = _as_told(made, collection.model.id)
     value = _collected(collection, stands)
     check_folder(place)
     after = ran(collection, before, look, max((one.until for one in made.values()), default=""))
@@ -124,7 +124,7 @@ def collection_files(
         **{f"figures/{name}": svg.encode("utf-8") for name, svg in figures.items()},
     }
     files |= dictionary(files)
-    inputs = {(data.role, data.file): data.sha256 for evidence in outcomes for data in evidence.data}
+    meant = {evidence.study: evidence.spec_sha256 for evidence in outcomes}
     profiles = {"not checked" if one.disclosed is None else one.disclosed.profile for one in outcomes}
     manifest: dict[str, Any] = {
         "schema": 1,
@@ -134,7 +134,7 @@ def collection_files(
         "disclosure": "; ".join(sorted(profiles)),
         "seed": value.seed,
         "spec_sha256": value.spec_sha256,
-        "inputs": [{"role": role, "file": file, "sha256": digest} for (role, file), digest in sorted(inputs.items())],
+        "inputs": [{"role": "study", "file": study, "sha256": meant[study]} for study in sorted(meant)],
         "outputs": {name: hashlib.sha256(files[name]).hexdigest() for name in sorted(files)},
         "versions": dict(sorted(versions.items())),
     }
@@ -165,7 +165,7 @@ def _absent(collection: Collection, known: Indicator) -> Member:
     return Member(known.slug, name, known.slug, "average", known.unit, state)  # type: ignore[arg-type]
 
 
-def _as_told(made: Mapping[str, Made]) -> dict[str, Made]:
+def _as_told(made: Mapping[str, Made], collection: str) -> dict[str, Made]:
     """Families with every number as its own study may show it; and who is in none is judged by itself."""
     told = {family.name: family for family in families_of([one for own in made.values() for one in own.outcomes])}
     out = {}
@@ -174,7 +174,7 @@ def _as_told(made: Mapping[str, Made]) -> dict[str, Made]:
             replace(
                 evidence,
                 families=tuple(told[family.name] for family in evidence.families),
-                belongs_to=evidence.belongs_to if evidence.families else "",
+                belongs_to=collection if evidence.families else "",
             )
             for evidence in own.outcomes
         ]
