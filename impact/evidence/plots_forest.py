@@ -105,7 +105,7 @@ def _panel(axes: Axes, rows: Sequence[ForestRow], say: Texts, *, common: bool) -
     if edge is not None:
         extremes(axes, (-edge, edge))
         reach += [-edge, edge]
-    value_axis(axes, reach, say.language, 4)
+    value_axis(axes, reach, say.language, 5)
     for place, row in enumerate(rows):
         if row.value is None:
             box = {"facecolor": "white", "edgecolor": "none", "pad": 1.5}
