@@ -18,6 +18,8 @@ from impact.cli_life import amend, deposit, lock
 from impact.cli_many import new, run_folder, status
 from impact.cli_plan import plan
 from impact.cli_preregister import preregister
+from impact.cli_report import report
+from impact.cli_site import site
 from impact.cli_split import split
 from impact.cli_verify import verify
 from impact.errors import ImpactError, Problem, UsageError, WriteError
@@ -65,8 +67,9 @@ def command(function: Callable[..., int], on: typer.Typer = app) -> Callable[...
 
 command(areas, data_app)
 command(split, data_app)
-for topic in (new, plan, lock, amend, deposit, preregister, show, cite, withdraw, verify, status, estimate):
+for topic in (new, plan, lock, amend, deposit, preregister, show, cite, report, withdraw, verify, status, estimate):
     command(topic)
+command(site)
 
 Data = Annotated[
     list[Path] | None, typer.Option("--data", help="Folder in which the study's data may also stand; repeatable.")
@@ -121,6 +124,7 @@ def run(
     from impact.study.cache import beside
     from impact.study.many import is_many
     from impact.study.read import read_study
+    from impact.study.render import LANGUAGES, page
     from impact.study.run import kept_parts, place_of
     from impact.study.run import run as run_study
 
@@ -155,7 +159,7 @@ def run(
             since=since,
         )
     for name in (
-        *sorted(file.name for file in bundle.path.glob("report*.html")),
+        *(page(place, one.indicator, language) for place, one in enumerate(bundle.outcomes) for language in LANGUAGES),
         "results.json",
         "tidy.csv",
         "tables.xlsx",
@@ -168,27 +172,6 @@ def run(
         typer.echo(shown(note), err=True)
     typer.echo(verdict(bundle.outcomes), err=True)
     return FINDINGS if bundle.findings else COMPLETED
-
-
-@command
-def report(
-    bundle: Annotated[Path, typer.Argument(help="Folder of a bundle.")],
-    out: Annotated[
-        Path | None, typer.Option("--out", help="File to write; default report.html in the bundle's folder.")
-    ] = None,
-) -> int:
-    """Render the report of a bundle again, from its results alone."""
-    from impact.files import write
-    from impact.study.bundle import read_bundle
-    from impact.study.render import pages
-
-    found = read_bundle(bundle)
-    target = out or bundle / "report.html"
-    for name, text in pages(found.outcomes)[0].items():
-        place = target if name == "report.html" else target.parent / name
-        write(place, text)
-        typer.echo(place)
-    return COMPLETED
 
 
 def main() -> None:

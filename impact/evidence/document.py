@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
+from html import unescape
 from typing import ClassVar
 
 __all__ = [
@@ -14,6 +16,7 @@ __all__ = [
     "Document",
     "Figure",
     "Foreign",
+    "Framed",
     "Manuscript",
     "Paragraph",
     "Points",
@@ -81,6 +84,18 @@ class Figure:
 
     kind: ClassVar[str] = "figure"
 
+    @property
+    def name(self) -> str:
+        """Name of the drawing, by which its picture is found; "" where the SVG has none."""
+        found = re.search(r'<title id="([^"]+)-title">', self.svg)
+        return found[1] if found else ""
+
+    @property
+    def alternative(self) -> str:
+        """The alternative text of the drawing: what a reader who does not see it is told."""
+        parts = re.findall(r"<(?:title|desc)\b[^>]*>(.*?)</", self.svg, re.DOTALL)
+        return ". ".join(" ".join(unescape(part).split()) for part in parts)
+
 
 @dataclass(frozen=True, slots=True)
 class Paragraph:
@@ -100,7 +115,21 @@ class Points:
     kind: ClassVar[str] = "points"
 
 
-Block = Table | Figure | Paragraph | Points
+@dataclass(frozen=True, slots=True)
+class Framed:
+    """What somebody else says, in a frame of its own: never a part of what was computed.
+
+    `source` says where it comes from, and that it is no part of the estimate.
+    """
+
+    title: Cell
+    blocks: tuple[Paragraph | Points, ...]
+    source: str
+
+    kind: ClassVar[str] = "framed"
+
+
+Block = Table | Figure | Paragraph | Points | Framed
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,12 +152,13 @@ class Chapter:
 
 @dataclass(frozen=True, slots=True)
 class Manuscript:
-    """A text that goes on in an editor: as Markdown or as docx."""
+    """A text from its title to its last section, as every form but HTML follows it; `dutch` as in `Document`."""
 
     language: str
     title: Cell
     lead: tuple[Block, ...]
     chapters: tuple[Chapter, ...]
+    dutch: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

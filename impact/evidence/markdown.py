@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
-from impact.evidence.document import Block, Cell, Code, Manuscript, Paragraph, Points, Table
+from impact.evidence.document import Block, Cell, Code, Figure, Framed, Manuscript, Paragraph, Points, Table
 from impact.evidence.reading import plain
 from impact.harmless import shown
 
@@ -34,6 +34,13 @@ def _blocks(blocks: Sequence[Block]) -> Iterator[str]:
                 yield "\n".join(f"- {_started(_cell(item))}" for item in items)
             case Table():
                 yield from _table(block)
+            case Framed(title, inside, source):
+                said = [_started(_cell(title)), *_blocks(inside), _started(_escaped(source))]
+                yield "\n".join(f"> {line}".rstrip() for line in "\n\n".join(said).splitlines())
+            case Figure():
+                yield f"*{_escaped(block.caption)}*"
+                yield _started(_escaped(block.alternative))
+                yield from _table(block.table)
             case _:
                 raise TypeError(f"a {block.kind} has no Markdown")
 

@@ -32,6 +32,7 @@ __all__ = [
     "Bundle",
     "check_place",
     "contents",
+    "own_files",
     "parsed",
     "read_bundle",
     "results_json",
@@ -90,6 +91,27 @@ class Bundle:
         said = (block.pieces for block in page.result.blocks if isinstance(block, Paragraph))
         return (page.status, *(plain(piece) for pieces in said for piece in pieces))
 
+    def report(self, form: str = "html", language: str = "nl", outcome: int = 0) -> bytes:
+        """The report of an outcome in a form, made from the results alone.
+
+        Parameters
+        ----------
+        form : str
+            ``html``, ``docx``, ``latex`` (the tables), ``xlsx`` (the tables) or ``text``.
+        language : str
+            ``nl`` or ``en``.
+        outcome : int
+            Position in `outcomes`.
+
+        Raises
+        ------
+        UsageError
+            ``USAGE-050`` there is no such form; ``TEXT-001`` nor such a language; ``USAGE-040`` without python-docx.
+        """
+        from impact.study.reports import one_report
+
+        return one_report(self.outcomes, form, language, outcome)
+
     def figure(self, name: str, outcome: int = 0, language: str = "nl") -> str:
         """The SVG of a figure of an outcome as its report shows it: such as ``flow``, ``map`` or ``gap``.
 
@@ -124,7 +146,7 @@ def check_place(path: Path) -> None:
     WriteError
         ``WRITE-002``.
     """
-    own = _own_files(path)
+    own = own_files(path)
     if Path.cwd().is_relative_to(path.resolve()):
         message = "this is the folder in which the command runs, or one above it"
     elif path.is_dir():
@@ -138,7 +160,7 @@ def check_place(path: Path) -> None:
         raise WriteError(Problem("WRITE-002", message, hint, file=str(path)))
 
 
-def _own_files(path: Path) -> set[str]:
+def own_files(path: Path) -> set[str]:
     """Names of the files that the bundle in `path` says it wrote; none where there is no bundle."""
     try:
         outputs = read_json(path / MANIFEST)["outputs"]

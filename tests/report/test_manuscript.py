@@ -26,6 +26,7 @@ from impact.evidence.document import (
     Column,
     Figure,
     Foreign,
+    Framed,
     Manuscript,
     Paragraph,
     Points,
@@ -173,8 +174,32 @@ def test_the_commands_load_no_docx_before_they_write_one() -> None:
     assert done.stdout.strip() == "[]"
 
 
-def test_a_figure_is_refused_rather_than_dropped() -> None:
-    page = manuscript(Figure("F", "<svg/>", table([("a", "1")])))
-    for write in (as_docx, as_markdown):
-        with pytest.raises(TypeError, match="a figure has no"):
-            write(page)
+def test_a_figure_is_told_and_its_numbers_are_there() -> None:
+    drawing = '<svg><title id="gap-title">Het verschil</title><desc id="gap-text">van 1 &lt; 2</desc></svg>'
+    page = manuscript(Figure("Figuur", drawing, table([("a", "1")])))
+    found = opened(io.BytesIO(as_docx(page)))
+    assert [one.text for one in found.paragraphs][3:6] == ["Figuur", "Het verschil. van 1 < 2", "Bijschrift"]
+    assert [[cell.text for cell in row.cells] for row in found.tables[0].rows] == [["Wat", "Getal"], ["a", "1"]]
+    texts = [said for _, said in read(as_markdown(page))]
+    assert texts[3:] == ["<em_open>Figuur<em_close>", "Het verschil. van 1 < 2", "<em_open>Bijschrift<em_close>",
+                         "Wat", "Getal", "a", "1", "Noot."]  # fmt: skip
+
+
+def test_what_somebody_else_says_stands_in_a_frame() -> None:
+    said_there = Framed("Kader", (Paragraph(("een", "twee")), Points(("punt",))), "Bron.")
+    page = manuscript(Paragraph(("ervoor",)), said_there, Paragraph(("erna",)))
+    found = opened(io.BytesIO(as_docx(page)))
+    framed = [one.text for one in found.paragraphs if one._p.find(f".//{qn('w:pBdr')}") is not None]
+    assert framed == ["Kader", "een twee", "punt", "Bron."]
+    lines = as_markdown(page).split("### Vraag")[1].strip().splitlines()
+    assert [line for line in lines if line] == [
+        "ervoor",
+        "> Kader",
+        ">",
+        "> een twee",
+        ">",
+        "> - punt",
+        ">",
+        "> Bron.",
+        "erna",
+    ]

@@ -16,7 +16,6 @@ from pydantic import BaseModel
 from ruamel.yaml import YAML
 
 from impact.estimators import registry as estimators
-from impact.evidence.document import Figure, Section, Table
 from impact.evidence.language import Texts, differing, texts
 from impact.evidence.render import plain_text
 from impact.inference import registry as inferences
@@ -1094,10 +1093,3 @@ def test_an_unknown_language_and_a_wrong_study_are_said(tmp_path: Path) -> None:
     (tmp_path / "study.yaml").write_text(SPEC.replace("seed: 7\n", ""), encoding="utf-8")
     wrong = impact("explain", tmp_path)
     assert wrong.code == 2 and "SPEC-006" in wrong.err and not wrong.out
-
-
-def test_a_table_has_no_plain_text() -> None:
-    table = Table("t", (), ())
-    for block in (table, Figure("f", "<svg/>", table)):
-        with pytest.raises(TypeError, match="no plain text"):
-            plain_text([Section("a", "A", (block,))])

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import csv
 from dataclasses import fields
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
 
+from impact.evidence.language import decimals
 from impact.evidence.record import Evidence
 from impact.evidence.single_areas import UNDECLARED, SingleArea
 from impact.heterogeneity.shrinkage import Shrunken, shrink
 from impact.study.bundle import read_bundle
+from tests.forbidden import claims, texts_of_bundle
+from tests.study.conftest import impact, tree
 from tests.study.small import Small, difference, made, rates, wijk
 
 AREAS = {f"gebied-{letter}": [wijk(number, 1), wijk(number, 2)] for number, letter in enumerate("abcdef")}
@@ -108,3 +112,36 @@ def test_what_is_sealed_has_no_area(small: Small) -> None:
     found = small.run(ASKED, ("controls: 2,", "controls: 200,"))
     assert found["robust"] is None and all(area["effect"] is None for area in found["areas"])
     assert pd.read_csv(small.out / "tidy.csv").empty
+
+
+# --- the command ------------------------------------------------------------------------------------------------------
+
+
+def test_a_gemeente_gets_the_page_of_its_area(small: Small, tmp_path: Path) -> None:
+    small.run(ASKED)
+    (evidence,) = read_bundle(small.out).outcomes
+    before = tree(small.out)
+    done = impact("report", small.out, "--area", "gebied-c", "--out", tmp_path / "uit")
+    assert done.code == 0 and [file.name for file in (tmp_path / "uit").iterdir()] == ["gebied-gebied-c.html"]
+    text = (tmp_path / "uit" / "gebied-gebied-c.html").read_text(encoding="utf-8")
+    own = alone(evidence)[2]
+    written = f"{abs(own.value):.{decimals(own.std_error, own.value)}f}".replace(".", ",")
+    assert own.slug == "gebied-c" and f"{written} procentpunt" in text
+    assert "gebied-d" not in text and "Dit is geen uitspraak" in text
+    assert tree(small.out) == before, "a bundle stays what its manifest says"
+
+
+@pytest.mark.parametrize(
+    ("form", "suffix"), [("html", ".html"), ("docx", ".docx"), ("xlsx", ".xlsx"), ("text", ".txt")]
+)
+def test_all_areas_in_every_form_and_language(small: Small, tmp_path: Path, form: str, suffix: str) -> None:
+    done = impact("report", small.out, "--area", "all", "--form", form, "--language", "en", "--out", tmp_path)
+    assert done.code == 0, done.err
+    assert {file.name for file in tmp_path.iterdir()} == {f"gebied-{slug}.en{suffix}" for slug in AREAS}
+    assert not [text for _, text in texts_of_bundle(tmp_path) if claims(text)]
+
+
+def test_an_area_that_the_study_has_not(small: Small, tmp_path: Path) -> None:
+    done = impact("report", small.out, "--area", "delft", "--out", tmp_path)
+    assert done.code == 2 and "AREA-001" in done.err and "gebied-a, gebied-b" in done.err
+    assert not list(tmp_path.iterdir())

@@ -1,0 +1,136 @@
+"""The reports of a bundle in a form and a language, made again from its results alone."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from impact.errors import Problem, UsageError
+from impact.evidence.area_page import area_documents
+from impact.evidence.document import Document
+from impact.evidence.forms import SUFFIXES, check_form, formed
+from impact.evidence.language import texts
+from impact.evidence.plots import figures
+from impact.evidence.record import Evidence
+from impact.evidence.report import document
+from impact.evidence.svg import drawn_too
+from impact.evidence.translation import page_in
+from impact.study.bundle import own_files
+from impact.study.render import LANGUAGES, page
+
+__all__ = ["check_target", "one_report", "place_of_reports", "reports"]
+
+
+@dataclass(frozen=True, slots=True)
+class _Page:
+    """One report before any form: the name of its page, its parts and the PNG of its figures."""
+
+    name: str
+    document: Document
+    pictures: Mapping[str, bytes]
+    level: str
+
+
+def reports(
+    outcomes: Sequence[Evidence], form: str = "html", language: str = "nl", outcome: str = "all", area: str = ""
+) -> dict[str, bytes]:
+    """The report of every outcome, or of one, by file name; ``report`` is about the headline outcome.
+
+    With an `area` its own page, in the same forms: ``gebied-delft-west``.
+
+    Parameters
+    ----------
+    outcomes : sequence of Evidence
+        Of a bundle, the headline first.
+    form : str
+        ``html``, ``docx``, ``latex`` (the tables), ``xlsx`` (the tables) or ``text``.
+    language : str
+        ``nl`` or ``en``.
+    outcome : str
+        Its indicator, or ``all``.
+    area : str
+        Short name of an area, or ``all`` for a page of each.
+
+    Raises
+    ------
+    UsageError
+        ``USAGE-050`` there is no such form; ``USAGE-051`` nor such an outcome; ``AREA-001`` nor such an area;
+        ``TEXT-001`` nor such a language.
+    """
+    check_form(form)
+    texts(language)
+    if area:
+        return {
+            page_in(f"gebied-{slug}{f'-{evidence.indicator}' if number else ''}.html", language).removesuffix(".html")
+            + SUFFIXES[form]: formed(document, form, texts(language, evidence.level), {})
+            for number, evidence in _chosen(outcomes, outcome)
+            for slug, document in area_documents(evidence, area, language).items()
+        }
+    return {
+        f"{one.name}{SUFFIXES[form]}": _formed(one, form, language)
+        for one in _pages(_chosen(outcomes, outcome), language)
+    }
+
+
+def one_report(outcomes: Sequence[Evidence], form: str, language: str, outcome: int) -> bytes:
+    """The report of the outcome at a position."""
+    check_form(form)
+    (found,) = _pages([(outcome, outcomes[outcome])], language)
+    return _formed(found, form, language)
+
+
+def place_of_reports(bundle: Path, outcomes: Sequence[Evidence], names: Collection[str]) -> Path:
+    """The bundle where all `names` are files of it, else a folder beside it: a file too many would undo the bundle."""
+    inside = bundle if bundle.is_dir() else bundle.parent
+    if bundle.is_dir() and own_files(bundle).issuperset(names):
+        return bundle
+    beside = inside.resolve().parent if (inside / "results.json").is_file() else inside
+    return beside / f"{outcomes[0].study}-report"
+
+
+def check_target(bundle: Path, target: Path, content: bytes) -> None:
+    """Refuse a file that is none of the bundle it would stand in, or in the place of a docx that somebody wrote in.
+
+    Raises
+    ------
+    UsageError
+        ``USAGE-053``, ``USAGE-042``.
+    """
+    if bundle.is_dir() and target.resolve().is_relative_to(bundle.resolve()):
+        name = target.resolve().relative_to(bundle.resolve()).as_posix()
+        if name not in own_files(bundle):
+            message = f"{name} is no file of this bundle, which would no longer be what its manifest says"
+            raise UsageError(Problem("USAGE-053", message, "Name another folder with --out.", str(target)))
+    if target.suffix == ".docx" and target.exists() and not (target.is_file() and target.read_bytes() == content):
+        hint = "Give another name with --out: somebody may have written in this one."
+        raise UsageError(Problem("USAGE-042", "something else stands there already.", hint, str(target)))
+
+
+def _chosen(outcomes: Sequence[Evidence], outcome: str) -> list[tuple[int, Evidence]]:
+    numbered = list(enumerate(outcomes))
+    if outcome == "all":
+        return numbered
+    found = [(number, evidence) for number, evidence in numbered if evidence.indicator == outcome]
+    if not found:
+        known = f"it has: {', '.join(evidence.indicator for evidence in outcomes)}; or say all"
+        raise UsageError(Problem("USAGE-051", f"the bundle has no outcome '{outcome}'", known))
+    return found
+
+
+def _pages(outcomes: Sequence[tuple[int, Evidence]], language: str) -> Iterator[_Page]:
+    for number, evidence in outcomes:
+        with drawn_too() as pictures:
+            drawn = figures(evidence, language)
+        file, other = (page(number, evidence.indicator, one) for one in (language, _other(language)))
+        parts = document(evidence, drawn, language, other)
+        yield _Page(file.removesuffix(".html"), parts, pictures, evidence.level)
+
+
+def _other(language: str) -> str:
+    """The language of the page that a page leads to."""
+    return next(one for one in LANGUAGES if one != language)
+
+
+def _formed(one: _Page, form: str, language: str) -> bytes:
+    return formed(one.document, form, texts(language, one.level), one.pictures)
