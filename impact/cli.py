@@ -124,6 +124,7 @@ def run(
     from impact.study.cache import beside
     from impact.study.many import is_many
     from impact.study.read import read_study
+    from impact.study.render import LANGUAGES, page
     from impact.study.run import kept_parts, place_of
     from impact.study.run import run as run_study
 
@@ -158,7 +159,7 @@ def run(
             since=since,
         )
     for name in (
-        *sorted(file.name for file in bundle.path.glob("report*.html")),
+        *(page(place, one.indicator, language) for place, one in enumerate(bundle.outcomes) for language in LANGUAGES),
         "results.json",
         "tidy.csv",
         "tables.xlsx",

@@ -25,7 +25,7 @@ def steps_of(pool: Pool, say: Texts) -> tuple[FlowStep, ...]:
     """The steps of a pool in words; a step that the texts do not know is named by its code."""
 
     def why(step: Step) -> str:
-        return step.why or (pool.name if step.code == "outside-pool" else "")
+        return say.own(step.why) or (pool.name if step.code == "outside-pool" else "")
 
     return tuple(
         FlowStep(say.known(f"pool.step.{step.code}", step.code), why(step), step.removed, step.left)

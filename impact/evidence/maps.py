@@ -72,7 +72,7 @@ def map_svg(evidence: Evidence, foot: str, about: str, say: Texts) -> str | None
         borderpad=0.1,
     )
     figure.text(0.05 / WIDTH, 0.03 / height, under, ha="left", va="bottom", fontsize=SMALL)
-    svg = rendered(figure, "map", say("map.title"), f"{_text(evidence, say)} {about} {borders}")
+    svg = rendered(figure, "map", say("map.title"), f"{_text(evidence, say)} {about} {borders.rstrip('.')}.")
     # A hundredth of a point is less than can be seen; the digits behind it are most of the file.
     return re.sub(r' d="[^"]*"', lambda path: re.sub(r"\d+\.\d+", _hundredths, path[0]), svg)
 

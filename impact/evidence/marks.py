@@ -7,12 +7,27 @@ from math import ceil
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
 
 from impact.drawing import COMPARISON, INK, SMALL, TEXT, WIDTH
 from impact.evidence.language import Texts, number
 from impact.evidence.svg import round_ticks, wrapped
 
-__all__ = ["Sign", "divide", "dot", "event_axis", "extremes", "headed", "period_axis", "rows_axis", "value_axis"]
+__all__ = [
+    "Sign",
+    "divide",
+    "dot",
+    "event_axis",
+    "extremes",
+    "headed",
+    "legend",
+    "one_sided",
+    "period_axis",
+    "row_height",
+    "rows_axis",
+    "value_axis",
+]
 
 Sign = Callable[[Figure, str, str, str], str]
 """From a figure with its name, title and text to its SVG, signed with the areas and the data that it is about."""
@@ -105,4 +120,26 @@ def row_height(names: Sequence[str]) -> float:
 def extremes(axes: Axes, edges: Sequence[float]) -> None:
     """Dashed lines on both sides, as of a limit or of a difference that matters."""
     for edge in edges:
-        axes.axvline(edge, color=COMPARISON, linewidth=0.9, linestyle="--", zorder=0)
+        axes.axvline(edge, color=COMPARISON, linewidth=0.9, linestyle="--", zorder=1)
+
+
+def legend(figure: Figure, marks: Sequence[Line2D | Patch]) -> None:
+    """What the lines are, above the figure and under each other; every name within its width."""
+    for mark in marks:
+        mark.set_label(wrapped(str(mark.get_label()), WIDTH - 0.6, SMALL))
+    figure.legend(
+        handles=list(marks),
+        loc="outside upper left",
+        frameon=False,
+        fontsize=SMALL,
+        handlelength=2.6,
+        labelspacing=0.3,
+        borderaxespad=0.1,
+    )
+
+
+def one_sided(ends: Sequence[tuple[float, float]], say: Texts) -> list[str]:
+    """How many intervals, as they are printed, lie wholly on one side of 0; nothing without any."""
+    apart = sum(low > 0 or high < 0 for low, high in ends)
+    counts = {"apart": number(apart, say.language, 0), "known": number(len(ends), say.language, 0)}
+    return [say("figures.apart_all", **counts)] if ends else []

@@ -8,6 +8,7 @@ from typing import Final
 from matplotlib.figure import Figure
 
 from impact.drawing import SMALL, WIDTH, look
+from impact.evidence.areas_section import areas_forest
 from impact.evidence.flow import flow_svg
 from impact.evidence.language import Texts, listed, number, texts
 from impact.evidence.maps import map_svg
@@ -30,7 +31,9 @@ _DRAWN: Final[Mapping[str, Callable[[Evidence, Texts, Sign], str | None]]] = {
     "departures": departures,
     "specifications": specifications,
     "covariate-sets": covariate_sets,
+    "areas": areas_forest,
 }
+_NAMED = 5  # areas that are not counted and named one by one
 _OUTCOMES, _UNITS = ("outcomes", "outcome", "sealed"), ("units", "covariates")
 _ABOUT: Final[Mapping[str, tuple[str, ...]]] = {"balance": (*_UNITS, *_OUTCOMES), "flow": _UNITS}
 """Roles of the data that a figure is about, where it is not about the outcome alone."""
@@ -68,7 +71,9 @@ def _about(evidence: Evidence, name: str, say: Texts) -> tuple[str, str]:
         "areas": number(len(evidence.included), say.language, 0),
         "total": number(evidence.areas_total, say.language, 0),
     }
-    names = listed((area.name for area in evidence.others), say.language)
+    absent = [area.name for area in evidence.others]
+    many = say("draw.areas_many", count=number(len(absent), say.language, 0))
+    names = many if len(absent) > _NAMED else listed(absent, say.language)
     others = say("draw.areas_others", names=names) if names else ""
     tail = [say("figures.placebo_study")] if evidence.placebo else []
     tail += [source(evidence.data, _ABOUT.get(name, _OUTCOMES), say)] if name != "map" else []

@@ -10,13 +10,13 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
-from impact.drawing import COMPARISON, FOCUS, INK, PALE, SMALL, TEXT, WIDTH
+from impact.drawing import COMPARISON, FOCUS, INK, PALE, WIDTH
 from impact.evidence.language import Texts, number, p_value, percent_level
-from impact.evidence.marks import Sign, divide, dot, event_axis, headed, period_axis
+from impact.evidence.marks import Sign, divide, dot, event_axis, headed, legend, period_axis
 from impact.evidence.placebos import PlaceboRow
 from impact.evidence.reading import one_base, printed, value
 from impact.evidence.record import Estimate, Evidence, PathPoint
-from impact.evidence.svg import number_axis, wrapped
+from impact.evidence.svg import number_axis
 
 __all__ = ["banded", "event_study", "gap", "placebo_rows", "placebos"]
 
@@ -53,7 +53,7 @@ def event_study(evidence: Evidence, say: Texts, sign: Sign) -> str | None:
                 [], [], color=FOCUS, linewidth=0.9, marker="_", markersize=7, label=say("figures.together", level=level)
             ),
         ]
-        _legend(figure, marks)
+        legend(figure, marks)
     return sign(figure, "event-study", say("draw.event_title"), _event_text(evidence, rows, say))
 
 
@@ -116,7 +116,7 @@ def _height(point: tuple[float, Estimate]) -> float:
 
 def _apart(key: str, rows: Sequence[tuple[int, float, Estimate]], say: Texts, *, band: bool = False) -> list[str]:
     """How many intervals lie on one side of 0, as they are printed."""
-    counts = {}
+    counts, known = {}, []
     for side, wanted in (("before", False), ("after", True)):
         ends = [
             (round(low, shown.digits), round(high, shown.digits))
@@ -125,9 +125,10 @@ def _apart(key: str, rows: Sequence[tuple[int, float, Estimate]], say: Texts, *,
             for low, high in [(row.band_low, row.band_high) if band else (row.low, row.high)]
             if (event >= 0) == wanted and shown is not None and low is not None and high is not None
         ]
+        known.append(len(ends))
         counts[side] = _count(len(ends), say)
         counts[f"{side}_out"] = _count(sum(low > 0 or high < 0 for low, high in ends), say)
-    return [say(key, **counts)] if any(counts[side] != _count(0, say) for side in ("before", "after")) else []
+    return [say(key, **counts)] if any(known) else []
 
 
 # --- focus areas beside their comparison ------------------------------------------------------------------------------
@@ -162,7 +163,7 @@ def gap(evidence: Evidence, say: Texts, sign: Sign) -> str | None:
         Line2D([], [], color=FOCUS, marker="o", label=say("draw.focus")),
         Line2D([], [], color=COMPARISON, marker="s", linestyle="--", label=say("draw.comparison")),
     ]
-    _legend(figure, marks)
+    legend(figure, marks)
     return sign(figure, "gap", say("draw.gap_title"), _gap_text(evidence, say))
 
 
@@ -255,7 +256,7 @@ def placebos(evidence: Evidence, say: Texts, sign: Sign) -> str | None:
         Patch(facecolor=PALE[1], label=say("figures.half"), **around),
         Patch(facecolor=PALE[0], label=say("figures.most"), linestyle="--", **around),
     ]
-    _legend(figure, marks)
+    legend(figure, marks)
     return sign(figure, "placebos", say("figures.placebo_title"), _placebo_text(evidence, rows, say))
 
 
@@ -277,24 +278,6 @@ def _placebo_text(evidence: Evidence, rows: Sequence[tuple[Estimate, PlaceboRow]
         p = p_value(found.p_value, say.language, None if found.enumerated else found.sets)
         pieces.append(say("figures.placebo_p", p=p))
     return " ".join(pieces)
-
-
-# --- shared -----------------------------------------------------------------------------------------------------------
-
-
-def _legend(figure: Figure, marks: Sequence[Line2D | Patch]) -> None:
-    """What the lines are, above the figure and under each other; every name within its width."""
-    for mark in marks:
-        mark.set_label(wrapped(str(mark.get_label()), WIDTH - 0.6, TEXT))
-    figure.legend(
-        handles=list(marks),
-        loc="outside upper left",
-        frameon=False,
-        fontsize=SMALL,
-        handlelength=2.6,
-        labelspacing=0.3,
-        borderaxespad=0.1,
-    )
 
 
 def _count(x: int, say: Texts) -> str:

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from impact.drawing import FOCUS, SMALL, TEXT, WIDTH
 from impact.evidence.family import Family, Member
 from impact.evidence.language import Texts, decimals, number, percent_level
-from impact.evidence.marks import Sign, dot, extremes, row_height, rows_axis, value_axis
+from impact.evidence.marks import Sign, dot, extremes, one_sided, row_height, rows_axis, value_axis
 from impact.evidence.reading import in_language, plain, with_unit
 from impact.evidence.record import Evidence
 from impact.evidence.svg import wrapped
@@ -82,6 +82,7 @@ def forest(
         _panel(axes, part, say, common=common)
         rows_axis(axes, named)
         said = say("figures.in_smallest") if common else unit
+        said = f"{said} ({say('figures.dashed')})" if _edge(part) is not None and not common else said
         axes.set_xlabel(wrapped(said, WIDTH - 1.7, TEXT))
     return sign(figure, name, title, f"{forest_text(rows, say)} {intervals}".rstrip())
 
@@ -97,16 +98,22 @@ def _panel(axes: Axes, rows: Sequence[ForestRow], say: Texts, *, common: bool) -
             reach += [row.low / by, row.high / by]
         reach.append(row.value / by)
         dot(axes, row.value / by, place, FOCUS, filled=True)
-    matters = {row.smallest for row in rows if row.value is not None}
-    edge = 1.0 if common else next(iter(matters)) if len(matters) == 1 else None
+    edge = 1.0 if common else _edge(rows)
     if edge is not None:
         extremes(axes, (-edge, edge))
         reach += [-edge, edge]
     value_axis(axes, reach, say.language, 4)
-    low, high = axes.get_xlim()
     for place, row in enumerate(rows):
         if row.value is None:
-            axes.text((low + high) / 2, place, row.state, ha="center", va="center", fontsize=SMALL, style="italic")
+            box = {"facecolor": "white", "edgecolor": "none", "pad": 1.5}
+            at = axes.get_yaxis_transform()
+            axes.text(0.03, place, row.state, transform=at, ha="left", va="center", fontsize=SMALL, bbox=box)
+
+
+def _edge(rows: Sequence[ForestRow]) -> float | None:
+    """The smallest difference that matters, where it is the same for all rows with a value."""
+    matters = {row.smallest for row in rows if row.value is not None}
+    return next(iter(matters)) if len(matters) == 1 else None
 
 
 def forest_text(rows: Sequence[ForestRow], say: Texts) -> str:
@@ -117,11 +124,8 @@ def forest_text(rows: Sequence[ForestRow], say: Texts) -> str:
         for row in rows
         if row.value is not None and row.low is not None and row.high is not None
     ]
-    counts = {"count": len(rows), "shown": len(shown), "known": len(ends)}
-    counts["apart"] = sum(low > 0 or high < 0 for low, high in ends)
-    said = [
-        say("figures.forest_text", list="; ".join(shown), **{k: number(x, say.language, 0) for k, x in counts.items()})
-    ]
+    counts = {"count": number(len(rows), say.language, 0), "shown": number(len(shown), say.language, 0)}
+    said = [say("figures.forest_text", list="; ".join(shown), **counts), *one_sided(ends, say)]
     absent = "; ".join(f"{row.name}: {row.state}" for row in rows if row.value is None)
     return " ".join([*said, *([say("figures.forest_absent", list=absent)] if absent else [])])
 

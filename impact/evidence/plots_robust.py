@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 
 from impact.drawing import COMPARISON, FOCUS, INK, SMALL, TEXT, WIDTH
 from impact.evidence.language import Texts, number, significant
-from impact.evidence.marks import Sign, dot, headed, row_height, rows_axis, value_axis
+from impact.evidence.marks import Sign, dot, headed, legend, one_sided, row_height, rows_axis, value_axis
 from impact.evidence.reading import interval, printed, value
 from impact.evidence.record import Estimate, Evidence
 from impact.evidence.robust import Honest
@@ -47,6 +48,7 @@ def departures(evidence: Evidence, say: Texts, sign: Sign) -> str | None:
     axes.set_xticks([bound for bound, *_ in ends], [number(bound, say.language, 1) for bound, *_ in ends])
     axes.set_xlabel(wrapped(say("robust.draw.bound_axis"), WIDTH - 0.7, TEXT))
     headed(axes, evidence.unit)
+    legend(figure, [Line2D([], [], color=COMPARISON, linewidth=0.9, linestyle="--", label=say("robust.draw.own"))])
     text = say(
         "robust.draw.bound_text",
         unit=evidence.unit,
@@ -106,19 +108,20 @@ def specifications(evidence: Evidence, say: Texts, sign: Sign) -> str | None:
     axes.set_xlabel(wrapped(evidence.unit, WIDTH - 1.7, TEXT))
     listed = "; ".join(f"{name}: {value(estimate, say)} ({interval(estimate, say)})" for name, estimate in points)
     text = say("robust.draw.curve_text", count=number(len(points), say.language, 0), unit=evidence.unit, list=listed)
-    return sign(figure, "specifications", say("robust.draw.curve_title"), f"{text} {_alike(evidence, points, say)}")
+    return sign(
+        figure, "specifications", say("robust.draw.curve_title"), " ".join([text, *_alike(evidence, points, say)])
+    )
 
 
-def _alike(evidence: Evidence, points: list[tuple[str, Estimate]], say: Texts) -> str:
+def _alike(evidence: Evidence, points: list[tuple[str, Estimate]], say: Texts) -> list[str]:
     """How many of the others have the sign of the estimate, and how many intervals lie on one side of 0."""
     own = printed(evidence.primary)
     others = [printed(estimate) for _, estimate in points if estimate is not evidence.primary]
     same = sum(own is not None and other is not None and other.value * own.value > 0 for other in others)
     ends = [(found.low, found.high) for found in (own, *others) if found is not None]
     known = [(low, high) for low, high in ends if low is not None and high is not None]
-    apart = sum(low > 0 or high < 0 for low, high in known)
-    counts = {"same": same, "others": len(others), "known": len(known), "apart": apart}
-    return say("figures.alike", **{name: number(x, say.language, 0) for name, x in counts.items()})
+    counts = {"same": number(same, say.language, 0), "others": number(len(others), say.language, 0)}
+    return [say("figures.alike", **counts), *one_sided(known, say)]
 
 
 def covariate_sets(evidence: Evidence, say: Texts, sign: Sign) -> str | None:
@@ -139,6 +142,7 @@ def covariate_sets(evidence: Evidence, say: Texts, sign: Sign) -> str | None:
     number_axis(axes, min(reach), max(reach), say.language)
     axes.set_xticks([])
     headed(axes, evidence.unit, 10)
+    legend(figure, [Line2D([], [], color=FOCUS, linewidth=0.9, linestyle="--", label=say("robust.draw.own"))])
     axes.set_xlabel(say("figures.by_size"))
     numbers = {
         name: number(getattr(found, name) or 0.0, say.language, shown.digits, sign=True)

@@ -247,6 +247,8 @@ def reason(refused: Refused, evidence: Evidence, say: Texts) -> tuple[Cell, Cell
                 say("refused.interval.instead"),
             )
     known = translated(refused, say)
+    if known is None and say.language == "en":
+        return refused.what, refused.because, refused.instead
     return known or (Foreign(refused.what, "en"), Foreign(refused.because, "en"), Foreign(refused.instead, "en"))
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from impact.errors import Refused
+from impact.evidence.areas_section import areas_side_by_side
 from impact.evidence.comparison import columns, count
 from impact.evidence.composition_section import composed
 from impact.evidence.controls_section import negative_controls
@@ -31,6 +32,7 @@ def robust(evidence: Evidence, figures: Mapping[str, str], say: Texts) -> list[B
         *_left_out(found.left_out, evidence, say),
         *_alternatives(found.alternatives, evidence, figures, say),
         *sets(found.sets, evidence, figures, say),
+        *areas_side_by_side(evidence, figures, say),
         *_past(found.past, evidence, say),
         *negative_controls(found.controls, evidence, say),
         *_ring(found.ring, evidence, say),

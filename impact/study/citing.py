@@ -15,6 +15,7 @@ from impact.evidence.language import Texts, texts
 from impact.evidence.reading import in_language, plain
 from impact.evidence.record import Evidence
 from impact.evidence.references import STYLES, Reference, apa, bibtex, csl_json, one_line
+from impact.evidence.translation import in_words
 from impact.study.archive import Contents, read_contents
 from impact.study.bundle import ARCHIVE, MANIFEST, parsed
 from impact.study.crate import LEDGER
@@ -187,7 +188,7 @@ def cite(address: str, bundle: Path, *, study: Path | None = None, language: str
     say = texts(language)
     asked = read_address(address)
     contents, outcomes = opened(bundle)
-    evidence, found = resolve(outcomes, asked)
+    evidence, found = resolve([in_words(one, language) for one in outcomes], asked)
     manifest = read_manifest(contents)
     _whole((unchanged(contents, manifest), fixed(contents, manifest, outcomes)), str(bundle))
     said = cited(evidence, found, language)

@@ -86,7 +86,7 @@ def recorded(
         ]
         found[language] = rows
     told = [[looked(one, own.look) for one, own in zip(released(rows), given, strict=True)] for rows in found.values()]
-    rest = tuple(dict.fromkeys([*untranslated(study.model), *_said(standing)]))
+    rest = tuple(dict.fromkeys(filter(None, [*untranslated(study.model), *_said(standing)])))
     return [translated(dutch, english, rest) for dutch, english in zip(*told, strict=True)]
 
 

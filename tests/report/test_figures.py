@@ -59,7 +59,7 @@ def test_the_alternative_texts_say_what_is_drawn(drawn: dict[str, dict[str, str]
     assert described(drawn["ordinary"]["event-study"]) == (
         "Puntdiagram met 5 punten voor en 3 na de start, in % van het eigen gemiddelde. Voor de start liggen de punten "
         "tussen −2,2 en +2,1. Na de start liggen ze tussen −10,3 en −4,9. Open punten liggen voor de start, dichte "
-        "erna. Van de 5 intervallen voor de start liggen er 0 geheel aan één kant van 0; van de 3 na de start 2. Het "
+        "erna. Intervallen geheel aan één kant van 0: voor de start 0 van 5, erna 2 van 3. Het "
         "gaat om 18 van de 20 focusgebieden. Niet meegeteld: Rotterdam-Zuid en Breda Noord. Bron: Politie 47018NED "
         "(2024)."
     )

@@ -17,7 +17,7 @@ from tests.report.samples import ORDINARY, SEALED
 from tests.report.test_forms import HIDDEN, NASTY, SIGNS, hostile
 from tests.tools import tool
 
-NUMBERS = ["−7,7 (van −12,7 tot −2,7)", "105,6", "31.240", "−10,3", "van −15,7 tot −4,9", "0,111"]
+NUMBERS = ["−7,7 (van −12,7 tot −2,7)", "105,6", "31.240", "−10,3", "van −15,7 tot −4,9", "11%"]
 
 
 def pdf(path: Path) -> str:
