@@ -28,7 +28,8 @@ _SIDEWAYS = """() => {
   if (wide > room) found.push(`the page is ${wide} wide`);
   for (const node of document.body.querySelectorAll('*')) {
     const box = node.getBoundingClientRect();
-    if (box.width && box.right > room + 1 && !node.closest('svg *, .unseen') && !scrolls(node.parentElement))
+    const inside = node.tagName !== 'CAPTION' && scrolls(node.parentElement) || node.closest('svg *, .unseen');
+    if (box.width && box.right > room + 1 && !inside)
       found.push(`${node.tagName} reaches ${Math.round(box.right)} of ${room}: ${node.textContent.slice(0, 60)}`);
   }
   return found;
