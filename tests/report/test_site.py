@@ -26,7 +26,8 @@ def listed(name: str, *outcomes: Evidence, gone: str = "") -> Listed:
     said = {"nl": ("Ongewijzigd: ja.",), "en": ("Unchanged: yes.",)}
     reports = tuple(f"bundels/{name}/report{number or ''}.html" for number in range(len(outcomes)))
     withdrawn = [{"nl": (gone,), "en": (gone,)} if gone else {} for _ in outcomes]
-    return Listed(name, outcomes, reports, f"bundels/{name}/bundle.zip", "ab" * 32, said, withdrawn)
+    areas = [{area.slug: f"bundels/{name}/gebied-{number}.html" for area in AREAS} for number, _ in enumerate(outcomes)]
+    return Listed(name, outcomes, reports, f"bundels/{name}/bundle.zip", "ab" * 32, said, withdrawn, areas)
 
 
 ZUID = AreaRow("den-haag-zuidwest", "Den Haag Zuïdwest", ("WK051833",), "Den Haag", "2023", "2022")
@@ -81,7 +82,9 @@ def test_valid_and_without_anything_from_elsewhere(name: str, made: Mapping[str,
         assert not any(str(key).lower().startswith("on") for key in node.attrib)
         for target in filter(None, (node.get("href"), node.get("src"))):
             file, _, place = target.partition("#")
-            assert re.fullmatch(r"([a-z.]+\.html|bundels/[a-z-]+/(report\d*(\.en)?\.html|bundle\.zip))?", file)
+            assert re.fullmatch(
+                r"([a-z.]+\.html|bundels/[a-z-]+/((report\d*|gebied-\d)(\.en)?\.html|bundle\.zip))?", file
+            )
             there = ids if not file else [one.get("id") for one in parsed(made[file]).iter()] if place else []
             assert not place or place in there
     scripts = [node for node in root.iter() if node.tag == "script"]
@@ -103,7 +106,7 @@ def test_no_statement_stands_under_one_area(made: Mapping[str, Path]) -> None:
     text = words(parsed(made["gebieden.html"]).find("body/main"))
     assert "Uitspraak:" not in text and "7,7" not in text and "gunstiger" not in text
     assert "Dit gebied telt niet mee: programma sinds 2011, geen voormeting." in text
-    assert "INGETROKKEN" in text and "Dit is een placebostudie." in text
+    assert "INGETROKKEN" in text and "Dit is een placebostudie." in text and "De pagina van Gebied 1" in text
 
 
 def test_how_to_check_each(made: Mapping[str, Path]) -> None:

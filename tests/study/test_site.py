@@ -98,6 +98,7 @@ def test_it_stands_by_itself(made: Site, whole: Sound) -> None:
     folder = Path(same.archive).parent.as_posix()
     for page in ("report.html", "report.en.html"):
         assert files[f"{folder}/{page}"] == whole.files[page]
+    assert all(f"{folder}/gebied-gebied-{area}{end}.html" in files for area in "abcde" for end in ("", ".en"))
 
 
 def test_the_same_bytes_again_over_the_last_site(made: Site, bundles: Path) -> None:
@@ -181,3 +182,7 @@ def test_a_whole_site_is_accessible(made: Site, page: Open) -> None:
     assert "/bundels/" in shown.url and shown.url.endswith("/report.html")
     assert axe(shown) + pictures(shown) + sideways(shown) + by_keyboard(shown) == []
     assert in_print(page(made.path / made.listed[0].reports[0])) == []
+    shown = page(made.path / "gebieden.html", width=PHONE)
+    shown.get_by_role("link", name="De pagina van gebied-a").first.press("Enter")
+    assert "/gebied-gebied-a.html" in shown.url
+    assert axe(shown) + sideways(shown) + by_keyboard(shown) == []
