@@ -16,6 +16,7 @@ from impact.evidence.family import Family, Listed
 from impact.evidence.look import Look
 from impact.evidence.placed import MapPart, PlacedUnit
 from impact.evidence.robust import Robust
+from impact.evidence.signed import Signed
 from impact.evidence.standing import Standing, Status
 
 __all__ = [
@@ -350,6 +351,7 @@ class Evidence:
     look: Look | None = None
     versions: dict[str, str] = field(default_factory=dict)
     standing: Standing = field(default_factory=Standing)
+    signed: Signed | None = None
     translations: dict[str, dict[str, str]] = field(default_factory=dict)
     untranslated: tuple[str, ...] = ()
     schema: int = 1

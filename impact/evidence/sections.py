@@ -11,6 +11,7 @@ from impact.evidence.disclosure import disclosure
 from impact.evidence.document import Block, Cell, Code, Foreign, Paragraph, Points, Section, Table
 from impact.evidence.family_tables import families
 from impact.evidence.front import check_title
+from impact.evidence.grade_form import grade_form
 from impact.evidence.language import Texts, listed, number, p_value, percent_level, significant
 from impact.evidence.look_words import looks
 from impact.evidence.reading import interval, opening, printed, reason, supported, value, with_unit
@@ -35,6 +36,7 @@ def account(evidence: Evidence, figures: Mapping[str, str], say: Texts) -> tuple
         *_looks(evidence, say),
         _section("geweigerd", "refused", _refused(evidence, say), say),
         _section("toetsen", "checked", _checks(evidence, say), say),
+        _section("bewijskracht", "grade_form", grade_form(evidence, say), say),
         _section("gegevens", "data", _data(evidence, say), say),
         *_disclosure(evidence, say),
         _section("herkomst", "origin", _origin(evidence, say), say),
