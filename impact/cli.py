@@ -20,6 +20,7 @@ from impact.cli_many import new, run_folder, status
 from impact.cli_plan import plan
 from impact.cli_preregister import preregister
 from impact.cli_report import report
+from impact.cli_site import site
 from impact.cli_split import split
 from impact.cli_verify import verify
 from impact.errors import ImpactError, Problem, UsageError, WriteError
@@ -70,6 +71,7 @@ command(split, data_app)
 for topic in (new, plan, lock, amend, deposit, preregister, show, cite, grade, report, withdraw, verify, status):
     command(topic)
 command(estimate)
+command(site)
 
 Data = Annotated[
     list[Path] | None, typer.Option("--data", help="Folder in which the study's data may also stand; repeatable.")
@@ -124,6 +126,7 @@ def run(
     from impact.study.cache import beside
     from impact.study.many import is_many
     from impact.study.read import read_study
+    from impact.study.render import LANGUAGES, page
     from impact.study.run import kept_parts, place_of
     from impact.study.run import run as run_study
 
@@ -158,7 +161,7 @@ def run(
             since=since,
         )
     for name in (
-        *sorted(file.name for file in bundle.path.glob("report*.html")),
+        *(page(place, one.indicator, language) for place, one in enumerate(bundle.outcomes) for language in LANGUAGES),
         "results.json",
         "tidy.csv",
         "tables.xlsx",

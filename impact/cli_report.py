@@ -39,8 +39,8 @@ def report(
     else:
         folder, first = _place(out, form)
     targets = [folder / (first if first and not number else name) for number, name in enumerate(made)]
-    for target in targets:
-        check_target(bundle, target)
+    for target, content in zip(targets, made.values(), strict=True):
+        check_target(bundle, target, content)
     for target, content in zip(targets, made.values(), strict=True):
         write(target, content)
         typer.echo(target)

@@ -9,22 +9,27 @@ from matplotlib import style
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-__all__ = ["COMPARISON", "FOCUS", "INK", "look", "new_axes", "short"]
+__all__ = ["COMPARISON", "FOCUS", "INK", "PALE", "SMALL", "TEXT", "WIDTH", "look", "new_axes", "short"]
 
 FOCUS, COMPARISON, INK = "#154273", "#6b6b6b", "#1b1b1b"  # dark blue and mid grey stay apart without colour
+PALE = ("#e6e9ed", "#c5cbd3")  # fills behind marks, the outer one first; their edges are drawn as lines
+
+WIDTH = 4.0  # inches of a figure of a report: all of a phone, on which its letters are then 9 points high
+TEXT, SMALL = 10.0, 9.6  # points
 
 _LOOK = {
     "svg.hashsalt": "impact",
     "svg.fonttype": "path",
     "font.family": "DejaVu Sans",
-    "font.size": 9.5,
+    "font.size": TEXT,
     "text.parse_math": False,  # a dollar in a name is a dollar
     "axes.spines.top": False,
     "axes.spines.right": False,
     "axes.edgecolor": COMPARISON,
     "axes.linewidth": 0.8,
-    "axes.labelsize": 9.5,
-    "axes.titlesize": 9.5,
+    "axes.labelsize": TEXT,
+    "axes.titlesize": TEXT,
+    "legend.fontsize": TEXT,
     "axes.titlelocation": "left",
     "text.color": INK,
     "axes.labelcolor": INK,

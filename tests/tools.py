@@ -13,7 +13,7 @@ ABSENT = "is not installed on this machine"
 
 PACKAGES = {
     "chromium": "chromium",
-    "pdflatex": "texlive-latex-base, texlive-latex-recommended",
+    "pdflatex": "texlive-latex-base, texlive-latex-recommended, lmodern",
     "pdftotext": "poppler-utils",
     "soffice": "libreoffice-writer-nogui",
 }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from impact.evidence.document import Table
 from impact.evidence.reading import plain
@@ -18,9 +18,9 @@ def natural(table: Table) -> list[int]:
 
 
 def least(table: Table, word: int = _WORDS[0]) -> list[int]:
-    """Of every column, so that no number and no word of at most `word` characters is broken."""
+    """Of every column, so that no word of at most `word` characters is broken, and no cell of numbers folded."""
     return [
-        max(_longest_word(texts, word), max(map(len, texts[1:]), default=1) if column.number else 1)
+        max(_longest([text.split() for text in texts], word), _longest([texts[1:]], _WORDS[0]) if column.number else 1)
         for texts, column in zip(_columns(table), table.columns, strict=True)
     ]
 
@@ -51,5 +51,5 @@ def _columns(table: Table) -> list[tuple[str, ...]]:
     return list(zip(*([" ".join(text.split()) for text in row] for row in rows), strict=True))
 
 
-def _longest_word(texts: Sequence[str], most: int) -> int:
-    return max(min(max((len(word) for text in texts for word in text.split()), default=1), most), 1)
+def _longest(texts: Iterable[Sequence[str]], most: int) -> int:
+    return max([1, *(min(len(word), most) for words in texts for word in words)])

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from impact.evidence.document import Block, Cell, Column, Figure, Paragraph, Table
-from impact.evidence.language import Texts, listed, number, percent_level, significant
+from impact.evidence.language import Texts, listed, number, p_value, percent_level, significant
 from impact.evidence.maps import map_table
-from impact.evidence.reading import in_language, interval, one_base, printed, slug, value, window, with_unit
-from impact.evidence.record import AreaRow, Evidence, FlowStep
+from impact.evidence.plots_course import banded, placebo_rows
+from impact.evidence.reading import band, in_language, interval, one_base, printed, slug, value, window, with_unit
+from impact.evidence.record import AreaRow, Estimate, Evidence, FlowStep
 
 __all__ = ["balance", "columns", "count", "course", "design", "fact_table"]
 
@@ -228,30 +229,70 @@ def course(evidence: Evidence, figures: Mapping[str, str], say: Texts) -> list[B
         blocks.append(_drawn(say("path.figure"), "gap", figures, table))
     if evidence.event:
         nothing = say("words.not_given")
+        together = banded(evidence)
         events: list[tuple[Cell, ...]] = [
             (
                 _event_name(row.term, say),
                 value(row, say),
                 interval(row, say),
+                *((band(row, say),) if together else ()),
                 count(row.areas, say),
                 count(row.treated_clusters, say),
             )
             for row in evidence.event
         ]
+        heads = list(columns("event", "term value interval areas clusters", "value areas clusters", say))
+        heads[3:3] = [Column(say("figures.together_column"))] if together else []
         table = Table(
             say("event.caption", unit=evidence.unit),
-            columns("event", "term value interval areas clusters", "value areas clusters", say),
+            tuple(heads),
             tuple(events),
             folded="event-study" in figures,
         )
         level = percent_level(evidence.primary.level, say.language)
         shown_intervals = any(row.low is not None for row in evidence.event)
         remark = say("event.pointwise", level=level) if shown_intervals else say("event.no_intervals")
+        remark = say("figures.told_apart", level=level) if together and shown_intervals else remark
         blocks += [
             _drawn(say("event.figure"), "event-study", figures, table),
             Paragraph((_base_remark(evidence, say), remark)),
         ]
-    return blocks
+    return [*blocks, *_placebos(evidence, figures, say)]
+
+
+def _placebos(evidence: Evidence, figures: Mapping[str, str], say: Texts) -> list[Block]:
+    """What the same calculation finds where nothing began."""
+    found, rows = evidence.placebos, placebo_rows(evidence)
+    if found is None or not rows:
+        return []
+
+    def between(own: Estimate, low: float, high: float) -> str:
+        shown = printed(own)
+        digits = shown.digits if shown else 0
+        ends = [number(round(x, digits), say.language, digits, sign=True) for x in (low, high)]
+        return say("format.interval", low=ends[0], high=ends[1])
+
+    heads = (
+        *columns("event", "term value", "value", say),
+        Column(say("figures.placebo_half")),
+        Column(say("figures.placebo_most")),
+    )
+    cells = tuple(
+        (
+            _event_name(own.term, say),
+            value(own, say),
+            between(own, row.lower, row.upper),
+            between(own, row.low, row.high),
+        )
+        for own, row in rows
+    )
+    caption = say("figures.placebo_caption", unit=evidence.unit)
+    table = Table(caption, heads, cells, say("figures.placebo_note"), folded="placebos" in figures)
+    pieces: list[Cell] = [say("figures.placebo_intro", sets=count(found.sets, say))]
+    if found.p_value is not None:
+        p = p_value(found.p_value, say.language, None if found.enumerated else found.sets)
+        pieces.append(say("figures.placebo_p", p=p))
+    return [Paragraph(tuple(pieces)), _drawn(say("figures.placebo_figure"), "placebos", figures, table)]
 
 
 def _drawn(caption: str, name: str, figures: Mapping[str, str], table: Table) -> Block:

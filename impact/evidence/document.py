@@ -152,12 +152,13 @@ class Chapter:
 
 @dataclass(frozen=True, slots=True)
 class Manuscript:
-    """A text from its title to its last section, as every form but HTML follows it."""
+    """A text from its title to its last section, as every form but HTML follows it; `dutch` as in `Document`."""
 
     language: str
     title: Cell
     lead: tuple[Block, ...]
     chapters: tuple[Chapter, ...]
+    dutch: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

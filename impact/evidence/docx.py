@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import re
 from collections.abc import Mapping, Sequence
+from copy import deepcopy
 from datetime import datetime
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
@@ -13,6 +14,7 @@ from zipfile import ZipFile
 from impact.errors import Problem, UsageError
 from impact.evidence.columns import least, natural, shares
 from impact.evidence.document import Block, Cell, Code, Figure, Foreign, Framed, Manuscript, Paragraph, Points, Table
+from impact.evidence.marking import parted
 from impact.evidence.reading import plain
 from impact.files import zipped
 from impact.harmless import shown
@@ -62,6 +64,7 @@ def as_docx(text: Manuscript, pictures: Mapping[str, bytes] = _NOTHING) -> bytes
         for section in chapter.sections:
             made.add_heading(_clean(section.title), level=2)
             _blocks(made, section.blocks, pictures)
+    _marked(made, text.dutch)
     content = io.BytesIO()
     made.save(content)
     with ZipFile(content) as parts:
@@ -226,17 +229,41 @@ def _room(made: Docx) -> int:
 
 def _filled(paragraph: Any, pieces: Sequence[Cell]) -> None:
     """Pieces that follow each other, each in its own language."""
-    from docx.oxml import OxmlElement
-    from docx.oxml.ns import qn
-
     for number, piece in enumerate(pieces):
         run = paragraph.add_run(f"{' ' if number else ''}{_clean(plain(piece))}")
         if isinstance(piece, Code):
             run.font.name = "Courier New"
         if isinstance(piece, Foreign | Code):
-            mark = OxmlElement("w:lang")
-            mark.set(qn("w:val"), _culture(piece.lang) if isinstance(piece, Foreign) else "zxx")
-            run._r.get_or_add_rPr().append(mark)
+            _say(run, piece.lang if isinstance(piece, Foreign) else "zxx")
+
+
+def _marked(made: Docx, dutch: Sequence[str]) -> None:
+    """What is Dutch in a text of another language says so, in a run of its own."""
+    from docx.oxml.ns import qn
+    from docx.text.run import Run
+
+    for element in list(made.element.iter(qn("w:r"))) if dutch else ():
+        run = Run(element, made)
+        pieces = parted(run.text, dutch)
+        if element.find(f".//{qn('w:lang')}") is not None or not any(isinstance(piece, Foreign) for piece in pieces):
+            continue
+        for piece in pieces:
+            part = Run(deepcopy(element), made)
+            part.text = plain(piece)
+            if isinstance(piece, Foreign):
+                _say(part, piece.lang)
+            element.addprevious(part._r)
+        element.getparent().remove(element)
+
+
+def _say(run: Any, language: str) -> None:
+    """The language of a run, which spelling and speech go by."""
+    from docx.oxml import OxmlElement
+    from docx.oxml.ns import qn
+
+    mark = OxmlElement("w:lang")
+    mark.set(qn("w:val"), _culture(language))
+    run._r.get_or_add_rPr().append(mark)
 
 
 def _clean(text: str) -> str:

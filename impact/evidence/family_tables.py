@@ -2,26 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 
 from impact.evidence.comparison import columns, count
-from impact.evidence.document import Block, Cell, Column, Foreign, Paragraph, Table
+from impact.evidence.document import Block, Cell, Column, Figure, Foreign, Paragraph, Table
 from impact.evidence.family import Family, Index, Listed, Member
 from impact.evidence.language import Texts, decimals, number, p_value
+from impact.evidence.plots_forest import family_name
 from impact.evidence.reading import in_language, with_unit
 from impact.evidence.refusals import translated
 
 __all__ = ["families"]
 
+_NONE: Mapping[str, str] = MappingProxyType({})
 
-def families(found: Sequence[Family], listed: Sequence[Listed], say: Texts) -> list[Block]:
+
+def families(
+    found: Sequence[Family], listed: Sequence[Listed], say: Texts, figures: Mapping[str, str] = _NONE
+) -> list[Block]:
     """A table for every family, one of its periods, and the list of all indicators."""
     blocks: list[Block] = []
-    for family in found:
+    for place, family in enumerate(found):
         level = _percent(family.level, say)
         method = say(f"family.methods.{family.method}")
         caption = say("family.caption", name=family.name)
-        blocks.append(_table(family, family.members, caption, say(f"family.note.{_kind(family)}", level=level), say))
+        table = _table(family, family.members, caption, say(f"family.note.{_kind(family)}", level=level), say)
+        svg = figures.get(family_name(place))
+        blocks.append(table if svg is None else Figure(say("figures.family_title", name=family.name), svg, table))
         blocks.append(Paragraph((say("family.method", method=method), *_drawn(family, say), *_counted(family, say))))
         if family.index is not None:
             blocks.append(Paragraph(_index(family.index, say)))

@@ -2,36 +2,30 @@
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Sequence
-from functools import cache
 from itertools import pairwise
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.font_manager import FontProperties
 from matplotlib.patches import Rectangle
-from matplotlib.textpath import TextPath
 
 from impact.design.donors import Pool, Step
-from impact.drawing import COMPARISON, FOCUS, INK, look
+from impact.drawing import COMPARISON, FOCUS, INK, SMALL, TEXT, WIDTH, look
 from impact.evidence.language import Texts, listed, number, texts
 from impact.evidence.record import FlowStep
-from impact.evidence.svg import FONT, rendered
+from impact.evidence.svg import lines, rendered
 
 __all__ = ["flow_svg", "flow_text", "steps_of"]
 
-_WIDTH = 5.0  # inches, as the other figures of a report
-_SPINE, _SIDE, _COUNT = 0.66, 1.05, 0.66  # where the line runs, where side boxes begin, room for the number in them
-_LINE, _PAD, _GAP = 0.155, 0.075, 0.13  # height of a line of text, room inside a box, room between boxes
-_SIZE, _SMALL = 9.0, 8.0
+_SPINE, _SIDE, _COUNT = 0.66, 0.88, 0.74  # where the line runs, where side boxes begin, room for the number in them
+_LINE, _PAD, _GAP = 0.17, 0.075, 0.13  # height of a line of text, room inside a box, room between boxes
 
 
 def steps_of(pool: Pool, say: Texts) -> tuple[FlowStep, ...]:
     """The steps of a pool in words; a step that the texts do not know is named by its code."""
 
     def why(step: Step) -> str:
-        return step.why or (pool.name if step.code == "outside-pool" else "")
+        return say.own(step.why) or (pool.name if step.code == "outside-pool" else "")
 
     return tuple(
         FlowStep(say.known(f"pool.step.{step.code}", step.code), why(step), step.removed, step.left)
@@ -108,11 +102,11 @@ def _drawn(steps: Sequence[FlowStep], compared: int | None, say: Texts, foot: st
     if compared is not None:
         ends.append((say("pool.compared"), compared))
     single = _LINE + 2 * _PAD
-    height = single * (1 + len(ends)) + sum(_height(*lines) + 2 * _GAP for lines in sides) + _GAP * (1 + len(ends))
-    height += _LINE + _PAD if foot else 0.0
-    figure = Figure(figsize=(_WIDTH, height))
+    height = single * (1 + len(ends)) + sum(_height(*side) + 2 * _GAP for side in sides) + _GAP * (1 + len(ends))
+    height += _LINE * len(foot.splitlines()) + _PAD
+    figure = Figure(figsize=(WIDTH, height))
     axes = figure.add_axes((0.0, 0.0, 1.0, 1.0))
-    axes.set_xlim(0, _WIDTH)
+    axes.set_xlim(0, WIDTH)
     axes.set_ylim(height, 0)
     axes.set_axis_off()
     y = top = _end(axes, 0.02, steps[0].step, steps[0].left, say)
@@ -120,35 +114,19 @@ def _drawn(steps: Sequence[FlowStep], compared: int | None, say: Texts, foot: st
         y = _side(axes, y, step, what, why, say)
         if step.removed and step is not steps[-1]:
             left = number(step.left, say.language, 0)
-            axes.text(_SPINE - 0.09, y, left, ha="right", va="center", fontsize=_SIZE)
+            axes.text(_SPINE - 0.09, y, left, ha="right", va="center", fontsize=TEXT)
     axes.plot([_SPINE, _SPINE], [top, y + _GAP / 2], color=INK, linewidth=1.0)
     for text, count in ends:
         _arrow(axes, (_SPINE, y), (_SPINE, y + _GAP))
         y = _end(axes, y + _GAP, text, count, say)
-    axes.text(0.02, y + _PAD + _LINE / 2, foot, ha="left", va="center", fontsize=_SMALL)
+    axes.text(0.02, y + _PAD, foot, ha="left", va="top", fontsize=SMALL)
     return figure
 
 
 def _wrapped(step: FlowStep) -> tuple[list[str], list[str]]:
-    return _lines(step.step, _SIZE), _lines(step.reason, _SMALL)
-
-
-def _lines(text: str, size: float) -> list[str]:
-    """The text over as few lines as fit beside the count in a side box."""
-    room = 72 * (_WIDTH - 0.02 - _SIDE - _COUNT - 3 * _PAD)
-    for letters in range(70, 0, -1):
-        lines = textwrap.wrap(text, letters)
-        if all(size * sum(map(_advance, line)) <= room for line in lines):
-            return lines
-    return [text]
-
-
-@cache
-def _advance(letter: str) -> float:
-    """How far a letter moves what follows it, in sizes of the font."""
-    font = FontProperties(fname=str(FONT), size=100)
-    alone, between = (TextPath((0, 0), text, prop=font).get_extents().x1 for text in ("||", f"|{letter}|"))
-    return float(between - alone) / 100
+    """The words of a step over as few lines as fit beside the count in a side box."""
+    room = WIDTH - 0.02 - _SIDE - _COUNT - 3 * _PAD
+    return lines(step.step, room, TEXT), lines(step.reason, room, SMALL)
 
 
 def _height(what: Sequence[str], why: Sequence[str]) -> float:
@@ -158,11 +136,11 @@ def _height(what: Sequence[str], why: Sequence[str]) -> float:
 def _end(axes: Axes, y: float, text: str, left: int, say: Texts) -> float:
     """A box over the whole width, for where the flow begins or ends; returns where it ends."""
     height = _LINE + 2 * _PAD
-    axes.add_patch(Rectangle((0.02, y), _WIDTH - 0.04, height, facecolor="white", edgecolor=FOCUS, linewidth=1.3))
+    axes.add_patch(Rectangle((0.02, y), WIDTH - 0.04, height, facecolor="white", edgecolor=FOCUS, linewidth=1.3))
     middle = y + height / 2
     count = number(left, say.language, 0)
-    axes.text(_SPINE, middle, count, ha="center", va="center", fontsize=_SIZE, fontweight="bold")
-    axes.text(_SIDE + _PAD, middle, text, ha="left", va="center", fontsize=_SIZE)
+    axes.text(_SPINE, middle, count, ha="center", va="center", fontsize=TEXT, fontweight="bold")
+    axes.text(_SIDE + _PAD, middle, text, ha="left", va="center", fontsize=TEXT)
     return y + height
 
 
@@ -176,7 +154,7 @@ def _side(axes: Axes, y: float, step: FlowStep, what: Sequence[str], why: Sequen
     axes.add_patch(
         Rectangle(
             (_SIDE, top),
-            _WIDTH - 0.02 - _SIDE,
+            WIDTH - 0.02 - _SIDE,
             height,
             facecolor="white",
             edgecolor=ink,
@@ -187,7 +165,7 @@ def _side(axes: Axes, y: float, step: FlowStep, what: Sequence[str], why: Sequen
     if step.removed:
         _arrow(axes, (_SPINE, middle), (_SIDE, middle))
     gone = number(-step.removed, say.language, 0) if step.removed else number(0, say.language, 0)
-    axes.text(_SIDE + _COUNT - _PAD, middle, gone, ha="right", va="center", fontsize=_SIZE, color=ink)
+    axes.text(_SIDE + _COUNT - _PAD, middle, gone, ha="right", va="center", fontsize=TEXT, color=ink)
     at = top + _PAD + _LINE / 2
     for row, line in enumerate((*what, *why)):
         small = row >= len(what)
@@ -197,7 +175,7 @@ def _side(axes: Axes, y: float, step: FlowStep, what: Sequence[str], why: Sequen
             line,
             ha="left",
             va="center",
-            fontsize=_SMALL if small else _SIZE,
+            fontsize=SMALL if small else TEXT,
             color=COMPARISON if small else ink,
         )
     return end

@@ -18,7 +18,7 @@ def manuscript(document: Document, say: Texts) -> Manuscript:
     chapters = [Chapter(part.title, (), numbered.all(part.blocks)) for part in (document.result, *document.front)]
     account = tuple(replace(part, blocks=numbered.all(part.blocks)) for part in document.account)
     chapters += [Chapter(say("ui.account"), account)] if account else []
-    return Manuscript(document.language, document.title, tuple(_lead(document, say)), tuple(chapters))
+    return Manuscript(document.language, document.title, tuple(_lead(document, say)), tuple(chapters), document.dutch)
 
 
 def tables(text: Manuscript) -> Iterator[tuple[str, Table]]:

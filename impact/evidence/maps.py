@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import textwrap
 from statistics import median
 from typing import Any
 
@@ -13,21 +12,20 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import PathPatch, Rectangle
 from matplotlib.path import Path
 
-from impact.drawing import COMPARISON, FOCUS, INK
+from impact.drawing import COMPARISON, FOCUS, INK, SMALL, WIDTH
 from impact.evidence.document import Column, Table
 from impact.evidence.language import Texts, number
 from impact.evidence.record import Evidence, MapPart, PlacedUnit
-from impact.evidence.svg import rendered, round_ticks
+from impact.evidence.svg import rendered, round_ticks, wrapped
 from impact.sources.outlines import read_rings
 
 __all__ = ["map_svg", "map_table"]
 
-_WIDTH = 5.0  # inches, as the other figures of a report
-_TALLEST = 6.5
+_TALLEST = 5.5
 _LINE = 0.19  # height of a line of text
 _ROLES: dict[str, dict[str, Any]] = {
     "excluded": {"facecolor": "white", "edgecolor": "#98a1ab", "linewidth": 0.4},
-    "pool": {"facecolor": "#d3d8de", "edgecolor": "white", "linewidth": 0.5},
+    "pool": {"facecolor": "white", "edgecolor": COMPARISON, "linewidth": 0.4, "hatch": "...."},
     "compared": {"facecolor": "white", "edgecolor": COMPARISON, "linewidth": 0.5, "hatch": "/////"},
     "aside": {"facecolor": "white", "edgecolor": FOCUS, "linewidth": 0.8, "hatch": "xxxx"},
     "focus": {"facecolor": FOCUS, "edgecolor": "white", "linewidth": 0.4},
@@ -41,11 +39,15 @@ def map_svg(evidence: Evidence, foot: str, about: str, say: Texts) -> str | None
     paths = {part.role: _path(part) for part in evidence.map}
     corners = np.vstack([path.vertices for path in paths.values()])
     (west, south), (east, north) = corners.min(axis=0), corners.max(axis=0)
-    drawn = min((_WIDTH - 0.1) * float((north - south) / (east - west)), _TALLEST)
-    head, tail = _LINE * len(paths) + 0.1, _LINE * 3 + 0.15  # the legend above the map; the bar and two lines below it
+    borders = say("map.source", source=evidence.map_source)
+    under = f"{foot}\n{wrapped(borders, WIDTH - 0.1, SMALL)}"
+    drawn = min((WIDTH - 0.1) * float((north - south) / (east - west)), _TALLEST)
+    names = [wrapped(_named(part, say), WIDTH - 0.6, SMALL) for part in reversed(evidence.map)]
+    head = _LINE * sum(len(name.splitlines()) for name in names) + 0.1  # the legend above the map
+    tail = _LINE * (1 + len(under.splitlines())) + 0.15  # the bar and the text below it
     height = head + drawn + tail
-    figure = Figure(figsize=(_WIDTH, height))
-    axes = figure.add_axes((0.05 / _WIDTH, tail / height, (_WIDTH - 0.1) / _WIDTH, drawn / height))
+    figure = Figure(figsize=(WIDTH, height))
+    axes = figure.add_axes((0.05 / WIDTH, tail / height, (WIDTH - 0.1) / WIDTH, drawn / height))
     for role, style in _ROLES.items():
         if role in paths:
             axes.add_patch(PathPatch(paths[role], **style))
@@ -53,25 +55,24 @@ def map_svg(evidence: Evidence, foot: str, about: str, say: Texts) -> str | None
     axes.set_ylim(south, north)
     axes.set_aspect("equal", anchor="W")
     axes.set_axis_off()
-    _scale(figure, float(north - south) / drawn, say)
+    _scale(figure, float(north - south) / drawn, tail - _LINE, say)
     marks = [
-        Rectangle((0, 0), 1, 1, label=_named(part, say), **_ROLES[part.role] | {"edgecolor": _edge(part.role)})
-        for part in reversed(evidence.map)
+        Rectangle((0, 0), 1, 1, label=name, **_ROLES[part.role] | {"edgecolor": _edge(part.role)})
+        for name, part in zip(names, reversed(evidence.map), strict=True)
     ]
     figure.legend(
         handles=marks,
         loc="upper left",
         bbox_to_anchor=(0.0, 1.0),
         frameon=False,
-        fontsize=8.5,
+        fontsize=SMALL,
         handlelength=2.2,
         labelspacing=0.45,
         borderaxespad=0.2,
         borderpad=0.1,
     )
-    under = f"{foot}\n{textwrap.fill(say('map.source', source=evidence.map_source), 75)}"
-    figure.text(0.05 / _WIDTH, 0.03 / height, under, ha="left", va="bottom", fontsize=8.5)
-    svg = rendered(figure, "map", say("map.title"), f"{_text(evidence, say)} {about}")
+    figure.text(0.05 / WIDTH, 0.03 / height, under, ha="left", va="bottom", fontsize=SMALL)
+    svg = rendered(figure, "map", say("map.title"), f"{_text(evidence, say)} {about} {borders.rstrip('.')}.")
     # A hundredth of a point is less than can be seen; the digits behind it are most of the file.
     return re.sub(r' d="[^"]*"', lambda path: re.sub(r"\d+\.\d+", _hundredths, path[0]), svg)
 
@@ -140,13 +141,13 @@ def _path(part: MapPart) -> Path:
     return Path(np.vstack(rings).astype(float), codes)
 
 
-def _scale(figure: Figure, inch: float, say: Texts) -> None:
-    """A bar of a round number of kilometres, about one inch long, under the map; an inch there is `inch` metres."""
+def _scale(figure: Figure, inch: float, up: float, say: Texts) -> None:
+    """A bar of a round number of kilometres, about one inch long, `up` inches high; an inch there is `inch` metres."""
     ticks, digits = round_ticks(0.0, 1.3 * inch / 1000, 2)
     km = max(ticks)
     width, height = figure.get_size_inches()
-    y = (2 * _LINE + 0.2) / height
+    y = (up + 0.05) / height
     ends = [0.05 / width, (0.05 + 1000 * km / inch) / width]
     figure.add_artist(Line2D(ends, [y, y], color=INK, linewidth=2.0, solid_capstyle="butt"))
     text = say("map.scale", km=number(km, say.language, digits))
-    figure.text(ends[1] + 0.06 / width, y, text, va="center", fontsize=8.5)
+    figure.text(ends[1] + 0.06 / width, y, text, va="center", fontsize=SMALL)

@@ -18,6 +18,7 @@ from impact.inference.support import Support, support
 __all__ = [
     "Periods",
     "Printed",
+    "band",
     "in_language",
     "interval",
     "one_base",
@@ -61,6 +62,7 @@ def visible(evidence: Evidence) -> Evidence:
         change=None,
         path=(),
         look=None,
+        placebos=None,
         areas=tuple(replace(area, effect=None) for area in evidence.areas),
         families=tuple(family.without(evidence.indicator) for family in evidence.families),
         checks=tuple(
@@ -202,6 +204,17 @@ def interval(estimate: Estimate, say: Texts, missing: str = "words.not_given") -
     return say("format.interval", low=low, high=high)
 
 
+def band(estimate: Estimate, say: Texts) -> str:
+    """The interval that holds for all terms at once, printed as `interval`; the words for none without one."""
+    if withheld(estimate.refused):
+        return say("words.withheld")
+    shown, low, high = printed(estimate), estimate.band_low, estimate.band_high
+    if shown is None or low is None or high is None:
+        return say("words.no_interval" if shown else "words.not_given")
+    ends = (number(round(x, shown.digits), say.language, shown.digits, sign=True) for x in (low, high))
+    return say("format.interval", **dict(zip(("low", "high"), ends, strict=True)))
+
+
 def supported(estimate: Estimate) -> Support:
     """What is known of the interval of an estimate: nothing where it adjusts for covariates.
 
@@ -234,6 +247,8 @@ def reason(refused: Refused, evidence: Evidence, say: Texts) -> tuple[Cell, Cell
                 say("refused.interval.instead"),
             )
     known = translated(refused, say)
+    if known is None and say.language == "en":
+        return refused.what, refused.because, refused.instead
     return known or (Foreign(refused.what, "en"), Foreign(refused.because, "en"), Foreign(refused.instead, "en"))
 
 

@@ -14,6 +14,7 @@ from impact.evidence.basis import Basis
 from impact.evidence.disclosed import Disclosed
 from impact.evidence.family import Family, Listed
 from impact.evidence.look import Look
+from impact.evidence.placebos import PlaceboSpread
 from impact.evidence.placed import MapPart, PlacedUnit
 from impact.evidence.robust import Robust
 from impact.evidence.signed import Signed
@@ -31,6 +32,7 @@ __all__ = [
     "MadeOf",
     "MapPart",
     "PathPoint",
+    "PlaceboSpread",
     "PlacedUnit",
     "Second",
     "Selection",
@@ -275,6 +277,8 @@ class Evidence:
         What holds for the outcomes of a family together: the one that this outcome is in, if any.
     look : Look or None
         Of a study that plans looks, which one this is.
+    placebos : PlaceboSpread or None
+        Where placebos lie by periods since the start, where the study ranks its areas among them.
     programme : tuple of Listed
         All indicators of the programme and what became of each, in a study with families.
     remarks : tuple of str
@@ -349,6 +353,7 @@ class Evidence:
     families: tuple[Family, ...] = ()
     programme: tuple[Listed, ...] = ()
     look: Look | None = None
+    placebos: PlaceboSpread | None = None
     versions: dict[str, str] = field(default_factory=dict)
     standing: Standing = field(default_factory=Standing)
     signed: Signed | None = None

@@ -24,7 +24,7 @@ from impact.evidence.language import Texts, texts
 from impact.evidence.marking import marked
 from impact.harmless import shown
 
-__all__ = ["as_text", "html", "plain_text"]
+__all__ = ["as_text", "environment", "html", "plain_text"]
 
 
 def html(document: Document, say: Texts) -> str:
@@ -32,7 +32,14 @@ def html(document: Document, say: Texts) -> str:
 
     What stands in it in another language than its own is marked.
     """
-    environment = Environment(
+    other = texts("nl" if document.language == "en" else "en")
+    page = environment().get_template("report.html").render(document=document, say=say, other=other)
+    return marked(page, document.dutch)
+
+
+def environment() -> Environment:
+    """The templates of pages; every text in them is escaped, and hides nothing."""
+    return Environment(
         loader=PackageLoader("impact.evidence", "templates"),
         autoescape=True,
         undefined=StrictUndefined,
@@ -41,9 +48,6 @@ def html(document: Document, say: Texts) -> str:
         keep_trailing_newline=True,
         finalize=_legible,
     )
-    other = texts("nl" if document.language == "en" else "en")
-    page = environment.get_template("report.html").render(document=document, say=say, other=other)
-    return marked(page, document.dutch)
 
 
 def _legible(value: object) -> object:

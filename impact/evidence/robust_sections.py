@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from impact.errors import Refused
+from impact.evidence.areas_section import areas_side_by_side
 from impact.evidence.comparison import columns, count
 from impact.evidence.composition_section import composed
 from impact.evidence.controls_section import negative_controls
 from impact.evidence.disclosed import withheld
 from impact.evidence.document import Block, Cell, Figure, Paragraph, Table
 from impact.evidence.language import Texts, listed, number, significant
-from impact.evidence.plots_robust import curve_points
+from impact.evidence.plots_robust import breakdown, curve_points
 from impact.evidence.reading import interval, printed, reason, value, with_unit
 from impact.evidence.record import Evidence
 from impact.evidence.robust import Alternatives, Closeness, Honest, Judged, LeftOut, Moved, OwnPast, Ring
@@ -31,6 +32,7 @@ def robust(evidence: Evidence, figures: Mapping[str, str], say: Texts) -> list[B
         *_left_out(found.left_out, evidence, say),
         *_alternatives(found.alternatives, evidence, figures, say),
         *sets(found.sets, evidence, figures, say),
+        *areas_side_by_side(evidence, figures, say),
         *_past(found.past, evidence, say),
         *negative_controls(found.controls, evidence, say),
         *_ring(found.ring, evidence, say),
@@ -65,7 +67,7 @@ def _honest(found: Honest, evidence: Evidence, figures: Mapping[str, str], say: 
     if found.refused is not None:
         yield Paragraph(_not("honest", found.refused, evidence, say))
         return
-    pieces = [say("robust.honest.meaning"), _breakdown(found, say)]
+    pieces = [say("robust.honest.meaning"), breakdown(found, say)]
     if found.last is not None and found.since is not None:
         since = number(found.since, say.language, 1)
         pieces.append(say("robust.honest.several", since=since, last=_written(found.last, evidence, say)))
@@ -91,14 +93,6 @@ def _honest(found: Honest, evidence: Evidence, figures: Mapping[str, str], say: 
         folded="departures" in figures,
     )
     yield _drawn(say("robust.honest.figure"), "departures", figures, table)
-
-
-def _breakdown(found: Honest, say: Texts) -> str:
-    if found.unbroken or found.breakdown is None:
-        return say("robust.honest.unbroken")
-    if found.breakdown == 0:
-        return say("robust.honest.nought")
-    return say("robust.honest.breakdown", value=significant(found.breakdown, say.language, 2))
 
 
 # --- what it rests on -------------------------------------------------------------------------------------------------

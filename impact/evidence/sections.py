@@ -32,7 +32,7 @@ def account(evidence: Evidence, figures: Mapping[str, str], say: Texts) -> tuple
         _section("schatting", "estimate", _estimate(evidence, say), say),
         _section("andere-berekeningen", "others", _others(evidence, say), say),
         *_robust(evidence, figures, say),
-        *_families(evidence, say),
+        *_families(evidence, figures, say),
         *_looks(evidence, say),
         _section("geweigerd", "refused", _refused(evidence, say), say),
         _section("toetsen", "checked", _checks(evidence, say), say),
@@ -47,9 +47,9 @@ def _section(name: str, part: str, blocks: list[Block], say: Texts) -> Section:
     return Section(name, say(f"{part}.title"), tuple(blocks) or (Paragraph((say(f"{part}.none"),)),))
 
 
-def _families(evidence: Evidence, say: Texts) -> tuple[Section, ...]:
+def _families(evidence: Evidence, figures: Mapping[str, str], say: Texts) -> tuple[Section, ...]:
     """Only of a study whose outcomes are judged together."""
-    blocks = families(evidence.families, evidence.programme, say)
+    blocks = families(evidence.families, evidence.programme, say, figures)
     return (_section("familie", "family", blocks, say),) if blocks else ()
 
 

@@ -35,7 +35,7 @@ def read_number(text: str, say: Texts) -> Number | None:
     """The number that a cell holds and nothing else, with the form in which it is written; None where it holds more."""
     decimal, thousands = say("format.decimal"), say("format.thousands")
     group = re.escape(thousands)
-    pattern = rf"([−+]?)(\d{{1,3}}(?:{group}\d{{3}})+|\d+)(?:{re.escape(decimal)}(\d+))?(%?)"
+    pattern = rf"([−+]?)([0-9]{{1,3}}(?:{group}[0-9]{{3}})+|[0-9]+)(?:{re.escape(decimal)}([0-9]+))?(%?)"
     found = re.fullmatch(pattern, text)
     if found is None:
         return None

@@ -3,23 +3,27 @@
 from __future__ import annotations
 
 import re
+import textwrap
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
-from html import escape
+from functools import cache
+from html import escape, unescape
 from io import BytesIO
 from pathlib import Path
 
 import matplotlib
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.font_manager import FontProperties
 from matplotlib.text import Text
+from matplotlib.textpath import TextPath
 from matplotlib.ticker import MaxNLocator
 
 from impact.evidence.language import number
 from impact.harmless import shown
 
-__all__ = ["FONT", "drawn_too", "number_axis", "rendered", "round_ticks"]
+__all__ = ["FONT", "alternative", "drawn_too", "lines", "number_axis", "rendered", "round_ticks", "wrapped"]
 
 _PICTURES: ContextVar[dict[str, bytes] | None] = ContextVar("pictures", default=None)
 
@@ -68,6 +72,36 @@ def rendered(figure: Figure, name: str, title: str, description: str) -> str:
     texts += f'<desc id="{name}-text">{escape(shown(description))}</desc>\n'
     opening, rest = drawn.removeprefix("<svg").split(">", 1)
     return f"{head}{opening}>\n{texts}{rest.lstrip()}"
+
+
+def alternative(svg: str) -> tuple[str, str, str]:
+    """Name, title and description of a drawing that `rendered` made, for forms that show it as a picture."""
+    found = re.search(r'<title id="(.*?)-title">(.*?)</title>\s*<desc id="[^"]*">(.*?)</desc>', svg, re.DOTALL)
+    if found is None:
+        raise ValueError("this is no drawing with an alternative text")
+    return found[1], unescape(found[2]), unescape(found[3])
+
+
+def wrapped(text: str, inches: float, size: float) -> str:
+    """The text over as few lines as fit in so many inches, in letters of `size` points."""
+    return "\n".join(lines(text, inches, size))
+
+
+def lines(text: str, inches: float, size: float) -> list[str]:
+    """As `wrapped`, a line each; a word that is longer than the room is cut."""
+    for letters in range(120, 0, -1):
+        found = textwrap.wrap(text, letters)
+        if all(size * sum(map(_advance, line)) <= 72 * inches for line in found):
+            return found
+    return [text]
+
+
+@cache
+def _advance(letter: str) -> float:
+    """How far a letter moves what follows it, in sizes of the font."""
+    font = FontProperties(fname=str(FONT), size=100)
+    alone, between = (TextPath((0, 0), text, prop=font).get_extents().x1 for text in ("||", f"|{letter}|"))
+    return float(between - alone) / 100
 
 
 @contextmanager

@@ -146,8 +146,8 @@ def _tree(texts: Mapping[str, str]) -> dict[str, Any]:
 
 def _laid(value: Any, tree: Any, path: str) -> Any:
     """The value with the texts of the tree in their places."""
-    if isinstance(tree, str):
-        if not isinstance(value, str):
+    if not isinstance(tree, dict):
+        if not isinstance(tree, str) or not isinstance(value, str):
             raise ValueError(f"there is no text at {path[:80]!r}")
         return tree
     parts = dict(_parts(value) or ())

@@ -14,7 +14,7 @@ from impact.errors import Refused
 from impact.estimators.protocol import Estimator, Gives, Reassigns
 from impact.inference.placebo_refits import Again, Rematch, own_size, reassigned
 from impact.inference.placebo_sets import Drawn, Sets, draw, without_residents
-from impact.inference.placebo_statistics import Measured, Statistic, least, measure, ratio, studentised
+from impact.inference.placebo_statistics import Measured, Statistic, least, measure, paths, ratio, studentised
 from impact.inference.protocol import Found, Replicates, Uncertainty, drawn_error, evaluate, without_interval
 from impact.longtable import few
 from impact.panel import Panel
@@ -204,6 +204,7 @@ class PlaceboSpace:
             failures=failures,
             refused=terms,
             replicates=_kept(statistics, observed, attempted),
+            placebos=paths(target, found.fit.cells, placebos.effect[placebos.kept]),
         )
 
     def placebos(

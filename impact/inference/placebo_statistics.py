@@ -4,17 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
+from typing import Final, Literal
 
 import numpy as np
 
 from impact.arrays import Float1, Float2, Float3, Int1
 from impact.cells import Cells
 from impact.errors import Refused
+from impact.inference.protocol import PlaceboPaths
 from impact.panel import Panel
 from impact.targets import Target
 
-__all__ = ["Measured", "Statistic", "least", "measure", "ratio", "sizes", "studentised"]
+__all__ = ["SHARES", "Measured", "Statistic", "least", "measure", "paths", "ratio", "sizes", "studentised"]
+
+SHARES: Final = (0.05, 0.25, 0.75, 0.95)
+"""Of the placebo sets, below which `paths` says what lies."""
 
 Statistic = Literal["rmspe-ratio", "estimate", "studentised"]
 
@@ -65,6 +69,23 @@ def measure(target: Target, cells: Cells, effect: Float2, size: Float2, panel: P
             mean[:, own] = (effect[:, own & gaps] ** 2).mean(axis=1)[:, None]
     before = target.many(cells, mean, size, panel)
     return before if isinstance(before, Refused) else Measured(estimate, np.sqrt(squares), np.sqrt(before))
+
+
+def paths(target: Target, cells: Cells, effect: Float2) -> PlaceboPaths | None:
+    """Where sets of the cells (S, C) lie by periods since the start; groups count as the treated themselves count.
+
+    None where the target is about single groups, or no period has a value in every set.
+    """
+    if target.kind not in ("average", "event") or not len(effect):
+        return None
+    events = np.unique(cells.event)
+    share = np.where(cells.event[:, None] == events, cells.size[:, None], 0.0)
+    share /= share.sum(axis=0)
+    whole = [place for place in range(len(events)) if np.isfinite(effect[:, share[:, place] > 0]).all()]
+    if not whole:
+        return None
+    found = np.column_stack([effect[:, own] @ share[own, place] for place in whole for own in [share[:, place] > 0]])
+    return PlaceboPaths(events[whole].astype(np.intp), np.quantile(found, SHARES, axis=0).T, len(found))
 
 
 def ratio(measured: Measured, floor: Float1) -> Float2 | Refused:

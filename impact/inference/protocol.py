@@ -17,7 +17,17 @@ from impact.sample import Sample
 from impact.streams import Streams
 from impact.targets import Effects, Target
 
-__all__ = ["Band", "Found", "Inference", "Replicates", "Uncertainty", "drawn_error", "evaluate", "serving"]
+__all__ = [
+    "Band",
+    "Found",
+    "Inference",
+    "PlaceboPaths",
+    "Replicates",
+    "Uncertainty",
+    "drawn_error",
+    "evaluate",
+    "serving",
+]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -67,6 +77,25 @@ class Replicates:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class PlaceboPaths:
+    """Between which values placebos lie, by periods since the start.
+
+    Attributes
+    ----------
+    events : (e,) int
+        Periods since the start in which every set has a value.
+    quantiles : (e, q) float
+        Of the sets, at the shares that ``impact.inference.placebo_statistics.SHARES`` names, in units of the outcome.
+    sets : int
+        With an estimate.
+    """
+
+    events: Int1
+    quantiles: Float2
+    sets: int
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Uncertainty:
     """Uncertainty of `m` terms; where a term has none, `refused` says why and its numbers are nan.
 
@@ -101,6 +130,8 @@ class Uncertainty:
         a term that has none.
     replicates : Replicates or None
         What it was computed from, where that is little enough to keep.
+    placebos : PlaceboPaths or None
+        Where placebos lie by periods since the start, of an inference that ranks among them.
     """
 
     name: str
@@ -124,6 +155,7 @@ class Uncertainty:
     band: Band | None = None
     covariance: Float2 | None = None
     replicates: Replicates | None = None
+    placebos: PlaceboPaths | None = None
 
     def __post_init__(self) -> None:
         if (self.kind == "uniform") != (self.band is not None):
@@ -224,6 +256,7 @@ def without_interval(
     failures: tuple[str, ...] = (),
     refused: tuple[Refused | None, ...] | None = None,
     replicates: Replicates | None = None,
+    placebos: PlaceboPaths | None = None,
 ) -> Uncertainty:
     """The uncertainty of an inference that gives a p-value and no interval."""
     nothing = np.full(len(p_value), np.nan)
@@ -243,4 +276,5 @@ def without_interval(
         failures=failures,
         mc_error=mc_error,
         replicates=replicates,
+        placebos=placebos,
     )

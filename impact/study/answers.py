@@ -15,6 +15,7 @@ from impact.checks.protocol import Check
 from impact.errors import Refused
 from impact.estimators.protocol import Estimator
 from impact.estimators.registry import resolve as resolve_estimator
+from impact.evidence.placebos import PlaceboSpread
 from impact.evidence.record import Estimate, Second, Variant
 from impact.evidence.result import Result
 from impact.facade import estimate
@@ -29,6 +30,7 @@ from impact.study.likeness import counted
 from impact.study.methods import family
 from impact.study.model import FIXED, Method, Specification
 from impact.study.panels import Comparison, error_of
+from impact.study.placebos import enumerated, spread_of
 from impact.study.predictors import spelled
 from impact.targets import Target
 
@@ -74,6 +76,8 @@ class Answers:
         Behind `event`; None when it was refused or is sealed.
     shifts : tuple of Shift
         Checks of breaks in the measurement, where the study asks for them.
+    placebos : PlaceboSpread or None
+        Of the first of its inferences that ranks the areas among placebos.
     """
 
     primary: Estimate
@@ -86,6 +90,7 @@ class Answers:
     completed: tuple[float, ...] = ()
     events: Result | None = None
     shifts: tuple[Shift, ...] = ()
+    placebos: PlaceboSpread | None = None
 
     @property
     def refusals(self) -> tuple[Refused, ...]:
@@ -123,13 +128,14 @@ def answers(
         drift = pretrend((), np.zeros(0), spec.thresholds["pre-trend"], used=used)
         return Answers(empty, None, (), (), drift, declared)
     result = result_of(spec, comparison, asked, parallel)
-    beside = tuple(_second(spec, comparison, asked, method, parallel) for method in spec.inference.beside)
+    others = [_beside(spec, comparison, asked, method, parallel) for method in spec.inference.beside]
+    beside = tuple(_second(name, found) for name, found in others)
     primary = _estimates(spec, result, asked, beside)[-1]
     panel = comparison.panel
-    others = [every for every in get_args(Weighting) if every != spec.target.every and counted(panel, every)]
+    every_other = [every for every in get_args(Weighting) if every != spec.target.every and counted(panel, every)]
     weightings = tuple(
         Variant(every, "", False, _estimates(spec, found, again, ())[-1])
-        for every in others
+        for every in every_other
         for again in [target(spec, comparison, every)]
         for aimed in [_aimed(comparison, every)]
         for found in [aimed if isinstance(aimed, Refused) else result_of(spec, aimed, again, parallel)]
@@ -148,7 +154,10 @@ def answers(
     span = (result.panel.periods[about.min()], result.panel.periods[about.max()])
     values = [_point(spec, one, parallel) for one in completed]
     drawn = tuple(value for value in values if value is not None)
-    return Answers(primary, result, weightings, rows, drift, span, _gaps(result), drawn, _given(events))
+    placebos = spread_of([result.uncertainty, *(found for _, found in others)])
+    return Answers(
+        primary, result, weightings, rows, drift, span, _gaps(result), drawn, _given(events), placebos=placebos
+    )
 
 
 def _aimed(comparison: Comparison, every: Weighting) -> Comparison | Refused:
@@ -244,7 +253,10 @@ def result_of(
     )
 
 
-def _second(spec: Specification, comparison: Comparison, target: Target, method: Method, parallel: Parallel) -> Second:
+def _beside(
+    spec: Specification, comparison: Comparison, target: Target, method: Method, parallel: Parallel
+) -> tuple[str, Uncertainty | Refused]:
+    """An inference that stands beside the declared one, by its name."""
     how = inference_of(method, spec.inference.level, comparison)
     result = estimate(
         comparison.panel,
@@ -255,12 +267,13 @@ def _second(spec: Specification, comparison: Comparison, target: Target, method:
         seed=spec.seed,
         parallel=parallel,
     )
-    found = result if isinstance(result, Refused) else result.uncertainty
+    return how.name, result if isinstance(result, Refused) else result.uncertainty
+
+
+def _second(name: str, found: Uncertainty | Refused) -> Second:
     if isinstance(found, Refused):
-        return Second(how.name, "", None, 0, False, found)
-    p_value = _plain(found.p_value[-1])
-    enumerated = found.mc_error is not None and bool(found.mc_error[-1] == 0)
-    return Second(how.name, found.null, p_value, found.draws, enumerated, found.refused[-1])
+        return Second(name, "", None, 0, False, found)
+    return Second(name, found.null, _plain(found.p_value[-1]), found.draws, enumerated(found), found.refused[-1])
 
 
 def estimator_of(spec: Specification, comparison: Comparison) -> Estimator:

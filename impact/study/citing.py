@@ -15,6 +15,7 @@ from impact.evidence.language import Texts, texts
 from impact.evidence.reading import in_language, plain
 from impact.evidence.record import Evidence
 from impact.evidence.references import STYLES, Reference, apa, bibtex, csl_json, one_line
+from impact.evidence.translation import in_words
 from impact.study.archive import Contents, read_contents
 from impact.study.bundle import ARCHIVE, MANIFEST, parsed
 from impact.study.crate import LEDGER
@@ -27,7 +28,7 @@ from impact.study.unchanged import read_manifest, unchanged
 from impact.study.verification import Level
 from impact.study.withdrawing import withdrawals
 
-__all__ = ["Citation", "cite", "numbers", "opened", "resolve"]
+__all__ = ["Citation", "cite", "numbers", "opened", "resolve", "withdrawn"]
 
 _SHOWN = 12
 _STUDIES = Path("studies")
@@ -188,7 +189,7 @@ def cite(address: str, bundle: Path, *, study: Path | None = None, language: str
     say = texts(language)
     asked = read_address(address)
     contents, outcomes = opened(bundle)
-    evidence, found = resolve(outcomes, asked)
+    evidence, found = resolve([in_words(one, language) for one in outcomes], asked)
     manifest = read_manifest(contents)
     _whole((unchanged(contents, manifest), fixed(contents, manifest, outcomes)), str(bundle))
     evidence = signed_beside(evidence, study or _STUDIES / evidence.study)
@@ -214,6 +215,19 @@ def cite(address: str, bundle: Path, *, study: Path | None = None, language: str
         withdrawn=bool(withdrawn),
     )
     return Citation(asked, said, reference, withdrawn, tuple(notes), digest, language)
+
+
+def withdrawn(
+    contents: Contents, evidence: Evidence, studies: Path, language: str
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """That the answer of an outcome was withdrawn, by the bundle's own ledger or by that in `studies`; and what is
+    wrong with the latter."""
+    say = texts(language)
+    own = parsed_log(contents.files[LEDGER], LEDGER) if LEDGER in contents.files else Log()
+    place = studies / evidence.study
+    later, notes = _later(evidence, own, place, say) if (place / LOG).is_file() else (Log(), [])
+    found = withdrawals((own, later), primary_address(evidence))
+    return tuple(_withdrawn(entry, say) for entry in found), tuple(notes)
 
 
 def _whole(levels: Sequence[Level], bundle: str) -> None:

@@ -18,7 +18,7 @@ from impact.disclosure.profile import Profile
 from impact.evidence.disclosed import Disclosed, Mark, withheld, withholding
 from impact.evidence.record import Estimate, Evidence, Variant
 from impact.study.behind import Behind, Ruling, judged
-from impact.study.disclose_parts import balance, composed, means, robust, selection
+from impact.study.disclose_parts import balance, composed, means, placebos, robust, selection
 from impact.study.disclose_round import redacted, rounded
 from impact.study.disclosing import profile_of
 from impact.study.model import Specification
@@ -41,7 +41,7 @@ afterwards, from what may leave (`impact.study.looks.looked`)."""
 PARTS: Final[frozenset[str]] = frozenset(
     {
         *("primary", "weightings", "alternatives", "bracket", "robust", "event", "change", "path", "balance"),
-        *("checks", "notes", "selection", "remarks", "families"),
+        *("checks", "notes", "selection", "remarks", "families", "placebos"),
     }
 )
 """Parts that hold figures, and that a rule here knows."""
@@ -98,9 +98,7 @@ def _outcome(told: Told, profile: Profile) -> Evidence:
         evidence = _without_estimate(evidence, told, profile, marks)
     else:
         evidence = _estimates(evidence, told, profile, marks)
-    evidence = balance(evidence, told.behind, profile, marks)
-    evidence = selection(evidence, profile, marks)
-    return _noted(evidence, profile, marks)
+    return _noted(selection(balance(evidence, told.behind, profile, marks), profile, marks), profile, marks)
 
 
 def _noted(evidence: Evidence, profile: Profile, marks: Sequence[Mark]) -> Evidence:
@@ -210,6 +208,7 @@ def _estimates(evidence: Evidence, told: Told, profile: Profile, marks: list[Mar
         event=events,
     )
     evidence = means(evidence, behind, profile, marks)
+    evidence = placebos(evidence, profile, own, events=hidden, marks=marks)
     marks += [_mark("families", family.name, own) for family in evidence.families]
     if evidence.robust is None:
         return evidence
@@ -225,7 +224,7 @@ def _nothing(evidence: Evidence, profile: Profile, why: Ruling, marks: list[Mark
     for name in ("weightings", "alternatives", "bracket", "event"):
         for variant in getattr(evidence, name):
             marks.append(_mark(name, variant.term if name == "event" else variant.name, replace(why)))
-    for name in ("change", "path", "robust", "families"):
+    for name in ("change", "path", "robust", "families", "placebos"):
         if getattr(evidence, name):
             marks.append(_mark(name, "", why))
     for check in evidence.checks:
@@ -245,6 +244,7 @@ def _nothing(evidence: Evidence, profile: Profile, why: Ruling, marks: list[Mark
         change=None,
         path=(),
         robust=None,
+        placebos=None,
         families=tuple(family.without(evidence.indicator) for family in evidence.families),
         checks=tuple(
             check if check.stage == "design" else replace(check, statistic=None, because="")
@@ -258,13 +258,12 @@ def _without_estimate(evidence: Evidence, told: Told, profile: Profile, marks: l
     names = [
         name for name in ("weightings", "alternatives", "bracket") if any(_given(v) for v in getattr(evidence, name))
     ]
-    names += [name for name in ("event", "change", "path", "robust", "families") if getattr(evidence, name)]
-    for name in names:
-        marks.append(_mark(name, "", Ruling("suppressed", "no-rule")))
+    names += [name for name in ("event", "change", "path", "robust", "families", "placebos") if getattr(evidence, name)]
+    marks += [_mark(name, "", Ruling("suppressed", "no-rule")) for name in names]
     kept = {name: getattr(evidence, name) for name in ("weightings", "alternatives", "bracket") if name not in names}
     gone: dict[str, Any] = {"weightings": (), "alternatives": (), "bracket": (), **kept}
-    families = tuple(family.without(evidence.indicator) for family in evidence.families)
-    return replace(evidence, **gone, event=(), change=None, path=(), robust=None, families=families)
+    gone["families"] = tuple(family.without(evidence.indicator) for family in evidence.families)
+    return replace(evidence, **gone, event=(), change=None, path=(), robust=None, placebos=None)
 
 
 def _given(variant: Variant) -> bool:

@@ -18,7 +18,9 @@ from impact.evidence.robust import Honest, LeftOut, Ring, Robust
 from impact.evidence.single_areas import SingleAreas
 from impact.study.behind import Behind, Group, Ruling, judged
 
-__all__ = ["balance", "composed", "means", "robust", "selection"]
+__all__ = ["balance", "composed", "means", "placebos", "robust", "selection"]
+
+_TAIL = 0.05  # share of the placebo sets beyond the outermost lines that are drawn of them
 
 
 def _mark(part: str, cell: str, ruling: Ruling) -> Mark:
@@ -68,6 +70,21 @@ def _residents(weight: Float1, behind: Behind, profile: Profile) -> Ruling:
     group, known = behind.group(weight), behind.panel.residents
     residents = np.full(len(group.weight), np.nan) if known is None else known[np.flatnonzero(weight)]
     return judged(profile, Group(group.weight, group.outcome, residents[:, None], np.full((len(residents), 1), np.nan)))
+
+
+def placebos(evidence: Evidence, profile: Profile, own: Ruling, *, events: bool, marks: list[Mark]) -> Evidence:
+    """Where placebos lie: each is about as many units as the areas are, and no line may rest on a few of them."""
+    found, least = evidence.placebos, profile.minimum_units
+    if found is None:
+        return evidence
+    beyond = int(_TAIL * found.sets)  # placebo sets outside the outermost line, on either side
+    ruling = Ruling("suppressed", "secondary") if events else own
+    if ruling.verdict != "suppressed" and least is not None and beyond < least:
+        ruling = Ruling("suppressed", "extreme", beyond, least)
+    elif ruling.verdict == "pass":
+        ruling = Ruling("needs review", "unknown", beyond, least)
+    marks.append(_mark("placebos", "", ruling))
+    return replace(evidence, placebos=None) if ruling.verdict == "suppressed" else evidence
 
 
 def selection(evidence: Evidence, profile: Profile, marks: list[Mark]) -> Evidence:

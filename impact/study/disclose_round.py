@@ -86,6 +86,7 @@ def rounded(evidence: Evidence, profile: Profile) -> Evidence:
         robust=robust,
         selection=_walk(evidence.selection, max(digits, 2)),
         families=_walk(evidence.families, max(digits, 4)),
+        placebos=_walk(evidence.placebos, digits),
         checks=tuple(
             replace(check, statistic=None if check.statistic is None else _significant(check.statistic))
             for check in evidence.checks

@@ -18,12 +18,13 @@ from impact.errors import Refused
 from impact.evidence.robust import Bound, Judged, OwnPast
 from impact.files import parse_json
 from impact.inference.leaving_out import LeaveOneOut
-from impact.inference.protocol import Band, Replicates, Uncertainty
+from impact.inference.protocol import Band, PlaceboPaths, Replicates, Uncertainty
 
 __all__ = ["Unknown", "digest", "packed", "unpacked"]
 
 _KNOWN: Final[Mapping[str, type[Any]]] = {
-    kind.__name__: kind for kind in (Band, Bound, Judged, LeaveOneOut, OwnPast, Refused, Replicates, Uncertainty)
+    kind.__name__: kind
+    for kind in (Band, Bound, Judged, LeaveOneOut, OwnPast, PlaceboPaths, Refused, Replicates, Uncertainty)
 }
 """The only classes that are made of what a file says."""
 

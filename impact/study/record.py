@@ -139,6 +139,7 @@ def evidence(
             family for family in families if outcome.indicator in {member.indicator for member in family.members}
         ),
         programme=programme,
+        placebos=found.placebos,
     )
 
 

@@ -89,7 +89,7 @@ def recorded(
     told = [[looked(one, own.look) for one, own in zip(released(rows), given, strict=True)] for rows in found.values()]
     signed = signed_for(study)
     judged = [text for one in signed.values() for text in (one.role, one.why)]
-    rest = tuple(dict.fromkeys([*untranslated(study.model), *_said(standing), *judged]))
+    rest = tuple(dict.fromkeys(filter(None, [*untranslated(study.model), *_said(standing), *judged])))
     return [
         replace(translated(dutch, english, rest), signed=signed.get(dutch.indicator))
         for dutch, english in zip(*told, strict=True)

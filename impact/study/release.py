@@ -23,7 +23,7 @@ from impact.study.load import Loaded
 from impact.study.panels import Comparison
 from impact.study.read import Study
 from impact.study.record import Case
-from impact.study.render import figure, page
+from impact.study.render import LANGUAGES, figure, page
 from impact.study.tidy import tidy
 
 __all__ = ["COLUMNS", "EXPORT", "FIGURE_OF", "release", "released", "rows"]
@@ -39,6 +39,9 @@ FIGURE_OF = {
     "robust-honest": "departures",
     "alternatives": "specifications",
     "robust-sets": "covariate-sets",
+    "robust-areas": "areas",
+    "placebos": "placebos",
+    "families": "family",
     "design": "flow; map",
 }
 """Figures that show a part of the record."""
@@ -108,14 +111,17 @@ def _export(outcomes: Sequence[Evidence]) -> dict[str, bytes]:
     """The tidy table, every report with its figures as PNG, and nothing with more digits than are printed."""
     files = {"tidy.csv": tidy(outcomes).map(as_cell).to_csv(index=False, lineterminator="\n").encode("utf-8")}
     for number, evidence in enumerate(outcomes):
-        with drawn_too() as drawn:
-            vectors = figures(evidence)
-        images = {}
-        for name, svg in vectors.items():
-            file = f"figures/{figure(number, evidence.indicator, name).removesuffix('.svg')}.png"
-            files[file] = drawn[name]
-            images[name] = f'<img src="{file}" alt="{escape(_text(svg), quote=True)}" style="max-width:100%">'
-        files[page(number, evidence.indicator)] = report_html(evidence, images).encode("utf-8")
+        names = {language: page(number, evidence.indicator, language) for language in LANGUAGES}
+        for language, other in zip(LANGUAGES, reversed(LANGUAGES), strict=True):
+            with drawn_too() as drawn:
+                vectors = figures(evidence, language)
+            images = {}
+            for name, svg in vectors.items():
+                stem = figure(number, evidence.indicator, name).removesuffix(".svg")
+                file = f"figures/{stem}{'' if language == 'nl' else f'.{language}'}.png"
+                files[file] = drawn[name]
+                images[name] = f'<img src="{file}" alt="{escape(_text(svg), quote=True)}" style="max-width:100%">'
+            files[names[language]] = report_html(evidence, images, language, names[other]).encode("utf-8")
     return files
 
 

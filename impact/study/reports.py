@@ -17,7 +17,7 @@ from impact.evidence.report import document
 from impact.evidence.svg import drawn_too
 from impact.evidence.translation import page_in
 from impact.study.bundle import own_files
-from impact.study.render import page
+from impact.study.render import LANGUAGES, page
 
 __all__ = ["check_target", "one_report", "place_of_reports", "reports"]
 
@@ -89,13 +89,22 @@ def place_of_reports(bundle: Path, outcomes: Sequence[Evidence], names: Collecti
     return beside / f"{outcomes[0].study}-report"
 
 
-def check_target(bundle: Path, target: Path) -> None:
-    """Refuse to write a file into a bundle that is none of its files: ``USAGE-053``."""
+def check_target(bundle: Path, target: Path, content: bytes) -> None:
+    """Refuse a file that is none of the bundle it would stand in, or in the place of a docx that somebody wrote in.
+
+    Raises
+    ------
+    UsageError
+        ``USAGE-053``, ``USAGE-042``.
+    """
     if bundle.is_dir() and target.resolve().is_relative_to(bundle.resolve()):
         name = target.resolve().relative_to(bundle.resolve()).as_posix()
         if name not in own_files(bundle):
             message = f"{name} is no file of this bundle, which would no longer be what its manifest says"
             raise UsageError(Problem("USAGE-053", message, "Name another folder with --out.", str(target)))
+    if target.suffix == ".docx" and target.exists() and not (target.is_file() and target.read_bytes() == content):
+        hint = "Give another name with --out: somebody may have written in this one."
+        raise UsageError(Problem("USAGE-042", "something else stands there already.", hint, str(target)))
 
 
 def _chosen(outcomes: Sequence[Evidence], outcome: str) -> list[tuple[int, Evidence]]:
@@ -113,8 +122,14 @@ def _pages(outcomes: Sequence[tuple[int, Evidence]], language: str) -> Iterator[
     for number, evidence in outcomes:
         with drawn_too() as pictures:
             drawn = figures(evidence, language)
-        name = page(number, evidence.indicator).removesuffix(".html") + ("" if language == "nl" else f".{language}")
-        yield _Page(name, document(evidence, drawn, language), pictures, evidence.level)
+        file, other = (page(number, evidence.indicator, one) for one in (language, _other(language)))
+        parts = document(evidence, drawn, language, other)
+        yield _Page(file.removesuffix(".html"), parts, pictures, evidence.level)
+
+
+def _other(language: str) -> str:
+    """The language of the page that a page leads to."""
+    return next(one for one in LANGUAGES if one != language)
 
 
 def _formed(one: _Page, form: str, language: str) -> bytes:

@@ -34,7 +34,7 @@ STAGE_OF: Final[Mapping[str, str]] = {
     **dict.fromkeys(("selection", "population", "made_of", "units", "map", "map_source", "covariates"), "comparison"),
     **dict.fromkeys(("primary", "weightings", "event", "change", "path"), "estimate"),
     **dict.fromkeys(("checks", "refusals", "notes", "remarks"), "checks"),
-    **dict.fromkeys(("look",), "inference"),
+    **dict.fromkeys(("look", "placebos"), "inference"),
     **dict.fromkeys(("disclosed", "translations", "untranslated", "signed"), "report"),
     **dict.fromkeys(("alternatives", "bracket", "robust", "families", "programme"), "alternatives"),
 }
@@ -46,7 +46,9 @@ _INFERENCE: Final = frozenset(
 _NOT_MADE: Final = frozenset(
     ("results.json", MANIFEST, LOCK, LEDGER, SIGNATURES, "environment.json", "ro-crate-metadata.json")
 )
-_IN_UNITS: Final = frozenset((*_ESTIMATES, "change", "path", "alternatives", "bracket", "robust", "families"))
+_IN_UNITS: Final = frozenset(
+    (*_ESTIMATES, "change", "path", "alternatives", "bracket", "robust", "families", "placebos")
+)
 _REST: Final = 1e-3
 
 

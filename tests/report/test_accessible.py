@@ -24,13 +24,14 @@ def html(name: str) -> str:
 
 
 def sample(evidence: Evidence, language: str) -> Callable[[], str]:
-    return lambda: report_html(evidence, figures(evidence, language), language)
+    return lambda: report_html(evidence, figures(evidence, language), language, "report.en.html")
 
 
 # Those that differ in what they show; "not-measurable" has no number, and neither has "sealed".
 EVIDENCE = {name: ALL[name] for name in ("robust", "odd", "together", "refused", "sealed", "placebo", "hostile")}
 EVIDENCE["not-measurable"] = replace(ALL["ordinary"], not_measurable=("er is maar één meting van voor de start",))
 PAGES: dict[str, Callable[[], str]] = {f"{name}.nl": sample(evidence, "nl") for name, evidence in EVIDENCE.items()}
+PAGES |= {f"{name}.en": sample(EVIDENCE[name], "en") for name in ("robust", "sealed", "hostile")}
 
 
 @pytest.mark.parametrize("name", PAGES)

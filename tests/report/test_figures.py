@@ -59,7 +59,9 @@ def test_the_alternative_texts_say_what_is_drawn(drawn: dict[str, dict[str, str]
     assert described(drawn["ordinary"]["event-study"]) == (
         "Puntdiagram met 5 punten voor en 3 na de start, in % van het eigen gemiddelde. Voor de start liggen de punten "
         "tussen −2,2 en +2,1. Na de start liggen ze tussen −10,3 en −4,9. Open punten liggen voor de start, dichte "
-        "erna. Het gaat om 18 van de 20 focusgebieden. Niet meegeteld: Rotterdam-Zuid en Breda Noord."
+        "erna. Intervallen geheel aan één kant van 0: voor de start 0 van 5, erna 2 van 3. Het "
+        "gaat om 18 van de 20 focusgebieden. Niet meegeteld: Rotterdam-Zuid en Breda Noord. Bron: Politie 47018NED "
+        "(2024)."
     )
     gap = described(drawn["ordinary"]["gap"])
     assert "van 2017 tot en met 2025" in gap and "Focusgebieden: van 118,2 naar 95,2." in gap
@@ -71,8 +73,8 @@ def test_the_alternative_texts_say_what_is_drawn(drawn: dict[str, dict[str, str]
 def test_open_before_and_closed_after(drawn: dict[str, dict[str, str]]) -> None:
     event = drawn["ordinary"]["event-study"]
     assert (event.count(OPEN), event.count(CLOSED)) == (5, 3)
-    path = drawn["refused"]["gap"]  # 4 periods before, 3 after, in both panels
-    assert (path.count(OPEN), path.count(CLOSED)) == (8, 6)
+    path = drawn["refused"]["gap"]  # 4 periods before, 3 after, in both panels; one in the legend
+    assert (path.count(OPEN), path.count(CLOSED)) == (8, 7)
     matched, unmatched = drawn["ordinary"]["balance"], drawn["unmatched"]["balance"]
     assert matched.count(CLOSED) >= len(ORDINARY.balance) and CLOSED not in unmatched
     assert unmatched.count(OPEN) == len(UNMATCHED.balance)

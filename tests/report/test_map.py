@@ -55,7 +55,7 @@ def described(evidence: Evidence) -> str:
 def test_the_text_states_what_the_map_shows() -> None:
     assert described(MAPPED).startswith(
         "Kaart van 6 gebieden. In een focusgebied van de schatting: 1 (donker gevuld). Ermee vergeleken: 2 (schuin "
-        "gearceerd). Had vergelijking kunnen zijn: 1 (lichtgrijs). In een focusgebied dat niet meetelt, of in een deel "
+        "gearceerd). Had vergelijking kunnen zijn: 1 (gestippeld). In een focusgebied dat niet meetelt, of in een deel "
         "van een focusgebied: 1 (gekruist). Geen gebied waarmee is vergeleken, raakt een focusgebied; het "
         "dichtstbijzijnde ligt op 1,2 kilometer."
     )
@@ -75,15 +75,15 @@ def test_the_table_counts_what_is_drawn_and_what_is_not() -> None:
 
 
 def test_kinds_differ_without_colour() -> None:
-    """Filled dark, hatched one way, hatched two ways, grey or white; the fourth lightness is that of the hatches."""
+    """Filled dark, hatched one way, hatched two ways, dotted or white; the third lightness is that of the hatches."""
     svg = figures(MAPPED)["map"]
     root = ElementTree.fromstring(svg)
     patterns = [node for node in root.iter(f"{SVG}pattern")]
-    assert len({ElementTree.tostring(node) for node in patterns}) == len(patterns) == 2
+    assert len({ElementTree.tostring(node) for node in patterns}) == len(patterns) == 3
     fills = re.findall(r'<path d="[^"]*"[^>]*style="fill: ([^;]+);', svg)
     greys = {fill for fill in fills if fill.startswith("#")}
     light = sorted({sum(int(fill[place : place + 2], 16) for place in (1, 3, 5)) / 765 for fill in greys})
-    assert len(light) == 4 and all(high - low > 0.1 for low, high in pairwise(light)), light
+    assert len(light) == 3 and all(high - low > 0.1 for low, high in pairwise(light)), light
 
 
 def test_the_same_map_is_the_same_bytes_and_stands_in_the_report() -> None:
@@ -105,7 +105,7 @@ def test_a_narrow_and_a_wide_map_fit(east: int) -> None:
     svg = figures(replace(MAPPED, map=parts))["map"]
     root = ElementTree.fromstring(svg)
     width, height = (float(value) for value in root.get("viewBox", "").split()[2:])
-    assert width == 360 and height < 650
+    assert width == 288 and height < 650
     for path in re.findall(r'<path d="(M [^"]*z[^"]*)" clip-path', svg):
         points = [float(number) for number in re.findall(r"-?\d+\.?\d*", path)]
         assert min(points) >= 0 and max(points[::2]) <= width and max(points[1::2]) <= height

@@ -7,8 +7,8 @@ import re
 import pytest
 
 from impact.evidence.language import texts
+from impact.evidence.plots_robust import breakdown
 from impact.evidence.robust import Honest
-from impact.evidence.robust_sections import _breakdown
 
 
 @pytest.mark.parametrize(("language", "nothing"), [("nl", "geen verschil"), ("en", "no difference")])
@@ -21,6 +21,6 @@ def test_no_difference_is_never_read_as_not_any_difference(language: str, nothin
 
 @pytest.mark.parametrize(("value", "shown"), [(0.0042, "0,0042"), (0.0871, "0,087"), (0.5, "0,5"), (3.57, "3,6")])
 def test_a_small_breakdown_value_is_not_nought(value: float, shown: str) -> None:
-    sentence = _breakdown(Honest(breakdown=value), texts("nl"))
+    sentence = breakdown(Honest(breakdown=value), texts("nl"))
     assert f"De omslagwaarde is {shown}:" in sentence and f"onder {shown} keer" in sentence
     assert "nul buiten het interval" in sentence

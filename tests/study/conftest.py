@@ -17,6 +17,8 @@ from impact.cli import app
 from tests.shared import ROOT, shared
 
 FIRST = "eerste-studie"
+# What a run names beside its pages.
+WRITTEN = ("results.json", "tidy.csv", "tables.xlsx", "manifest.json", "bundle.zip")
 MAIN = "from impact.cli import main; main()"
 
 
@@ -118,10 +120,7 @@ def first(tmp_path_factory: pytest.TempPathFactory) -> Path:
     done = apart("run", f"studies/{FIRST}", "--out", out)
     assert (done.returncode, done.stdout.split()) == (
         0,
-        [
-            str(out / name)
-            for name in ("report.html", "results.json", "tidy.csv", "tables.xlsx", "manifest.json", "bundle.zip")
-        ],
+        [str(out / name) for name in ("report.html", "report.en.html", *WRITTEN)],
     ), done.stderr
     return out
 

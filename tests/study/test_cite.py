@@ -135,7 +135,7 @@ def test_show_gives_the_row_and_what_is_said_of_it(whole: Sound) -> None:
         ended = command("show", *arguments, "--lang", "en")
         assert ended.code == 0, ended.err
         assert f"{row['estimate']:.6f}" in ended.out
-        assert "Status: fixed beforehand." in ended.out
+        assert "Status: pre-specified." in ended.out
     assert "bootstrap" in command("show", whole.small.out / "bundle.zip").out, "all, from a zip too"
 
 

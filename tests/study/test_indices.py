@@ -69,7 +69,7 @@ def test_an_index_is_the_weighted_sum_of_its_outcomes(tmp_path: Path, weighing: 
         assert member["value"] == one["primary"]["value"]
     assert found[1]["families"] == found[2]["families"] == [family]
     evidence = read_bundle(small.out).outcomes[0]
-    for language, words in (("nl", "telt niet mee in de correctie"), ("en", "no correction counts it")):
+    for language, words in (("nl", "telt niet mee in de correctie"), ("en", "does not count in the correction")):
         blocks = [block for block in families(evidence.families, (), texts(language)) if isinstance(block, Paragraph)]
         assert words in plain_text([Section("", "", tuple(blocks))], 10_000)
     assert "Alle uitkomsten als één (index)" in (small.out / "report.html").read_text(encoding="utf-8")

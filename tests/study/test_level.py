@@ -73,7 +73,7 @@ def test_check_and_explain_say_what_a_number_is_about(small: Small) -> None:
     assert f"share of its residents in the area: GM9101 (gebied-b): {share:.1%}" in checked.out, checked.err
     dutch, english = (impact("explain", small.study, "--language", code).out for code in ("nl", "en"))
     assert "Elk getal is de verandering van de hele gemeente, en nooit die van het gebied daarin." in plain(dutch)
-    assert "Every number is the change of the whole gemeente, and never that of the area in it." in plain(english)
+    assert "Every number is the change in the whole gemeente, and never that in the area in it." in plain(english)
     assert "which share of its residents lives in the focus area" in plain(english)
 
 
