@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from impact.evidence.conclusion import concluded, headline, judged
+from impact.evidence.conclusion import concluded, headline, judged, run_apart
 from impact.evidence.disclosed import withheld
 from impact.evidence.grade import grade, grade_sentences
 from impact.evidence.language import Texts, listed, number, percent_level, texts
@@ -75,6 +75,7 @@ def cited(evidence: Evidence, found: Numbered | None, language: str) -> Cited:
     if not given:
         sentences = [*sentences, say("citation.no_number")]
     status = (say(f"citation.status.{evidence.status}"), *standing_sentences(evidence.standing, say))
+    status += tuple(run_apart(evidence, say))
     proposed = grade(evidence, None if about.role == "primary" else about.estimate)
     return Cited(title, tuple(sentences), " ".join(status), " ".join(grade_sentences(proposed, say)), given)
 

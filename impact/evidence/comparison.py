@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from impact.evidence.document import Block, Cell, Column, Figure, Paragraph, Table
 from impact.evidence.language import Texts, listed, number, p_value, percent_level, significant
 from impact.evidence.maps import map_table
-from impact.evidence.plots_course import banded, placebo_rows
+from impact.evidence.plots_course import banded, placebo_range, placebo_rows
 from impact.evidence.reading import band, in_language, interval, one_base, printed, slug, value, window, with_unit
 from impact.evidence.record import AreaRow, Estimate, Evidence, FlowStep
 
@@ -271,10 +271,8 @@ def _placebos(evidence: Evidence, figures: Mapping[str, str], say: Texts) -> lis
         return []
 
     def between(own: Estimate, low: float, high: float) -> str:
-        shown = printed(own)
-        digits = shown.digits if shown else 0
-        ends = [number(round(x, digits), say.language, digits, sign=True) for x in (low, high)]
-        return say("format.interval", low=ends[0], high=ends[1])
+        first, last = placebo_range(own, low, high, say)
+        return say("format.interval", low=first, high=last)
 
     heads = (
         *columns("event", "term value", "value", say),

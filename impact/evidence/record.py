@@ -285,6 +285,8 @@ class Evidence:
         Where placebos lie by periods since the start, where the study ranks its areas among them.
     programme : tuple of Listed
         All indicators of the programme and what became of each, in a study with families.
+    belongs_to : str
+        The collection in which this outcome is judged with others; without `families` it was run apart from it.
     remarks : tuple of str
         What the estimator itself remarks, in English.
     level : str
@@ -364,6 +366,7 @@ class Evidence:
     disclosed: Disclosed | None = None
     families: tuple[Family, ...] = ()
     programme: tuple[Listed, ...] = ()
+    belongs_to: str = ""
     look: Look | None = None
     placebos: PlaceboSpread | None = None
     versions: dict[str, str] = field(default_factory=dict)

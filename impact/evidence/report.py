@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from impact.evidence.conclusion import run_apart
 from impact.evidence.disclosure import footnoted
 from impact.evidence.document import Document
 from impact.evidence.front import front, result
@@ -26,7 +27,7 @@ def document(evidence: Evidence, figures: Mapping[str, str], language: str = "nl
     shown = visible(in_words(evidence, language))
     areas = number(shown.primary.areas, language, 0)
     status = say(f"status.{shown.status}", areas=areas, total=number(shown.areas_total, language, 0))
-    stands = (status + looked(evidence.look, say), *standing_sentences(shown.standing, say))
+    stands = (status + looked(evidence.look, say), *standing_sentences(shown.standing, say), *run_apart(shown, say))
     answer, first = result(shown, say), footnoted(front(shown, say), say)
     rest = footnoted(account(shown, {} if shown.sealed else figures, say), say)
     return Document(

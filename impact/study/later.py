@@ -12,10 +12,7 @@ _LIFE = "the part on the life of a study: plan, lock, look, verify, cite"
 _REPORT = "the part on statements, collections and reports"
 
 # Dotted path (without list positions) to the part of the project it comes with.
-LATER: dict[str, str] = {
-    "belongs_to": _REPORT,
-    "studies": _REPORT,
-}
+LATER: dict[str, str] = {}
 
 # Words that another one replaces: dotted path to what to write.
 INSTEAD: dict[str, str] = {

@@ -21,6 +21,7 @@ from impact.study.correction import Correction
 from impact.study.disclosing import Disclose
 from impact.study.estimating import Cluster, Estimating, Inference, Method
 from impact.study.fields import (
+    Belongs,
     Code,
     Covariate,
     Part,
@@ -291,6 +292,7 @@ class Specification(Part):
     negative_controls: NegativeControls | None = None
     composition: Composition | None = None
     covariate_sets: CovariateSets | None = None
+    belongs_to: Belongs | None = None
     disclose: Annotated[Disclose | None, BeforeValidator(as_profile)] = None
     context: tuple[Word, ...] = Field(
         default=(), description="notes beside the results, such as field notes and target values: Markdown files"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from pathlib import PurePosixPath
 
 import numpy as np
 
@@ -154,6 +155,7 @@ def evidence(
             family for family in families if outcome.indicator in {member.indicator for member in family.members}
         ),
         programme=programme,
+        belongs_to="" if spec.belongs_to is None else PurePosixPath(spec.belongs_to).stem,
         placebos=found.placebos,
     )
 

@@ -27,7 +27,7 @@ STAGE_OF: Final[Mapping[str, str]] = {
         ("indicator", "outcome", "unit", "better", "smallest", "smallest_why", "data", "periods", "window"), "data"
     ),
     **dict.fromkeys(("phrase", "needed", "context"), "data"),
-    **dict.fromkeys(("periods_left_out", "not_measurable", "anticipation", "level", "siblings"), "data"),
+    **dict.fromkeys(("periods_left_out", "not_measurable", "anticipation", "level", "siblings", "belongs_to"), "data"),
     **dict.fromkeys(
         ("areas_total", "areas", "pool", "compared", "balance", "flow", "excluded", "shared"), "comparison"
     ),
