@@ -30,6 +30,7 @@ _DATE = datetime(2000, 1, 1)
 _FONT = "Arial"  # that, or one as wide, is there on every system
 _GAP = 3  # characters, between columns
 _LETTERS = {9.0: 86, 8.5: 92, 7.5: 104}  # points, and how many characters a line of a table then holds
+_WIDTH, _TALLEST = 0.7, 6_300_000  # of a picture: part of the line, and EMU, so that its caption and head fit too
 _NOTHING: Mapping[str, bytes] = MappingProxyType({})
 
 
@@ -156,7 +157,9 @@ def _figure(made: Docx, figure: Figure, picture: bytes | None) -> None:
     else:
         paragraph = made.add_paragraph()
         paragraph.paragraph_format.keep_with_next = True
-        drawn = paragraph.add_run().add_picture(io.BytesIO(picture), width=Emu(int(0.8 * _room(made))))
+        drawn = paragraph.add_run().add_picture(io.BytesIO(picture))
+        scale = min(_WIDTH * _room(made) / drawn.width, _TALLEST / drawn.height)
+        drawn.width, drawn.height = Emu(int(scale * drawn.width)), Emu(int(scale * drawn.height))
         about = drawn._inline.docPr
         about.set("title", _clean(figure.caption))
         about.set("descr", _clean(figure.alternative))

@@ -21,8 +21,8 @@ from impact.harmless import shown
 __all__ = ["as_latex", "escaped"]
 
 _BABEL = {"nl": "dutch", "en": "british"}
-_GAP = 2  # characters, between columns
-_SMALL, _SMALLER, _TURNED = 80, 108, 170  # characters of a line at \small, at \footnotesize, and across the page
+_GAP = 3  # characters, between columns
+_SMALL, _SMALLER, _TURNED = 80, 114, 182  # characters of a line at \small, at \footnotesize, and across the page
 _LONGEST = 24  # characters of a word that is not broken
 _PIECE, _PIECE_OF_CODE = 8, 4
 
