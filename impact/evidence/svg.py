@@ -65,6 +65,7 @@ def rendered(figure: Figure, name: str, title: str, description: str) -> str:
     # The style sheet inside would hold for the whole page it stands in; as an attribute it holds for the drawing.
     drawn = re.sub(r"\s*<defs>\s*<style type=\"text/css\">.*?</style>\s*</defs>", "", drawn, count=1, flags=re.DOTALL)
     drawn = re.sub(r'(\sid=")|(xlink:href="#)|(url\(#)', lambda found: f"{found[0]}{name}-", drawn)
+    drawn = _counted(drawn, name)
     head = (
         f'<svg role="img" aria-labelledby="{name}-title {name}-text" style="stroke-linejoin:round;stroke-linecap:butt"'
     )
@@ -72,6 +73,16 @@ def rendered(figure: Figure, name: str, title: str, description: str) -> str:
     texts += f'<desc id="{name}-text">{escape(shown(description))}</desc>\n'
     opening, rest = drawn.removeprefix("<svg").split(">", 1)
     return f"{head}{opening}>\n{texts}{rest.lstrip()}"
+
+
+def _counted(drawn: str, name: str) -> str:
+    """The drawing with ids that are counted: those of matplotlib follow the last bits of a layout, which may move."""
+    known: dict[str, str] = {}
+    return re.sub(
+        rf"{re.escape(name)}-[a-zA-Z][0-9a-f]{{10}}\b",
+        lambda found: known.setdefault(found[0], f"{name}-id{len(known) + 1}"),
+        drawn,
+    )
 
 
 def alternative(svg: str) -> tuple[str, str, str]:

@@ -20,7 +20,7 @@ from impact.evidence.translation import page_in
 from impact.study.bundle import own_files
 from impact.study.render import LANGUAGES, page
 
-__all__ = ["check_target", "one_report", "place_of_reports", "reports"]
+__all__ = ["area_page", "check_target", "one_report", "place_of_reports", "reports"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +63,7 @@ def reports(
     texts(language)
     if area:
         return {
-            page_in(f"gebied-{slug}{f'-{evidence.indicator}' if number else ''}.html", language).removesuffix(".html")
+            page_in(area_page(slug, number, evidence.indicator), language).removesuffix(".html")
             + SUFFIXES[form]: formed(document, form, texts(language, evidence.level), {})
             for number, evidence in _chosen(outcomes, outcome)
             for slug, document in area_documents(evidence, area, language).items()
@@ -72,6 +72,11 @@ def reports(
         f"{one.name}{SUFFIXES[form]}": _formed(one, form, language)
         for one in _pages(_chosen(outcomes, outcome), form, language)
     }
+
+
+def area_page(slug: str, number: int, indicator: str) -> str:
+    """File of the Dutch page of an area about the outcome with this number."""
+    return f"gebied-{slug}{f'-{indicator}' if number else ''}.html"
 
 
 def one_report(outcomes: Sequence[Evidence], form: str, language: str, outcome: int) -> bytes:
