@@ -8,7 +8,7 @@ from impact.harmless import shown
 
 __all__ = ["fitted", "least", "natural", "shares"]
 
-_KEPT = ((32, 20), (24, 16), (24, 0), (16, 0), (12, 0), (8, 0))
+_KEPT = ((32, 20), (24, 16), (24, 0), (16, 0), (13, 0))
 """Characters of a word, and of the texts of a column, that are kept whole, as far as there is room."""
 
 
