@@ -23,7 +23,7 @@ outcome percentage points residents than that the their these this to which with
 """
 ONLY = {"nl": frozenset(NL.split()), "en": frozenset(EN.split())}
 # What stands in a page as it does in the data: names of files and columns, of software, and places in the bundle.
-_NAMES = re.compile(r"\S+\.(?:csv|parquet|xlsx|geojson|zip|html|json)\S*|\d+(?:\.\d+){2,}|\w+_\w+")
+_NAMES = re.compile(r"\S+\.(?:csv|parquet|xlsx|geojson|zip|html|json)\S*|\b\d{1,2}(?:\.\d{1,2}){2,}\b|\w+_\w+")
 _SIGN = re.compile(r"(?<=\d)[.,](?=\d)")
 _SECTION = re.compile(r"(?:par\.|section) 6\.2")
 
