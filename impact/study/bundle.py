@@ -97,8 +97,10 @@ class Bundle:
         said = (block.pieces for block in page.result.blocks if isinstance(block, Paragraph))
         return (page.status, *(plain(piece) for pieces in said for piece in pieces))
 
-    def report(self, form: str = "html", language: str = "nl", outcome: int = 0) -> bytes:
-        """The report of an outcome in a form, made from the results alone.
+    def report(self, form: str = "html", language: str = "nl", outcome: int | None = None) -> bytes:
+        """The report of an outcome in a form, made from the results alone; without one of the headline.
+
+        For the bundle of a collection: without an outcome that of the collection.
 
         Parameters
         ----------
@@ -106,7 +108,7 @@ class Bundle:
             ``html``, ``docx``, ``latex`` (the tables), ``xlsx`` (the tables) or ``text``.
         language : str
             ``nl`` or ``en``.
-        outcome : int
+        outcome : int, optional
             Position in `outcomes`.
 
         Raises
@@ -116,7 +118,7 @@ class Bundle:
         """
         from impact.study.reports import one_report
 
-        return one_report(self.outcomes, form, language, outcome)
+        return one_report(self.outcomes, form, language, outcome, self.collected)
 
     def figure(self, name: str, outcome: int = 0, language: str = "nl") -> str:
         """The SVG of a figure of an outcome as its report shows it: such as ``flow``, ``map`` or ``gap``.
