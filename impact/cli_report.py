@@ -27,13 +27,18 @@ def report(
 ) -> int:
     """Write the report of a bundle again, from its results alone, in a form to read or to go on with."""
     from impact.files import write
-    from impact.study.bundle import read_bundle
+    from impact.study.bundle import collection_in, read_bundle
     from impact.study.citing import opened
     from impact.study.reports import check_target, place_of_reports, reports
 
     form = form or _form_of(out)
-    outcomes = opened(bundle)[1] if bundle.is_file() else read_bundle(bundle).outcomes
-    made = reports(outcomes, form, language, outcome, area)
+    if bundle.is_file():
+        contents, outcomes = opened(bundle)
+        collected = collection_in(contents.files["results.json"], str(bundle))
+    else:
+        found = read_bundle(bundle)
+        outcomes, collected = found.outcomes, found.collected
+    made = reports(outcomes, form, language, outcome, area, collected)
     if out is None:
         folder, first = place_of_reports(bundle, outcomes, made), ""
     else:

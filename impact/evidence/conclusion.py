@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from impact.evidence.disclosed import withheld
 from impact.evidence.language import Texts, listed, number, percent_level
-from impact.evidence.reading import in_language, opening, plain, printed, size, two_signs, window, with_unit, within
+from impact.evidence.reading import named, opening, printed, size, two_signs, window, with_unit
 from impact.evidence.record import Estimate, Evidence
 from impact.evidence.statement import Statement, choose, sentence
 
@@ -63,10 +63,10 @@ def title(statement: Statement, evidence: Evidence, say: Texts) -> str:
 
 def said(statement: Statement, evidence: Evidence, say: Texts) -> str:
     """The fixed sentence, with the numbers as they are printed."""
-    name = plain(in_language(evidence.outcome, say.language))
+    name = named(evidence, say)
     opens = statement.kind in _OPENS and say.language == "nl"
     common = {
-        "outcome": opening(name) if opens else within(name),
+        "outcome": opening(name) if opens else name,
         "areas": number(evidence.primary.areas, say.language, 0),
         "total": number(evidence.areas_total, say.language, 0),
         "period": window(evidence),

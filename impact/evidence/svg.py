@@ -53,13 +53,13 @@ def round_ticks(low: float, high: float, count: int) -> tuple[list[float], int]:
 def rendered(figure: Figure, name: str, title: str, description: str) -> str:
     """The figure as one ``<svg>`` element with its alternative text; ids begin with `name`: figures share a page."""
     _own_font(figure.findobj(Text))
+    buffer = BytesIO()
+    figure.savefig(buffer, format="svg", metadata={"Creator": None, "Date": None, "Format": None, "Type": None})
     pictures = _PICTURES.get()
-    if pictures is not None:
+    if pictures is not None:  # after it: what is drawn with other dots is laid out a hair otherwise from then on
         picture = BytesIO()
         figure.savefig(picture, format="png", dpi=200, metadata={"Software": None})
         pictures[name] = picture.getvalue()
-    buffer = BytesIO()
-    figure.savefig(buffer, format="svg", metadata={"Creator": None, "Date": None, "Format": None, "Type": None})
     drawn = buffer.getvalue().decode("utf-8")
     drawn = re.sub(r"<!--.*?-->\n?", "", drawn[drawn.index("<svg") :], flags=re.DOTALL)
     # The style sheet inside would hold for the whole page it stands in; as an attribute it holds for the drawing.

@@ -12,6 +12,7 @@ from impact.evidence.record import Selection
 from impact.inference.support import support
 from impact.parallel import one_thread
 from impact.study.bracket import ends
+from impact.study.context import read_context
 from impact.study.gates import gates
 from impact.study.keeping import checked
 from impact.study.likeness import counted
@@ -38,6 +39,7 @@ def outline(study: Study, data: Sequence[str | Path] = ()) -> str:
         As `run` does.
     """
     spec = study.model
+    read_context(study, data)
     loaded = load(spec, paths_of(study, data), design=True)
     _, varied = variations_of(study, loaded, data)
     lines = [f"{spec.id}: {spec.title.nl}"]

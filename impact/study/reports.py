@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
 from impact.errors import Problem, UsageError
 from impact.evidence.area_page import area_documents
+from impact.evidence.collected import Collected, outcome_of
+from impact.evidence.collection_page import LEVEL, collection_document
 from impact.evidence.document import Document
 from impact.evidence.forms import SUFFIXES, check_form, formed
 from impact.evidence.language import texts
 from impact.evidence.plots import figures
+from impact.evidence.plots_collection import collection_figures
 from impact.evidence.record import Evidence
 from impact.evidence.report import document
 from impact.evidence.svg import drawn_too
@@ -19,7 +23,7 @@ from impact.evidence.translation import page_in
 from impact.study.bundle import own_files
 from impact.study.render import LANGUAGES, page
 
-__all__ = ["check_target", "one_report", "place_of_reports", "reports"]
+__all__ = ["area_page", "check_target", "one_report", "place_of_reports", "reports"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,9 +37,16 @@ class _Page:
 
 
 def reports(
-    outcomes: Sequence[Evidence], form: str = "html", language: str = "nl", outcome: str = "all", area: str = ""
+    outcomes: Sequence[Evidence],
+    form: str = "html",
+    language: str = "nl",
+    outcome: str = "all",
+    area: str = "",
+    collected: Collected | None = None,
 ) -> dict[str, bytes]:
     """The report of every outcome, or of one, by file name; ``report`` is about the headline outcome.
+
+    Of a collection (`collected`) ``report`` is its own, and those of single outcomes are made when one is named.
 
     With an `area` its own page, in the same forms: ``gebied-delft-west``.
 
@@ -51,6 +62,8 @@ def reports(
         Its indicator, or ``all``.
     area : str
         Short name of an area, or ``all`` for a page of each.
+    collected : Collected, optional
+        Of the bundle of a collection.
 
     Raises
     ------
@@ -60,24 +73,45 @@ def reports(
     """
     check_form(form)
     texts(language)
+    if collected is not None and outcome == "all" and not area:
+        return _of_collection(outcomes, collected, form, language)
+    first = 0 if collected is None else 1
     if area:
         return {
-            page_in(f"gebied-{slug}{f'-{evidence.indicator}' if number else ''}.html", language).removesuffix(".html")
+            page_in(area_page(slug, number, evidence.indicator), language).removesuffix(".html")
             + SUFFIXES[form]: formed(document, form, texts(language, evidence.level), {})
-            for number, evidence in _chosen(outcomes, outcome)
+            for number, evidence in _chosen(outcomes, outcome, first)
             for slug, document in area_documents(evidence, area, language).items()
         }
     return {
         f"{one.name}{SUFFIXES[form]}": _formed(one, form, language)
-        for one in _pages(_chosen(outcomes, outcome), language)
+        for one in _pages(_chosen(outcomes, outcome, first), form, language)
     }
+
+
+def area_page(slug: str, number: int, indicator: str) -> str:
+    """File of the Dutch page of an area about the outcome with this number."""
+    return f"gebied-{slug}{f'-{indicator}' if number else ''}.html"
 
 
 def one_report(outcomes: Sequence[Evidence], form: str, language: str, outcome: int) -> bytes:
     """The report of the outcome at a position."""
     check_form(form)
-    (found,) = _pages([(outcome, outcomes[outcome])], language)
+    (found,) = _pages([(outcome, outcomes[outcome])], form, language)
     return _formed(found, form, language)
+
+
+def _of_collection(outcomes: Sequence[Evidence], collected: Collected, form: str, language: str) -> dict[str, bytes]:
+    """The report of the collection itself."""
+    ordered = [one for row in collected.rows if (one := outcome_of(outcomes, row)) is not None]
+    drawing: AbstractContextManager[dict[str, bytes]] = drawn_too() if form == "docx" else nullcontext({})
+    with drawing as pictures:
+        drawn = collection_figures(ordered, language)
+    file, other = (page_in("report.html", one) for one in (language, _other(language)))
+    if _other(language) not in collected.languages:
+        other = ""
+    parts = collection_document(outcomes, collected, drawn, language, other)
+    return {f"{file.removesuffix('.html')}{SUFFIXES[form]}": formed(parts, form, texts(language, LEVEL), pictures)}
 
 
 def place_of_reports(bundle: Path, outcomes: Sequence[Evidence], names: Collection[str]) -> Path:
@@ -107,8 +141,8 @@ def check_target(bundle: Path, target: Path, content: bytes) -> None:
         raise UsageError(Problem("USAGE-042", "something else stands there already.", hint, str(target)))
 
 
-def _chosen(outcomes: Sequence[Evidence], outcome: str) -> list[tuple[int, Evidence]]:
-    numbered = list(enumerate(outcomes))
+def _chosen(outcomes: Sequence[Evidence], outcome: str, first: int) -> list[tuple[int, Evidence]]:
+    numbered = list(enumerate(outcomes, first))
     if outcome == "all":
         return numbered
     found = [(number, evidence) for number, evidence in numbered if evidence.indicator == outcome]
@@ -118,9 +152,10 @@ def _chosen(outcomes: Sequence[Evidence], outcome: str) -> list[tuple[int, Evide
     return found
 
 
-def _pages(outcomes: Sequence[tuple[int, Evidence]], language: str) -> Iterator[_Page]:
+def _pages(outcomes: Sequence[tuple[int, Evidence]], form: str, language: str) -> Iterator[_Page]:
     for number, evidence in outcomes:
-        with drawn_too() as pictures:
+        drawing: AbstractContextManager[dict[str, bytes]] = drawn_too() if form == "docx" else nullcontext({})
+        with drawing as pictures:
             drawn = figures(evidence, language)
         file, other = (page(number, evidence.indicator, one) for one in (language, _other(language)))
         parts = document(evidence, drawn, language, other)

@@ -22,6 +22,7 @@ from impact.study.collection import Collection
 from impact.study.companions import companions, shared
 from impact.study.comparing import Impute
 from impact.study.composition import shares
+from impact.study.context import read_context, with_context
 from impact.study.controls import other_outcomes, tried
 from impact.study.gates import bracketed, gates
 from impact.study.indices import indexed
@@ -183,6 +184,7 @@ def in_steps(
     check_place(place)
     folder = None if cache is None else kept_in(Path(cache), place)
     progress = progress or silent
+    notes = read_context(study, data)
     loaded = load(study.model, paths_of(study, data, opened=True))
     others, varied = variations_of(study, loaded, data, opened=True)
     files = dict.fromkeys(file for tables in (loaded, *others) for file in tables.files)
@@ -244,13 +246,13 @@ def in_steps(
 
     # What may not leave is gone before anything is written: also from the ledger, and from every form of the bundle.
     def leaving(rows: list[Evidence]) -> list[Evidence]:
-        return released(study, cases, found_of, rows, others, varied, both)
+        return released(study, cases, found_of, with_context(rows, notes), others, varied, both)
 
     found = recorded(study, cases, given, every, stands, versions(), leaving)
     html, figures = pages(found)
     check_folder(place)  # a line in the ledger says that outcomes were seen, and without a bundle nobody sees them
     after = ran(study, before, loaded, opened, look, looks_in(found))
-    beside = {**after.files, **companions(study, loaded, _shared_paths(study, data)), **release(found)}
+    beside = {**after.files, **companions(study, loaded, _shared_paths(study, data), notes), **release(found)}
     return Made(found, html, figures, beside, (*after.notes, *keep.notes), loaded.periods[-1] if opened else "")
 
 

@@ -15,7 +15,7 @@ import rfc8785
 from pydantic import BaseModel, ValidationError
 
 from impact.study.faults import Fault
-from impact.study.later import INSTEAD, LATER, LATER_VALUES
+from impact.study.later import ELSEWHERE, INSTEAD, LATER, LATER_VALUES
 from impact.study.model import Specification
 from impact.study.rules import faults
 from impact.study.source import Finding, Loc, Node, Place
@@ -28,8 +28,11 @@ _Model = TypeVar("_Model", bound=BaseModel)
 
 
 def canonical(model: BaseModel) -> bytes:
-    """RFC 8785 JSON of what a specification says, without what is standard anyway."""
-    said = model.model_dump(mode="json", by_alias=True, exclude_defaults=True)
+    """RFC 8785 JSON of what a specification says, without what is standard anyway.
+
+    Notes from the field are no part of what a study means: they come as they come, also after it was locked.
+    """
+    said = model.model_dump(mode="json", by_alias=True, exclude_defaults=True, exclude={"context"})
     if "outcome" in said:
         said["outcomes"] = [said.pop("outcome")]
     return rfc8785.dumps(said)
@@ -243,6 +246,9 @@ def _finding(tree: Node, error: Any, root: type[BaseModel]) -> Finding:
         return Finding("SPEC-007", f"{name} must be {_EXPECTED[kind]}; it is {said}.", hint, place, path)
     if kind == "literal_error":
         plain = ".".join(step for step in tree.at(loc)[1] if isinstance(step, str))
+        beside = ELSEWHERE.get(plain, {}).get(str(value))
+        if beside is not None:
+            return Finding("SPEC-005", f"{name}: a study has one answer, and no '{value}'.", beside, place, path)
         part = LATER_VALUES.get(plain, {}).get(str(value))
         if part is not None:
             return Finding(
