@@ -10,7 +10,7 @@ from pathlib import Path
 from impact.errors import Problem, UsageError
 from impact.evidence.area_page import area_documents
 from impact.evidence.collected import Collected, outcome_of
-from impact.evidence.collection_page import collection_document
+from impact.evidence.collection_page import LEVEL, collection_document
 from impact.evidence.document import Document
 from impact.evidence.forms import SUFFIXES, check_form, formed
 from impact.evidence.language import texts
@@ -75,7 +75,9 @@ def reports(
     texts(language)
     if area:
         return {
-            page_in(area_page(slug, number, evidence.indicator), language).removesuffix(".html")
+            page_in(area_page(slug, number + (collected is not None), evidence.indicator), language).removesuffix(
+                ".html"
+            )
             + SUFFIXES[form]: formed(document, form, texts(language, evidence.level), {})
             for number, evidence in _chosen(outcomes, outcome)
             for slug, document in area_documents(evidence, area, language).items()
@@ -161,7 +163,7 @@ def _collection(outcomes: Sequence[Evidence], collected: Collected, form: str, l
     file, other = (page_in("report.html", one) for one in (language, _other(language)))
     both = _other(language) in collected.languages
     parts = collection_document(outcomes, collected, drawn, language, other if both else "")
-    return _Page(file.removesuffix(".html"), parts, pictures, "collection")
+    return _Page(file.removesuffix(".html"), parts, pictures, LEVEL)
 
 
 def _drawing(form: str) -> AbstractContextManager[dict[str, bytes]]:
