@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from impact.evidence.grade_form import SIGNATURES
 from impact.study.bundle import MANIFEST
 from impact.study.crate import INPUTS, LEDGER, LOCK
 from impact.study.digits import agree, digits_of
@@ -26,15 +27,16 @@ STAGE_OF: Final[Mapping[str, str]] = {
     **dict.fromkeys(
         ("indicator", "outcome", "unit", "better", "smallest", "smallest_why", "data", "periods", "window"), "data"
     ),
-    **dict.fromkeys(("periods_left_out", "not_measurable", "anticipation", "level", "siblings"), "data"),
+    **dict.fromkeys(("phrase", "needed", "context"), "data"),
+    **dict.fromkeys(("periods_left_out", "not_measurable", "anticipation", "level", "siblings", "belongs_to"), "data"),
     **dict.fromkeys(
         ("areas_total", "areas", "pool", "compared", "balance", "flow", "excluded", "shared"), "comparison"
     ),
     **dict.fromkeys(("selection", "population", "made_of", "units", "map", "map_source", "covariates"), "comparison"),
-    **dict.fromkeys(("primary", "weightings", "event", "change", "path"), "estimate"),
+    **dict.fromkeys(("primary", "weightings", "event", "change", "also_as", "path"), "estimate"),
     **dict.fromkeys(("checks", "refusals", "notes", "remarks"), "checks"),
     **dict.fromkeys(("look", "placebos"), "inference"),
-    **dict.fromkeys(("disclosed", "translations", "untranslated"), "report"),
+    **dict.fromkeys(("disclosed", "translations", "untranslated", "signed"), "report"),
     **dict.fromkeys(("alternatives", "bracket", "robust", "families", "programme"), "alternatives"),
 }
 _ESTIMATES: Final = ("primary", "weightings", "event")
@@ -42,7 +44,9 @@ _INFERENCE: Final = frozenset(
     ("std_error", "df", "low", "high", "p_value", "beside", "refused", "band_low", "band_high", "known_share")
 )
 # What stands beside the results, and what repeats its digests.
-_NOT_MADE: Final = frozenset(("results.json", MANIFEST, LOCK, LEDGER, "environment.json", "ro-crate-metadata.json"))
+_NOT_MADE: Final = frozenset(
+    ("results.json", MANIFEST, LOCK, LEDGER, SIGNATURES, "environment.json", "ro-crate-metadata.json")
+)
 _IN_UNITS: Final = frozenset(
     (*_ESTIMATES, "change", "path", "alternatives", "bracket", "robust", "families", "placebos")
 )

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from impact.errors import DataError, ImpactError
+from impact.evidence.grade_form import SIGNATURES
 from impact.evidence.record import Evidence
 from impact.parallel import Progress, one_thread
 from impact.study.archive import Contents, read_contents
@@ -19,15 +20,16 @@ from impact.study.recompute import names, recompute
 from impact.study.release import release
 from impact.study.render import pages, versions
 from impact.study.rerun import rerun as run_again
+from impact.study.signatures import signatures
 from impact.study.strict import strict
 from impact.study.tidy import tidy
 from impact.study.unchanged import read_manifest, unchanged
 from impact.study.verification import Level, Said, Verification
 
-__all__ = ["verify"]
+__all__ = ["outcomes_in", "recomputed", "verify"]
 
 # What is in a bundle as it is; all other files follow from these.
-_GIVEN = ("results.json", "study.yaml", LOCK, LEDGER, "environment.json", "aggregates.csv")
+_GIVEN = ("results.json", "study.yaml", LOCK, LEDGER, "environment.json", "aggregates.csv", SIGNATURES)
 
 
 @one_thread()
@@ -68,18 +70,22 @@ def verify(
     """
     found = read_contents(Path(bundle))
     manifest = read_manifest(found)
-    outcomes = _outcomes(found)
+    if manifest.get("collection") is True:
+        from impact.study.collection_verify import verify_collection
+
+        return verify_collection(found, manifest, [Path(folder) for folder in data], rerun, sha256, progress)
+    outcomes = outcomes_in(found)
     whole = unchanged(found, manifest, sha256)
     if isinstance(outcomes, Said):
         nothing = Said("unchecked.results")
         neither = [Level(name, "not", nothing) for name in ("fixed", "recomputed")]
         broken = Level("unchanged", "no", whole.sentence, (*whole.differences, outcomes), whole.unchecked)
         return Verification(found.path, found.sha256, broken, *neither)
-    second = _recomputed(found, manifest, outcomes, [Path(folder) for folder in data], rerun, progress)
+    second = recomputed(found, manifest, outcomes, [Path(folder) for folder in data], rerun, progress)
     return Verification(found.path, found.sha256, whole, fixed(found, manifest, outcomes), second)
 
 
-def _outcomes(found: Contents) -> tuple[Evidence, ...] | Said:
+def outcomes_in(found: Contents) -> tuple[Evidence, ...] | Said:
     """The results, or why they cannot be read."""
     content = found.files.get("results.json")
     if content is None:
@@ -94,7 +100,7 @@ def _outcomes(found: Contents) -> tuple[Evidence, ...] | Said:
     return outcomes or Said("file.unreadable", {"file": "results.json", "why": "–"})
 
 
-def _recomputed(
+def recomputed(
     found: Contents,
     manifest: Mapping[str, Any],
     outcomes: Sequence[Evidence],
@@ -111,6 +117,7 @@ def _recomputed(
     else:
         wrong += _table(found, outcomes)
         unchecked.append(Said("unchecked.versions"))
+    wrong += _signed(found, outcomes)
     second = run_again(found, manifest, outcomes, data, again=again, progress=progress)
     wrong += second.wrong
     unchecked += second.unchecked
@@ -124,6 +131,18 @@ def _recomputed(
     how = "identical" if second.identical else "again" if second.made else "yes" if numbers.agreed else "nothing"
     verdict = "yes" if second.made or numbers.agreed else "not"
     return Level("recomputed", verdict, Said(f"recomputed.{how}", {"count": count}), (), tuple(unchecked))  # type: ignore[arg-type]
+
+
+def _signed(found: Contents, outcomes: Sequence[Evidence]) -> list[Said]:
+    """Whether who signed the results is who signed the file beside them."""
+    first, content = outcomes[0], found.files.get(SIGNATURES)
+    names = [evidence.indicator for evidence in outcomes]
+    try:
+        given = {} if content is None else signatures(content, SIGNATURES, first.study, first.spec_sha256, names)
+    except DataError as error:
+        return [Said("file.unreadable", {"file": SIGNATURES, "why": error.problems[0].message})]
+    alike = all(evidence.signed == given.get(evidence.indicator) for evidence in outcomes)
+    return [] if alike else [Said("derived.differs", {"file": SIGNATURES})]
 
 
 def _table(found: Contents, outcomes: Sequence[Evidence]) -> list[Said]:
