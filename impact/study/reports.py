@@ -74,14 +74,13 @@ def reports(
     check_form(form)
     texts(language)
     if area:
-        return {
-            page_in(area_page(slug, number + (collected is not None), evidence.indicator), language).removesuffix(
-                ".html"
-            )
-            + SUFFIXES[form]: formed(document, form, texts(language, evidence.level), {})
-            for number, evidence in _chosen(outcomes, outcome)
-            for slug, document in area_documents(evidence, area, language).items()
-        }
+        made = {}
+        for number, evidence in _chosen(outcomes, outcome):
+            place = number + (collected is not None)
+            for slug, document in area_documents(evidence, area, language).items():
+                name = page_in(area_page(slug, place, evidence.indicator), language).removesuffix(".html")
+                made[name + SUFFIXES[form]] = formed(document, form, texts(language, evidence.level), {})
+        return made
     if collected is not None and outcome == "all":
         found = [_collection(outcomes, collected, form, language)]
     else:
