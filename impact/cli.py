@@ -14,6 +14,7 @@ import typer
 from impact.cli_cite import cite, show, verdict, withdraw
 from impact.cli_data import areas
 from impact.cli_estimate import estimate
+from impact.cli_grade import grade
 from impact.cli_life import amend, deposit, lock
 from impact.cli_many import new, run_folder, status
 from impact.cli_plan import plan
@@ -67,8 +68,9 @@ def command(function: Callable[..., int], on: typer.Typer = app) -> Callable[...
 
 command(areas, data_app)
 command(split, data_app)
-for topic in (new, plan, lock, amend, deposit, preregister, show, cite, report, withdraw, verify, status, estimate):
+for topic in (new, plan, lock, amend, deposit, preregister, show, cite, grade, report, withdraw, verify, status):
     command(topic)
+command(estimate)
 command(site)
 
 Data = Annotated[

@@ -13,6 +13,7 @@ from impact.evidence.disclosed import withheld
 from impact.evidence.language import Texts, listed
 from impact.evidence.reading import periods, supported, two_signs
 from impact.evidence.record import Estimate, Evidence
+from impact.evidence.signed import Signed
 
 __all__ = ["MOST", "Grade", "Reason", "grade", "grade_sentences"]
 
@@ -42,12 +43,12 @@ class Grade:
         Why it is not higher, and not the highest that such a design can have.
     rung : int or None
         The rung of the Effectladder to which a result like this can contribute; None for none.
-    signed : str
-        Who judged the level; "" as long as nobody did.
+    signed : Signed or None
+        What a person made of it; None as long as nobody did.
 
     References
     ----------
-    Sherman et al. (1998), *Preventing Crime*, National Institute of Justice; What Works Centre for Local Economic
+    Sherman et al. (1997), *Preventing Crime*, National Institute of Justice; What Works Centre for Local Economic
     Growth (2016), *Guide to scoring evidence using the Maryland Scientific Methods Scale*: differences in differences
     are level 3 at most, and lower where the comparison is not shown to be alike. Van Yperen & Veerman (2008), *Zicht op
     effectiviteit*: rung 3 asks for evidence that what was aimed at happened, rung 4 for its cause.
@@ -56,7 +57,7 @@ class Grade:
     level: int | None
     reasons: tuple[Reason, ...] = ()
     rung: int | None = None
-    signed: str = ""
+    signed: Signed | None = None
 
 
 def grade(evidence: Evidence, estimate: Estimate | None = None) -> Grade:
@@ -70,13 +71,14 @@ def grade(evidence: Evidence, estimate: Estimate | None = None) -> Grade:
     answer = estimate is None
     said = concluded(evidence) if answer else None
     about = estimate or (evidence.primary if said is None else judged(evidence))
+    signed = evidence.signed if answer else None
     nothing = _nothing(evidence, about)
     if nothing is not None:
         return Grade(None, (nothing,))
     comparison, finding = tuple(_comparison(evidence)), tuple(_finding(evidence, about, answer))
     level = MOST - bool(comparison) - bool(finding)
     favourable = said is not None and said.kind == "more-favourable"
-    return Grade(level, (*comparison, *finding), _RUNG if level == MOST and favourable else None)
+    return Grade(level, (*comparison, *finding), _RUNG if level == MOST and favourable else None, signed)
 
 
 def _nothing(evidence: Evidence, estimate: Estimate) -> Reason | None:
@@ -132,8 +134,15 @@ def grade_sentences(found: Grade, say: Texts) -> Iterator[str]:
         return
     level, most = str(found.level), str(MOST)
     yield say("grade.lower", level=level, most=most, why=why) if found.reasons else say("grade.most", level=level)
-    yield say("grade.signed", who=found.signed) if found.signed else say("grade.unsigned")
+    yield _judged(found.signed, say)
     yield say("grade.rung", rung=str(found.rung)) if found.rung is not None else say("grade.no_rung")
+
+
+def _judged(signed: Signed | None, say: Texts) -> str:
+    """What a person made of it."""
+    if signed is None:
+        return say("grade.unsigned")
+    return say("grade.signed", level=str(signed.level), who=signed.who, role=signed.role, date=signed.date)
 
 
 def _said(reason: Reason, say: Texts) -> str:

@@ -19,6 +19,8 @@ from impact.evidence.look import Look
 from impact.evidence.placebos import PlaceboSpread
 from impact.evidence.placed import MapPart, PlacedUnit
 from impact.evidence.robust import Robust
+from impact.evidence.selected import Selection
+from impact.evidence.signed import Signed
 from impact.evidence.standing import Standing, Status
 
 __all__ = [
@@ -206,27 +208,6 @@ class MadeOf:
 
 
 @dataclass(frozen=True, slots=True)
-class Selection:
-    """What is known, from before the start, of a choice of areas on a score.
-
-    `reliability`: the lasting share of the variance between units of the mean score over the `waves`, given what is
-    matched on, with its interval. `unmatched` and `matched`: the mean over the invented starts `dates` of what the same
-    choice finds among units that were never treated, compared with all others or as the study matches, in the unit of
-    the outcome as it is measured; nothing happened then. None where `refused` says why.
-    """
-
-    waves: tuple[str, ...]
-    reliability: float | None = None
-    low: float | None = None
-    high: float | None = None
-    units: int = 0
-    dates: tuple[str, ...] = ()
-    unmatched: float | None = None
-    matched: float | None = None
-    refused: tuple[Refused, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
 class Shared:
     """The units that all areas of one start are compared with, with their weight, the largest first."""
 
@@ -375,6 +356,7 @@ class Evidence:
     needed: tuple[str, ...] = ()
     also_as: AlsoAs | None = None
     context: tuple[Note, ...] = ()
+    signed: Signed | None = None
     translations: dict[str, dict[str, str]] = field(default_factory=dict)
     untranslated: tuple[str, ...] = ()
     schema: int = 1

@@ -12,6 +12,7 @@ from impact.evidence.context_notes import framed
 from impact.evidence.disclosure import disclosure
 from impact.evidence.document import Block, Cell, Code, Foreign, Paragraph, Points, Section, Table
 from impact.evidence.family_tables import families
+from impact.evidence.grade_form import grade_form
 from impact.evidence.language import Texts, listed, number, p_value, percent_level
 from impact.evidence.look_words import looks
 from impact.evidence.reading import interval, opening, printed, reason, supported, value, with_unit
@@ -34,6 +35,7 @@ def account(evidence: Evidence, figures: Mapping[str, str], say: Texts) -> tuple
         *_families(evidence, figures, say),
         *_looks(evidence, say),
         _section("geweigerd", "refused", _refused(evidence, say), say),
+        _section("bewijskracht", "grade_form", grade_form(evidence, say), say),
         *_areas(evidence, say),
         *_context(evidence, say),
         _section("gegevens", "data", _data(evidence, say), say),

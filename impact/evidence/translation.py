@@ -17,7 +17,7 @@ __all__ = ["KEYS", "SAME", "dutch_in", "in_words", "page_in", "translated"]
 SAME: Final[frozenset[str]] = frozenset(
     {
         *("study", "title", "question", "status", "placebo", "seed", "spec_sha256", "indicator", "outcome", "better"),
-        *("versions", "standing", "schema", "translations", "untranslated", "disclosed", "map", "look"),
+        *("versions", "standing", "signed", "schema", "translations", "untranslated", "disclosed", "map", "look"),
         *("phrase", "also_as", "context"),
     }
 )

@@ -21,6 +21,7 @@ from impact.study.bundle import ARCHIVE, MANIFEST, parsed
 from impact.study.crate import LEDGER
 from impact.study.fixed import fixed
 from impact.study.log import LOG, Entry, Log, parsed_log, read_log
+from impact.study.signatures import signed_beside
 from impact.study.standing import beside
 from impact.study.tidy import entries, in_families
 from impact.study.unchanged import read_manifest, unchanged
@@ -191,6 +192,7 @@ def cite(address: str, bundle: Path, *, study: Path | None = None, language: str
     evidence, found = resolve([in_words(one, language) for one in outcomes], asked)
     manifest = read_manifest(contents)
     _whole((unchanged(contents, manifest), fixed(contents, manifest, outcomes)), str(bundle))
+    evidence = signed_beside(evidence, study or _STUDIES / evidence.study)
     said = cited(evidence, found, language)
     own = parsed_log(contents.files[LEDGER], LEDGER) if LEDGER in contents.files else Log()
     later, notes = _later(evidence, own, study, say)

@@ -18,33 +18,13 @@ from impact.disclosure.profile import Profile
 from impact.evidence.disclosed import Disclosed, Mark, withheld, withholding
 from impact.evidence.record import Estimate, Evidence, Variant
 from impact.study.behind import Behind, Ruling, judged
+from impact.study.disclose_known import DESIGN, PARTS
 from impact.study.disclose_parts import balance, composed, means, placebos, robust, selection
 from impact.study.disclose_round import redacted, rounded
 from impact.study.disclosing import profile_of
 from impact.study.model import Specification
 
-__all__ = ["DESIGN", "PARTS", "Told", "disclose"]
-
-DESIGN: Final[frozenset[str]] = frozenset(
-    {
-        *("study", "title", "question", "seen_before", "status", "placebo", "seed", "spec_sha256", "versions"),
-        *("indicator", "outcome", "unit", "better", "smallest", "smallest_why", "not_measurable", "siblings"),
-        *("areas_total", "areas", "periods", "window", "anticipation", "pool", "compared", "flow", "excluded"),
-        *("periods_left_out", "covariates", "shared", "level", "population", "made_of", "units", "map", "map_source"),
-        *("data", "refusals", "programme", "disclosed", "schema", "standing", "look", "untranslated", "phrase"),
-        *("needed", "translations"),  # put in afterwards, from what may leave of both (`impact.study.recording`)
-    }
-)
-"""Parts of the record that say who is compared with whom and when, and hold no figure of the outcome. A look is put in
-afterwards, from what may leave (`impact.study.looks.looked`)."""
-
-PARTS: Final[frozenset[str]] = frozenset(
-    {
-        *("primary", "weightings", "alternatives", "bracket", "robust", "event", "change", "path", "balance"),
-        *("checks", "notes", "selection", "remarks", "families", "placebos", "also_as", "context"),
-    }
-)
-"""Parts that hold figures, and that a rule here knows."""
+__all__ = ["Told", "disclose"]
 
 _KEPT: Final = frozenset(
     {"term", "weighting", "level", "inference", "method", "units", "areas", "clusters", "treated_clusters", "adjusted"}

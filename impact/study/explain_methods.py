@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
+from impact.evidence.single_areas import FEWEST
+from impact.inference.placebo import PlaceboSpace
 from impact.study.explain_data import control
 from impact.study.methods import What, parameters
 from impact.study.model import FIXED, Method, Specification
@@ -66,6 +68,8 @@ def inference(tell: Teller) -> Iterator[Said]:
     yield tell("sure.level", level=tell.percent(spec.inference.level))
     for method in spec.inference.beside:
         yield from _how(tell, method, "beside")
+    if PlaceboSpace.name in (method.name for method in (spec.inference, *spec.inference.beside)):
+        yield tell("sure.single-areas", FOLLOWS, least=str(FEWEST))
     if spec.comparison.match is not None:
         yield tell("sure.given-matching", FOLLOWS)
     yield from _together(tell)

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from impact.disclosure.profile import Profile
 from impact.errors import DataError, Problem, UsageError, WriteError
+from impact.evidence.grade_form import SIGNATURES
 from impact.evidence.language import texts
 from impact.evidence.standing import Standing, standing_sentences
 from impact.study.areas import focus_areas
@@ -18,6 +19,7 @@ from impact.study.lock import LOCK, design_of
 from impact.study.log import LOG, Event, Log, Seen, append
 from impact.study.plan_record import Plan
 from impact.study.read import Study
+from impact.study.signatures import signed_for
 from impact.study.standing import Kept, Now, beside, kept, standing
 
 __all__ = ["After", "check_told", "checked", "planned", "ran", "said", "stand"]
@@ -35,6 +37,7 @@ class After:
 
 def stand(study: Study, loaded: Loaded, look: int = 1) -> tuple[Kept, Standing]:
     """Lock and ledger of `study` as they are before anything is added, and where it stands."""
+    signed_for(study)  # what is wrong with it is said before anything takes time
     found = kept(study.path)
     design = {}
     if found.lock is not None:
@@ -62,6 +65,8 @@ def ran(
         files[LOCK] = before.lock.content
     elif lock.is_file():
         files[LOCK] = lock.read_bytes()
+    if (signed := study.path.with_name(SIGNATURES)).is_file():
+        files[SIGNATURES] = signed.read_bytes()
     if log is not None:
         files[LOG] = log.content
     elif ledger.is_file():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from impact.estimators.poisson import LOG1P
 
-__all__ = ["INSTEAD", "LATER", "LATER_VALUES"]
+__all__ = ["ELSEWHERE", "INSTEAD", "LATER", "LATER_VALUES"]
 
 _DESIGN = "the part on who is compared with whom"
 _INFERENCE = "the part on inference and checks"
@@ -37,10 +37,19 @@ INSTEAD |= {
     for key in ("transform", "measure.transform", "measure.log", "measure.log1p", "measure.asinh", "measure.arcsinh")
 }
 
+# Values that a study does not take, and where to find what they ask: a statement is about one number.
+ELSEWHERE: dict[str, dict[str, str]] = {
+    "target.kind": {
+        "event": "Every report has the estimates by periods since the start beside its answer.",
+        "unit": "Every area by itself stands beside the answer where `beside` of the inference names placebo-space: "
+        "`impact report BUNDLE --area all`.",
+        **dict.fromkeys(("cohort", "calendar"), "`impact estimate TABLE --target …` gives these, without a statement."),
+    },
+}
+
 # Values that a later version knows: dotted path to value to part.
 LATER_VALUES: dict[str, dict[str, str]] = {
     "target.kind": {
-        **dict.fromkeys(("event", "cohort", "calendar", "unit"), _REPORT),
         **dict.fromkeys(("cumulative", "relative"), _INFERENCE),
     },
 }

@@ -20,6 +20,7 @@ from impact.study.looks import looked
 from impact.study.panels import Comparison
 from impact.study.read import Study
 from impact.study.record import Case, evidence, variant
+from impact.study.signatures import signed_for
 from impact.study.together import programme
 from impact.study.wording import texts_of, untranslated
 
@@ -86,8 +87,13 @@ def recorded(
         ]
         found[language] = rows
     told = [[looked(one, own.look) for one, own in zip(released(rows), given, strict=True)] for rows in found.values()]
-    rest = tuple(dict.fromkeys(filter(None, [*untranslated(study.model), *_said(standing)])))
-    return [translated(dutch, english, rest) for dutch, english in zip(*told, strict=True)]
+    signed = signed_for(study)
+    judged = [text for one in signed.values() for text in (one.role, one.why)]
+    rest = tuple(dict.fromkeys(filter(None, [*untranslated(study.model), *_said(standing), *judged])))
+    return [
+        replace(translated(dutch, english, rest), signed=signed.get(dutch.indicator))
+        for dutch, english in zip(*told, strict=True)
+    ]
 
 
 def variants(study: Study, case: Case, given: Given, say: Texts) -> tuple[Variant, ...]:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from impact.errors import ImpactError
+from impact.evidence.grade_form import SIGNATURES
 from impact.evidence.record import Evidence
 from impact.parallel import Progress
 from impact.study.archive import Contents, read_contents
@@ -53,7 +54,7 @@ def rerun(
         place = Path(name) / "study"
         own = Path(name) / "given"
         for file, content in contents.files.items():
-            if file in ("study.yaml", LOCK, LEDGER):
+            if file in ("study.yaml", LOCK, LEDGER, SIGNATURES):
                 _put(place / file, content)
             elif file.startswith(INPUTS):
                 _put(own / file.removeprefix(INPUTS), content)

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from impact.evidence.grade_form import SIGNATURES
 from impact.study.bundle import MANIFEST
 from impact.study.crate import INPUTS, LEDGER, LOCK
 from impact.study.digits import agree, digits_of
@@ -35,7 +36,7 @@ STAGE_OF: Final[Mapping[str, str]] = {
     **dict.fromkeys(("primary", "weightings", "event", "change", "also_as", "path"), "estimate"),
     **dict.fromkeys(("checks", "refusals", "notes", "remarks"), "checks"),
     **dict.fromkeys(("look", "placebos"), "inference"),
-    **dict.fromkeys(("disclosed", "translations", "untranslated"), "report"),
+    **dict.fromkeys(("disclosed", "translations", "untranslated", "signed"), "report"),
     **dict.fromkeys(("alternatives", "bracket", "robust", "families", "programme"), "alternatives"),
 }
 _ESTIMATES: Final = ("primary", "weightings", "event")
@@ -43,7 +44,9 @@ _INFERENCE: Final = frozenset(
     ("std_error", "df", "low", "high", "p_value", "beside", "refused", "band_low", "band_high", "known_share")
 )
 # What stands beside the results, and what repeats its digests.
-_NOT_MADE: Final = frozenset(("results.json", MANIFEST, LOCK, LEDGER, "environment.json", "ro-crate-metadata.json"))
+_NOT_MADE: Final = frozenset(
+    ("results.json", MANIFEST, LOCK, LEDGER, SIGNATURES, "environment.json", "ro-crate-metadata.json")
+)
 _IN_UNITS: Final = frozenset(
     (*_ESTIMATES, "change", "path", "alternatives", "bracket", "robust", "families", "placebos")
 )

@@ -15,7 +15,7 @@ import rfc8785
 from pydantic import BaseModel, ValidationError
 
 from impact.study.faults import Fault
-from impact.study.later import INSTEAD, LATER, LATER_VALUES
+from impact.study.later import ELSEWHERE, INSTEAD, LATER, LATER_VALUES
 from impact.study.model import Specification
 from impact.study.rules import faults
 from impact.study.source import Finding, Loc, Node, Place
@@ -246,6 +246,9 @@ def _finding(tree: Node, error: Any, root: type[BaseModel]) -> Finding:
         return Finding("SPEC-007", f"{name} must be {_EXPECTED[kind]}; it is {said}.", hint, place, path)
     if kind == "literal_error":
         plain = ".".join(step for step in tree.at(loc)[1] if isinstance(step, str))
+        beside = ELSEWHERE.get(plain, {}).get(str(value))
+        if beside is not None:
+            return Finding("SPEC-005", f"{name}: a study has one answer, and no '{value}'.", beside, place, path)
         part = LATER_VALUES.get(plain, {}).get(str(value))
         if part is not None:
             return Finding(

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from impact.errors import DataError, ImpactError
+from impact.evidence.grade_form import SIGNATURES
 from impact.evidence.record import Evidence
 from impact.parallel import Progress, one_thread
 from impact.study.archive import Contents, read_contents
@@ -19,6 +20,7 @@ from impact.study.recompute import names, recompute
 from impact.study.release import release
 from impact.study.render import pages, versions
 from impact.study.rerun import rerun as run_again
+from impact.study.signatures import signatures
 from impact.study.strict import strict
 from impact.study.tidy import tidy
 from impact.study.unchanged import read_manifest, unchanged
@@ -27,7 +29,7 @@ from impact.study.verification import Level, Said, Verification
 __all__ = ["outcomes_in", "recomputed", "verify"]
 
 # What is in a bundle as it is; all other files follow from these.
-_GIVEN = ("results.json", "study.yaml", LOCK, LEDGER, "environment.json", "aggregates.csv")
+_GIVEN = ("results.json", "study.yaml", LOCK, LEDGER, "environment.json", "aggregates.csv", SIGNATURES)
 
 
 @one_thread()
@@ -115,6 +117,7 @@ def recomputed(
     else:
         wrong += _table(found, outcomes)
         unchecked.append(Said("unchecked.versions"))
+    wrong += _signed(found, outcomes)
     second = run_again(found, manifest, outcomes, data, again=again, progress=progress)
     wrong += second.wrong
     unchecked += second.unchecked
@@ -128,6 +131,18 @@ def recomputed(
     how = "identical" if second.identical else "again" if second.made else "yes" if numbers.agreed else "nothing"
     verdict = "yes" if second.made or numbers.agreed else "not"
     return Level("recomputed", verdict, Said(f"recomputed.{how}", {"count": count}), (), tuple(unchecked))  # type: ignore[arg-type]
+
+
+def _signed(found: Contents, outcomes: Sequence[Evidence]) -> list[Said]:
+    """Whether who signed the results is who signed the file beside them."""
+    first, content = outcomes[0], found.files.get(SIGNATURES)
+    names = [evidence.indicator for evidence in outcomes]
+    try:
+        given = {} if content is None else signatures(content, SIGNATURES, first.study, first.spec_sha256, names)
+    except DataError as error:
+        return [Said("file.unreadable", {"file": SIGNATURES, "why": error.problems[0].message})]
+    alike = all(evidence.signed == given.get(evidence.indicator) for evidence in outcomes)
+    return [] if alike else [Said("derived.differs", {"file": SIGNATURES})]
 
 
 def _table(found: Contents, outcomes: Sequence[Evidence]) -> list[Said]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from typing import Any
 
@@ -10,11 +11,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from impact.checks.protocol import Check
+from impact.evidence.document import Foreign, Paragraph, Table
 from impact.evidence.grade import MOST, grade, grade_sentences
+from impact.evidence.grade_form import grade_form
 from impact.evidence.language import texts
 from impact.evidence.look import Look
+from impact.evidence.reading import visible
 from impact.evidence.record import Evidence, Excluded, Variant
-from tests.report.samples import AREAS, REFUSED, estimate
+from impact.evidence.report import document
+from impact.evidence.signed import Signed
+from tests.report.samples import ALL, AREAS, ORDINARY, REFUSED, SEALED, UNMATCHED, estimate
 from tests.report.test_citation import CLEAN, FIXED, HIDDEN
 from tests.report.test_language import FORBIDDEN
 
@@ -25,7 +31,7 @@ def codes(evidence: Evidence, **changes: Any) -> set[str]:
 
 def test_the_best_that_such_a_design_can_be() -> None:
     found = grade(FIXED)
-    assert (found.level, found.reasons, found.rung, found.signed) == (3, (), 3, "")
+    assert (found.level, found.reasons, found.rung, found.signed) == (3, (), 3, None)
     assert "niveau 3 van 5" in " ".join(grade_sentences(found, texts("nl")))
     worse = grade(replace(FIXED, better="higher"))
     assert (worse.level, worse.rung) == (3, None), "a rung asks for what was aimed at"
@@ -108,7 +114,7 @@ def test_every_result_has_one_grade_with_its_reasons_in_words(
         FIXED, checks=tuple(checks), status=status, placebo=placebo, better=better, primary=primary, areas=AREAS[:areas]
     )
     found = grade(made)
-    assert found == grade(made) and found.signed == ""
+    assert found == grade(made) and found.signed is None
     assert found.level in (None, 1, 2, 3) and (found.level == MOST) is (found.reasons == ())
     assert found.rung is None or found.level == MOST
     assert (found.level is None) >= (made.sealed or placebo or value is None or reach is None)
@@ -117,6 +123,69 @@ def test_every_result_has_one_grade_with_its_reasons_in_words(
         assert words and "{" not in "".join(words) and FORBIDDEN.search(" ".join(words)) is None
 
 
-def test_a_signature_is_said() -> None:
-    signed = " ".join(grade_sentences(replace(grade(FIXED), signed="A. Beoordelaar"), texts("en")))
-    assert "Judged and signed by A. Beoordelaar." in signed and "Nobody" not in signed
+SIGNED = Signed(2, "A. Beoordelaar", "lid begeleidingscommissie", "2026-11-26", "De vergelijking is te klein.")
+
+
+def test_a_signature_is_said_and_none_is_assumed() -> None:
+    found = grade(replace(FIXED, signed=SIGNED))
+    assert found.level == 3, "the proposal stays what it was"
+    said = " ".join(grade_sentences(found, texts("nl")))
+    assert "Vastgesteld op niveau 2 door A. Beoordelaar (lid begeleidingscommissie), 2026-11-26." in said
+    assert "voorstel voor niveau 3 van 5" in said and "Niet door een persoon vastgesteld" not in said
+    assert "Niet door een persoon vastgesteld." in " ".join(grade_sentences(grade(FIXED), texts("nl")))
+    assert "Not established by a person." in " ".join(grade_sentences(grade(FIXED), texts("en")))
+    assert grade(replace(FIXED, signed=SIGNED), FIXED.primary).signed is None, "nobody judged another number"
+
+
+# --- the form ---------------------------------------------------------------------------------------------------------
+
+
+def tables(evidence: Evidence, language: str = "nl") -> tuple[Table, Table]:
+    _, _, robins, trend = grade_form(visible(evidence), texts(language))
+    assert isinstance(robins, Table) and isinstance(trend, Table)
+    return robins, trend
+
+
+@pytest.mark.parametrize("language", ["nl", "en"])
+@pytest.mark.parametrize("name", ALL)
+def test_seven_domains_and_22_items_with_no_judgement_of_a_machine(name: str, language: str) -> None:
+    robins, trend = tables(ALL[name], language)
+    assert (len(robins.rows), len(trend.rows)) == (7, 22)
+    assert [str(row[0])[:1] for row in robins.rows] == list("1234567")
+    assert [row[0] for row in trend.rows] == [str(item) for item in range(1, 23)]
+    for _, facts, person in robins.rows:
+        assert facts and str(person).endswith("?"), "the judgement is a question to a person"
+    said = " ".join(str(cell) for row in robins.rows for cell in row)
+    assert not re.search(r"risico|risk|matig|moderate|ernstig|serious|kritiek|critical", said, re.IGNORECASE)
+    asked = {str(row[0]) for row in trend.rows if row[2] in ("Voor een persoon.", "For a person.")}
+    assert asked >= {"2", "4", "9", "19", "20", "21", "22"}, "what a run cannot know"
+
+
+def test_a_domain_rests_on_the_facts_of_the_run() -> None:
+    facts = {str(row[0])[0]: str(row[1]) for row in tables(ORDINARY)[0].rows}
+    assert "gekozen op inwoners, woningen corporatie (%)" in facts["1"]
+    assert "Toets ‘vergelijkbare kenmerken’: niet gehaald." in facts["1"]
+    assert "Toets ‘gelijke ontwikkeling voor de start’: niet uitgevoerd." in facts["1"]
+    assert "18 van de 20 gebieden" in facts["2"] and "met een reden: 2" in facts["2"]
+    assert "begonnen volgens de studie in 2023." in facts["3"]
+    assert facts["4"] == "Wat er in de gebieden en daarbuiten is gedaan, staat niet in de gegevens."
+    assert "Politie 47018NED" in facts["6"]
+    assert "De opzet was niet vooraf vastgelegd." in facts["7"] and "in dit rapport staan: 2." in facts["7"]
+    unlike = {str(row[0])[0]: str(row[1]) for row in tables(replace(UNMATCHED, balance=()))[0].rows}
+    assert "Er is niet gekoppeld" in unlike["1"]
+
+
+@pytest.mark.parametrize("language", ["nl", "en"])
+def test_the_form_of_a_sealed_result_holds_no_number_of_it(language: str) -> None:
+    said = " ".join(str(cell) for table in tables(SEALED, language) for row in table.rows for cell in row)
+    assert not re.search(r"\d[.,]\d", re.sub(r"1\.000 euro|2[.,]310", "", said)), said
+
+
+def test_the_account_has_the_form_and_the_reason_of_who_signed() -> None:
+    (section,) = (
+        part for part in document(replace(FIXED, signed=SIGNED), {}, "en").account if part.name == "bewijskracht"
+    )
+    assert section.title == "The evidence, for who judges it"
+    assert section.blocks[1] == Paragraph(("Reason:", Foreign("De vergelijking is te klein.", "nl")))
+    (section,) = (part for part in document(FIXED, {}, "nl").account if part.name == "bewijskracht")
+    assert "study.grade.yaml" in str(section.blocks[1])

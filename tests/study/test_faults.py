@@ -106,9 +106,11 @@ def test_text_that_is_no_yaml_gets_the_repair_that_helps(tmp_path: Path, old: st
         # later versions
         ("seed: 7", "seed: 7\ncontext: [noten.md]", None, "", ""),
         ("[{rule: focus-area", "[{km: 1, rule: focus-area", "SPEC-010", "comparison.leave_out[0].km", "to near"),
-        # One area would pass for the headline, so a target of several numbers is not accepted yet.
-        ("{kind: average,", "{kind: unit,", "SPEC-005", "target.kind", "later version"),
-        ("{kind: average,", "{kind: event,", "SPEC-005", "target.kind", "later version"),
+        # One area would pass for the headline, so a target of several numbers is not accepted.
+        ("{kind: average,", "{kind: unit,", "SPEC-005", "target.kind", "no 'unit'"),
+        ("{kind: average,", "{kind: event,", "SPEC-005", "target.kind", "a study has one answer"),
+        ("{kind: average,", "{kind: cohort,", "SPEC-005", "target.kind", "no 'cohort'"),
+        ("{kind: average,", "{kind: relative,", "SPEC-005", "target.kind", "later version"),
         ("method: nearest", "method: entropy", "SPEC-010", "comparison.match.ratio", "nothing for entropy"),
         ("ratio: 5", "ratio: 5, moments: 2", "SPEC-010", "comparison.match.moments", "is for entropy, stable"),
         ("ratio: 5", "ratio: 5, estimand: ATO", "SPEC-010", "comparison.match.estimand", "is for overlap"),

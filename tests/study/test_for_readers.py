@@ -97,8 +97,11 @@ def test_people_follow_from_the_printed_numbers_and_are_rounded_as_their_margin_
     half = (high - low) / 2
     step = 10 ** (len(str(int(half))) - 2)  # two digits of half the margin
     said = page(whole)
-    sentence = re.search(r"Omgerekend: ongeveer ([\d.]+) leerlingen per jaar (minder|meer), met een marge van ([\d.]+) "
-                         r"(minder|meer) tot ([\d.]+) (minder|meer), op ([\d.]+) leerlingen\.", said)  # fmt: skip
+    sentence = re.search(
+        r"ongeveer ([\d.]+) leerlingen per jaar (minder|meer) dan wanneer deze gebieden waren veranderd zoals "
+        r"vergelijkbare gebieden, met een marge van ([\d.]+) (minder|meer) tot ([\d.]+) (minder|meer), op ([\d.]+) leerlingen\.",
+        said,
+    )
     assert sentence is not None, said[:3000]
     told = [int(sentence[place].replace(".", "")) for place in (1, 3, 5, 7)]
     assert told == [round(abs(x) / step) * step for x in (value, low, high)] + [round(base)]

@@ -12,7 +12,12 @@ import pandas as pd
 import pytest
 from docx import Document as Written
 
+from impact.evidence.area_page import area_documents
+from impact.evidence.citation import cited
+from impact.evidence.forms import SUFFIXES, formed
 from impact.evidence.language import languages, texts
+from impact.evidence.report import document
+from impact.study.bundle import read_bundle
 from tests.forbidden import FORBIDDEN, claims, texts_of, texts_of_bundle
 from tests.shared import ROOT
 from tests.study.conftest import Ended
@@ -30,6 +35,22 @@ def test_no_file_of_a_bundle_holds_a_forbidden_word(study: str, shipped: Callabl
             found[name] = words
     assert found == {}
     assert {".html", ".json", ".xlsx", ".csv", ".parquet", ".zip", ".yaml", ".jsonl"} <= seen
+
+
+@pytest.mark.parametrize("study", STUDIES)
+def test_nor_does_a_form_that_is_made_of_it(study: str, shipped: Callable[[str], tuple[Path, Ended]]) -> None:
+    """Docx, LaTeX, workbook and plain text, the page of every area, the form of a judge, and a citation."""
+    for evidence in read_bundle(shipped(study)[0]).outcomes:
+        for language in languages():
+            say = texts(language, evidence.level)
+            whole = document(evidence, {}, language)
+            for form in ("docx", "latex", "xlsx", "text"):
+                content = formed(whole, form, say, {})
+                assert not [words for text in texts_of(f"report{SUFFIXES[form]}", content) if (words := claims(text))]
+            for page in area_documents(evidence, "all", language).values():
+                assert claims(formed(page, "text", say, {}).decode("utf-8")) == []
+            said = cited(evidence, None, language)
+            assert claims(" ".join([said.title, *said.sentences, said.status, said.grade])) == []
 
 
 def test_no_template_holds_a_forbidden_word() -> None:
