@@ -213,7 +213,7 @@ def cite_from(
     say, bundle = texts(language), contents.path
     evidence, found = resolve([in_words(one, language) for one in outcomes], asked)
     manifest = read_manifest(contents)
-    _whole((unchanged(contents, manifest), fixed(contents, manifest, outcomes)), str(bundle))
+    check_whole((unchanged(contents, manifest), fixed(contents, manifest, outcomes)), str(bundle))
     evidence = signed_beside(evidence, study or _STUDIES / evidence.study)
     said = cited(evidence, found, language)
     own = parsed_log(contents.files[LEDGER], LEDGER) if LEDGER in contents.files else Log()
