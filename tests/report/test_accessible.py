@@ -31,17 +31,16 @@ def sample(evidence: Evidence, language: str) -> Callable[[], str]:
     return lambda: report_html(evidence, figures(evidence, language), language, "report.en.html")
 
 
+def area(language: str) -> Callable[[], str]:
+    return lambda: page_of(area_document(FOUND, "gebied-3", {}, language), texts(language))
+
+
 # Those that differ in what they show; "not-measurable" has no number, and neither has "sealed".
 EVIDENCE = {name: ALL[name] for name in ("robust", "odd", "together", "refused", "sealed", "placebo", "hostile")}
 EVIDENCE["not-measurable"] = replace(ALL["ordinary"], not_measurable=("er is maar één meting van voor de start",))
 PAGES: dict[str, Callable[[], str]] = {f"{name}.nl": sample(evidence, "nl") for name, evidence in EVIDENCE.items()}
 PAGES |= {f"{name}.en": sample(EVIDENCE[name], "en") for name in ("robust", "sealed", "hostile")}
-PAGES |= {
-    f"area.{language}": lambda language=language: page_of(
-        area_document(FOUND, "gebied-3", {}, language), texts(language)
-    )
-    for language in ("nl", "en")
-}
+PAGES |= {f"area.{language}": area(language) for language in ("nl", "en")}
 
 
 @pytest.mark.parametrize("name", PAGES)
