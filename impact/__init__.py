@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from impact.robustness import backdate, leave_one_out, placebos
     from impact.sample import Sample
     from impact.study.bundle import Bundle, read_bundle
+    from impact.study.collection import Collection, read_collection
     from impact.study.planning import plan
     from impact.study.read import Study, read_study
     from impact.study.run import run
@@ -30,6 +31,7 @@ __all__ = [
     "Bar",
     "Battery",
     "Bundle",
+    "Collection",
     "DataError",
     "Decomposition",
     "ImpactError",
@@ -57,6 +59,7 @@ __all__ = [
     "placebos",
     "plan",
     "read_bundle",
+    "read_collection",
     "read_study",
     "run",
     "verify",
@@ -72,6 +75,7 @@ _HOME = {
     "Decomposition": "impact.estimators.bacon",
     "ImpactError": "impact.errors",
     "Bundle": "impact.study.bundle",
+    "Collection": "impact.study.collection",
     "Panel": "impact.panel",
     "Refused": "impact.errors",
     "Result": "impact.evidence.result",
@@ -95,6 +99,7 @@ _HOME = {
     "placebos": "impact.robustness",
     "plan": "impact.study.planning",
     "read_bundle": "impact.study.bundle",
+    "read_collection": "impact.study.collection",
     "read_study": "impact.study.read",
     "run": "impact.study.run",
     "verify": "impact.study.verify",

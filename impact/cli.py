@@ -80,34 +80,44 @@ Workers = Annotated[int, typer.Option("--workers", min=1, help="Processes; resul
 
 
 @command
-def check(study: Annotated[Path, typer.Argument(help="study.yaml")], data: Data = None) -> int:
+def check(study: Annotated[Path, typer.Argument(help="study.yaml, or a collection")], data: Data = None) -> int:
     """Read the specification and the data, and say what would be compared; outcomes after the start stay closed."""
-    from impact.study.read import read_study
-    from impact.study.run import outline
+    from impact.study.collection import Collection, read_any
+    from impact.study.collection_check import collection_outline
+    from impact.study.outlining import outline
 
-    typer.echo(shown(outline(read_study(study), data or [])))
+    found = read_any(study)
+    said = collection_outline(found, data or []) if isinstance(found, Collection) else outline(found, data or [])
+    typer.echo(shown(said))
     return COMPLETED
 
 
 @command
 def explain(
-    study: Annotated[Path, typer.Argument(help="study.yaml")],
+    study: Annotated[Path, typer.Argument(help="study.yaml, or a collection")],
     language: Annotated[str, typer.Option("--language", help="nl or en.")] = "nl",
 ) -> int:
     """Say in plain sentences what the study will do, from its specification alone; no data are opened."""
     from impact.evidence.render import plain_text
+    from impact.study.collection import Collection, read_any
+    from impact.study.collection_check import collection_explained, collection_heading
     from impact.study.explain import explain as explained
     from impact.study.explain import heading
-    from impact.study.read import read_study
 
-    found = read_study(study)
+    found = read_any(study)
+    if isinstance(found, Collection):
+        said = plain_text(collection_explained(found, language))
+        typer.echo(f"{collection_heading(found, language)}\n\n{said}")
+        return COMPLETED
     typer.echo(f"{heading(found, language)}\n\n{plain_text(explained(found, language))}")
     return COMPLETED
 
 
 @command
 def run(
-    study: Annotated[Path, typer.Argument(help="study.yaml, or a folder of studies: then all, each by itself.")],
+    study: Annotated[
+        Path, typer.Argument(help="study.yaml, a collection, or a folder of studies: then all, each by itself.")
+    ],
     data: Data = None,
     out: Annotated[Path | None, typer.Option("--out", help="Folder of the bundle; default out/<id>.")] = None,
     workers: Workers = 1,
@@ -124,8 +134,8 @@ def run(
     from impact.parallel import Bar
     from impact.study.bundle import ARCHIVE
     from impact.study.cache import beside
+    from impact.study.collection import Collection, is_collection, read_any
     from impact.study.many import is_many
-    from impact.study.read import read_study
     from impact.study.render import LANGUAGES, page
     from impact.study.run import kept_parts, place_of
     from impact.study.run import run as run_study
@@ -133,7 +143,7 @@ def run(
     if no_cache and (since or dry or cache):
         raise UsageError(Problem("CACHE-003", "--no-cache goes with none of --from, --dry-run and --cache", ""))
 
-    if is_many(study):
+    if is_many(study) and not is_collection(study):
         if look > 1:
             hint = "Run a study by itself: impact run STUDY --look N."
             raise UsageError(Problem("LOOK-003", "every study of a folder has looks of its own", hint))
@@ -143,9 +153,12 @@ def run(
         options = [f"--from={since}"] * bool(since) + [f"--cache={cache}"] * bool(cache) + ["--no-cache"] * no_cache
         return run_folder(study, data or [], out or Path("out"), workers, options)
 
-    found = read_study(study)
+    found = read_any(study)
+    if isinstance(found, Collection) and dry:
+        hint = "Ask it of a study by itself: impact run STUDY --dry-run."
+        raise UsageError(Problem("CACHE-004", "what is kept is said of one study, and this is a collection", hint))
     folder = None if no_cache else cache or beside(place_of(found, out, look))
-    if folder is not None and (since or dry):
+    if folder is not None and (since or dry) and not isinstance(found, Collection):
         typer.echo(kept_parts(found, data=data or [], cache=folder, look=look, since=since), err=not dry)
         if dry:
             return COMPLETED

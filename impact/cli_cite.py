@@ -66,7 +66,7 @@ def cite(
 
 
 def withdraw(
-    study: Annotated[Path, typer.Argument(help="study.yaml")],
+    study: Annotated[Path, typer.Argument(help="study.yaml, or a collection")],
     why: Annotated[str, typer.Option("--why", help="The reason.")],
     address: Annotated[
         str,
@@ -79,10 +79,10 @@ def withdraw(
     ] = "",
 ) -> int:
     """Withdraw results of a study: a line in its ledger, of which every later citation speaks."""
-    from impact.study.read import read_study
+    from impact.study.collection import read_any
     from impact.study.withdrawing import withdraw as withdrawn
 
-    _, about = withdrawn(read_study(study), why, address, superseded_by)
+    _, about = withdrawn(read_any(study), why, address, superseded_by)
     typer.echo(f"withdrawn: {about}")
     return _COMPLETED
 

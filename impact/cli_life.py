@@ -9,13 +9,14 @@ import typer
 
 if TYPE_CHECKING:
     from impact.errors import Problem
+    from impact.study.collection import Collection
     from impact.study.lock import Lock
     from impact.study.log import Log
     from impact.study.read import Study
 
 __all__ = ["amend", "deposit", "lock"]
 
-_STUDY = typer.Argument(help="study.yaml")
+_STUDY = typer.Argument(help="study.yaml, or a collection")
 _DATA = typer.Option("--data", help="Folder in which the study's data may also stand; repeatable.")
 _LANGUAGE = typer.Option("--language", help="nl or en.")
 
@@ -29,14 +30,17 @@ def lock(
     language: Annotated[str, _LANGUAGE] = "nl",
 ) -> int:
     """Fix what a study says and the data of its design, before its outcomes are opened; print a line to paste."""
-    from impact.study import needs
+    from impact.study import collection_life, needs
+    from impact.study.collection import Collection, read_any
     from impact.study.design_data import at_design
     from impact.study.draft import check_filled
     from impact.study.lock import locked
     from impact.study.plan_record import in_lock, read_plan
-    from impact.study.read import read_study
 
-    found = read_study(study)
+    found = read_any(study)
+    if isinstance(found, Collection):
+        _told(found, *collection_life.locked(found), language)
+        return 0
     check_filled(found)  # before its data are looked for, which a draft may not have
     loaded, areas = at_design(found, data or [])
     plan = read_plan(found.path)
@@ -65,16 +69,25 @@ def amend(
     language: Annotated[str, _LANGUAGE] = "nl",
 ) -> int:
     """Change a locked study: an amendment as long as no outcome was seen, and a deviation afterwards."""
+    from impact.study import collection_life
     from impact.study.amending import changes
+    from impact.study.collection import Collection, read_any
     from impact.study.design_data import at_design
     from impact.study.lock import amended, beside, read_lock
-    from impact.study.read import read_study
 
-    found = read_study(study)
+    found = read_any(study)
+    if isinstance(found, Collection):
+        made, log = collection_life.amended(found, why)
+        return _amended(found, made, log, language)
     old = read_lock(beside(found.path)[0])
     loaded, areas = at_design(found, data or [])
     said = () if old is None else changes(old.spec, found, language)
     made, log = amended(found, loaded, areas, why, said)
+    return _amended(found, made, log, language)
+
+
+def _amended(found: Study | Collection, made: Lock, log: Log, language: str) -> int:
+    """What changed, and the line to paste."""
     for sentence in made.amendments[-1].changes:
         typer.echo(sentence)
     typer.echo(f"{made.amendments[-1].kind}: {made.amendments[-1].why}", err=True)
@@ -91,16 +104,16 @@ def deposit(
 ) -> int:
     """Say where the lock of a study was deposited; only that shows when it was made."""
     from impact.evidence.standing import Deposit
+    from impact.study.collection import read_any
     from impact.study.lock import deposited
-    from impact.study.read import read_study
 
-    found = read_study(study)
+    found = read_any(study)
     made, log = deposited(found, Deposit(where, date, reference))
     _told(found, made, log, language)
     return 0
 
 
-def _told(study: Study, lock: Lock, log: Log, language: str) -> None:
+def _told(study: Study | Collection, lock: Lock, log: Log, language: str) -> None:
     """The line to paste into a plan of work; and on standard error what it is worth."""
     from impact.evidence.language import texts
 

@@ -28,7 +28,8 @@ _SIDEWAYS = """() => {
   if (wide > room) found.push(`the page is ${wide} wide`);
   for (const node of document.body.querySelectorAll('*')) {
     const box = node.getBoundingClientRect();
-    if (box.width && box.right > room + 1 && !node.closest('svg *') && !scrolls(node.parentElement))
+    const inside = node.tagName !== 'CAPTION' && scrolls(node.parentElement) || node.closest('svg *, .unseen');
+    if (box.width && box.right > room + 1 && !inside)
       found.push(`${node.tagName} reaches ${Math.round(box.right)} of ${room}: ${node.textContent.slice(0, 60)}`);
   }
   return found;
@@ -76,7 +77,15 @@ def cut_off(shown: Page) -> list[str]:
 
 def spaced(shown: Page) -> list[str]:
     """1.4.12 Text spacing: with the distances that a reader may ask for nothing is lost."""
-    shown.add_style_tag(content=SPACING)
+    # Not as an element, which a page may refuse by its policy.
+    shown.evaluate(
+        """css => {
+      const sheet = new CSSStyleSheet();
+      sheet.replaceSync(css);
+      document.adoptedStyleSheets = [sheet];
+    }""",
+        SPACING,
+    )
     return sideways(shown) + cut_off(shown)
 
 

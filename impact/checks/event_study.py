@@ -17,6 +17,10 @@ from impact.targets import Effects, Target
 __all__ = ["Combination", "EventStudy", "Leads", "event_study", "fitted", "leads", "no_covariance"]
 
 _BOUNDS = "bounds under departures from parallel trends"
+_EARLIER = (
+    "Take an estimator that estimates the time before the start as well, such as group-time; where that is one period, "
+    "add earlier ones."
+)
 _FITTED = "its weights were chosen so that the estimates before the start are small"
 _AGAIN = "Estimate again with group-time and base='universal', or with sun-abraham."
 
@@ -186,7 +190,7 @@ def event_study(
     after = [event for event in sorted(row_of) if event >= 0]
     weights = weights_of(after, combination) if target.kind == "event" else []
     if min(row_of, default=0) >= 0:
-        return Refused(what, "there is no estimate before the start", "Add earlier periods.")
+        return Refused(what, "there is no estimate before the start", _EARLIER)
     reference = _reference(what, fit, np.unique(fit.cells.event).tolist())
     if isinstance(reference, Refused):
         return reference

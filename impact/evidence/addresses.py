@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from impact.errors import Problem, UsageError
 from impact.evidence.record import Estimate, Evidence
 
-__all__ = ["Address", "Place", "address_of", "place_of", "primary_address", "read_address", "read_place"]
+__all__ = ["VOUCHED", "Address", "Place", "address_of", "place_of", "primary_address", "read_address", "read_place"]
 
 _SLUG = r"[a-z0-9]+(?:-[a-z0-9]+)*"
 _PLACE = rf"(?P<study>{_SLUG})@(?P<lock>(?:unlocked-)?[0-9a-f]{{8}})"
@@ -25,7 +25,8 @@ _LONGEST = 500
 _FORM = "such as voortijdig-schoolverlaten@3f9c2a1b.1#voortijdig-schoolverlaten.average.2023-2024"
 # A name that an alternative has in common with these is told apart by a word before it.
 _OWN = re.compile(r"average|event|(average|bracket|family|event|alternative)-.*")
-_VOUCHED = ("", "amended", "data", "outcomes")  # why no better than pre-specified, and yet what the lock holds was run
+VOUCHED = ("", "amended", "data", "outcomes")
+"""Why no better than pre-specified, and yet what the lock holds was run."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +101,7 @@ def read_place(text: str) -> Place | Address:
 def place_of(evidence: Evidence) -> Place:
     """Study, lock and look of a record."""
     standing = evidence.standing
-    locked = standing.lock8 if evidence.status != "exploratory" or standing.because in _VOUCHED else ""
+    locked = standing.lock8 if evidence.status != "exploratory" or standing.because in VOUCHED else ""
     return Place(evidence.study, locked or f"unlocked-{evidence.spec_sha256[:8]}", standing.look)
 
 

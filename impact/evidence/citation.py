@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from impact.evidence.conclusion import concluded, headline, judged
+from impact.evidence.conclusion import concluded, headline, judged, run_apart
 from impact.evidence.disclosed import withheld
 from impact.evidence.grade import grade, grade_sentences
 from impact.evidence.language import Texts, listed, number, percent_level, texts
-from impact.evidence.reading import in_language, plain, printed, reason, size, two_signs, window, within
+from impact.evidence.reading import named, plain, printed, reason, size, two_signs, window, within
 from impact.evidence.record import Estimate, Evidence
 from impact.evidence.standing import standing_sentences
 
@@ -75,6 +75,7 @@ def cited(evidence: Evidence, found: Numbered | None, language: str) -> Cited:
     if not given:
         sentences = [*sentences, say("citation.no_number")]
     status = (say(f"citation.status.{evidence.status}"), *standing_sentences(evidence.standing, say))
+    status += tuple(run_apart(evidence, say))
     proposed = grade(evidence, None if about.role == "primary" else about.estimate)
     return Cited(title, tuple(sentences), " ".join(status), " ".join(grade_sentences(proposed, say)), given)
 
@@ -107,10 +108,6 @@ def _numbered(estimate: Estimate) -> bool:
     return None not in (estimate.value, estimate.low, estimate.high)
 
 
-def _outcome(evidence: Evidence, say: Texts) -> str:
-    return within(plain(in_language(evidence.outcome, say.language)))
-
-
 def _found(evidence: Evidence, found: Numbered, say: Texts) -> Iterator[str]:
     """What was found, as it is printed in the report."""
     estimate = found.estimate
@@ -122,7 +119,7 @@ def _found(evidence: Evidence, found: Numbered, say: Texts) -> Iterator[str]:
     digits = shown.digits
     yield say(
         "citation.found" if shown.value else "citation.found_same",
-        outcome=_outcome(evidence, say),
+        outcome=named(evidence, say),
         when=_at(estimate.term, say) if timed else _when(evidence, found, say),
         areas=number(estimate.areas, say.language, 0),
         total=number(evidence.areas_total, say.language, 0),
@@ -150,7 +147,7 @@ def _at(term: str, say: Texts) -> str:
 
 def _absent(evidence: Evidence, estimate: Estimate, say: Texts) -> str:
     """Why there is no number."""
-    outcome = _outcome(evidence, say)
+    outcome = named(evidence, say)
     if evidence.not_measurable:
         return say("citation.none.not-measurable", outcome=outcome, why=listed(evidence.not_measurable, say.language))
     if evidence.sealed:

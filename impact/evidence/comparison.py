@@ -7,11 +7,11 @@ from collections.abc import Mapping, Sequence
 from impact.evidence.document import Block, Cell, Column, Figure, Paragraph, Table
 from impact.evidence.language import Texts, listed, number, p_value, percent_level, significant
 from impact.evidence.maps import map_table
-from impact.evidence.plots_course import banded, placebo_rows
+from impact.evidence.plots_course import banded, placebo_range, placebo_rows
 from impact.evidence.reading import band, in_language, interval, one_base, printed, slug, value, window, with_unit
 from impact.evidence.record import AreaRow, Estimate, Evidence, FlowStep
 
-__all__ = ["balance", "columns", "count", "course", "design", "fact_table"]
+__all__ = ["balance", "by_area", "columns", "count", "course", "design", "fact_table"]
 
 _SMALL = 0.005  # weights below this would be printed as 0,00
 
@@ -56,8 +56,6 @@ def design(evidence: Evidence, figures: Mapping[str, str], say: Texts) -> list[B
             (say("design.smallest"), f"{smallest} ({evidence.smallest_why})" if evidence.smallest_why else smallest)
         )
     blocks: list[Block] = [fact_table(say("design.caption"), tuple(facts), say)]
-    if evidence.areas:
-        blocks.append(_areas(evidence, say))
     if evidence.flow:
         note = say("flow.note", pool=count(evidence.pool, say), compared=count(evidence.compared, say))
         table = _flow(say("flow.caption"), evidence.flow, note, "flow" in figures, say)
@@ -68,13 +66,6 @@ def design(evidence: Evidence, figures: Mapping[str, str], say: Texts) -> list[B
         if variant.flow:
             caption = say("pool.alternative", name=variant.name)
             blocks.append(_flow(caption, variant.flow, "", True, say))
-    if any(area.matched for area in evidence.areas):
-        blocks.append(_matched(evidence, say))
-    if evidence.shared:
-        rows = [(shared.start, _named(shared.units, say)) for shared in evidence.shared]
-        blocks.append(Table(say("shared.caption"), columns("shared", "start units", "", say), tuple(rows), folded=True))
-    if any(area.weights for area in evidence.areas):
-        blocks.append(_weights(evidence, say))
     if evidence.excluded:
         blocks.append(
             Table(
@@ -84,6 +75,19 @@ def design(evidence: Evidence, figures: Mapping[str, str], say: Texts) -> list[B
                 folded=True,
             )
         )
+    return blocks
+
+
+def by_area(evidence: Evidence, say: Texts) -> list[Block]:
+    """The areas with their start and base, and whom each of them is compared with."""
+    blocks: list[Block] = [_areas(evidence, say)] if evidence.areas else []
+    if any(area.matched for area in evidence.areas):
+        blocks.append(_matched(evidence, say))
+    if evidence.shared:
+        rows = [(shared.start, _named(shared.units, say)) for shared in evidence.shared]
+        blocks.append(Table(say("shared.caption"), columns("shared", "start units", "", say), tuple(rows), folded=True))
+    if any(area.weights for area in evidence.areas):
+        blocks.append(_weights(evidence, say))
     return blocks
 
 
@@ -170,9 +174,9 @@ def balance(evidence: Evidence, figures: Mapping[str, str], say: Texts) -> list[
         )
         used = say("words.yes" if row.matched_on else "words.no")
         rows.append(
-            (row.name, focus, pool, matched, smd_pool, smd_matched, used)
+            (row.label or row.name, focus, pool, matched, smd_pool, smd_matched, used)
             if matching
-            else (row.name, focus, pool, smd_pool)
+            else (row.label or row.name, focus, pool, smd_pool)
         )
     table = Table(
         say("balance.caption"),
@@ -192,7 +196,7 @@ def _remarks(evidence: Evidence, say: Texts) -> list[str]:
     said = []
     if any(row.smd_pool is None or row.smd_matched is None for row in evidence.balance):
         said.append(say("balance.apart-note"))
-    gaps = [f"{row.name} ({count(row.unknown, say)})" for row in evidence.balance if row.unknown]
+    gaps = [f"{row.label or row.name} ({count(row.unknown, say)})" for row in evidence.balance if row.unknown]
     if gaps:
         said.append(say("balance.unknown", list=listed(gaps, say.language)))
     return said
@@ -267,10 +271,8 @@ def _placebos(evidence: Evidence, figures: Mapping[str, str], say: Texts) -> lis
         return []
 
     def between(own: Estimate, low: float, high: float) -> str:
-        shown = printed(own)
-        digits = shown.digits if shown else 0
-        ends = [number(round(x, digits), say.language, digits, sign=True) for x in (low, high)]
-        return say("format.interval", low=ends[0], high=ends[1])
+        first, last = placebo_range(own, low, high, say)
+        return say("format.interval", low=first, high=last)
 
     heads = (
         *columns("event", "term value", "value", say),

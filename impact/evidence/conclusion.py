@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 
 from impact.evidence.disclosed import withheld
 from impact.evidence.language import Texts, listed, number, percent_level
-from impact.evidence.reading import in_language, opening, plain, printed, size, two_signs, window, with_unit, within
+from impact.evidence.reading import named, opening, printed, size, two_signs, window, with_unit
 from impact.evidence.record import Estimate, Evidence
 from impact.evidence.statement import Statement, choose, sentence
 
-__all__ = ["concluded", "headline", "judged", "said", "title"]
+__all__ = ["concluded", "headline", "judged", "run_apart", "said", "title"]
 
 _LOCKED = ("pre-specified", "amended")
 _OPENS = ("more-favourable", "less-favourable", "no-difference-of-s")  # in Dutch these sentences begin with the outcome
@@ -26,6 +27,12 @@ def judged(evidence: Evidence) -> Estimate:
             if member.indicator == evidence.indicator:
                 return replace(evidence.primary, low=member.low, high=member.high, level=1 - family.level)
     return evidence.primary
+
+
+def run_apart(evidence: Evidence, say: Texts) -> Iterator[str]:
+    """That a study of a collection was run apart from it, and that its interval is not corrected for the others."""
+    if evidence.belongs_to and not evidence.families:
+        yield say("collection.alone", collection=evidence.belongs_to)
 
 
 def concluded(evidence: Evidence) -> Statement | None:
@@ -56,10 +63,10 @@ def title(statement: Statement, evidence: Evidence, say: Texts) -> str:
 
 def said(statement: Statement, evidence: Evidence, say: Texts) -> str:
     """The fixed sentence, with the numbers as they are printed."""
-    name = plain(in_language(evidence.outcome, say.language))
+    name = named(evidence, say)
     opens = statement.kind in _OPENS and say.language == "nl"
     common = {
-        "outcome": opening(name) if opens else within(name),
+        "outcome": opening(name) if opens else name,
         "areas": number(evidence.primary.areas, say.language, 0),
         "total": number(evidence.areas_total, say.language, 0),
         "period": window(evidence),

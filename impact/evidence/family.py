@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -49,8 +50,9 @@ class Member:
     high: float | None = None
 
     def blank(self) -> Member:
-        """The same without any number."""
-        return Member(self.indicator, self.outcome, self.whole, self.term, self.unit, "sealed")
+        """The same without any number; one that never had one keeps the reason."""
+        state = "sealed" if self.state in ("estimated", "no-p-value") else self.state
+        return Member(self.indicator, self.outcome, self.whole, self.term, self.unit, state)
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,8 +131,19 @@ class Family:
             for part in (self.members, self.horizons)
         )
         members, horizons = kept
+        return replace(self._recounted(members, horizons), index=None)
+
+    def as_told(self, own: Mapping[tuple[str, str, str], Member]) -> Family:
+        """The same with every number as `own` has it, by family, outcome and term."""
+        members, horizons = (
+            tuple(own.get((self.name, member.indicator, member.term), member) for member in part)
+            for part in (self.members, self.horizons)
+        )
+        return self._recounted(members, horizons)
+
+    def _recounted(self, members: tuple[Member, ...], horizons: tuple[Member, ...]) -> Family:
         hit = [one.whole for one in members if one.adjusted is not None and one.adjusted <= self.level]
-        return replace(self, members=members, horizons=horizons, found=len(hit), separate=len(set(hit)), index=None)
+        return replace(self, members=members, horizons=horizons, found=len(hit), separate=len(set(hit)))
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,26 +6,23 @@ from collections import Counter
 from collections.abc import Iterator
 
 from impact.evidence.addresses import primary_address
-from impact.evidence.conclusion import headline, judged
+from impact.evidence.change_table import change
+from impact.evidence.conclusion import headline
 from impact.evidence.disclosed import withheld
-from impact.evidence.document import Cell, Code, Column, Paragraph, Points, Section, Table
+from impact.evidence.document import Block, Cell, Code, Paragraph, Points, Section
 from impact.evidence.language import Texts, listed, number, p_value, percent_level, significant
 from impact.evidence.reading import (
-    Printed,
-    in_language,
-    interval,
+    named,
     periods,
     plain,
     printed,
     reason,
     size,
     two_signs,
-    value,
     window,
     with_unit,
-    within,
 )
-from impact.evidence.record import Change, Evidence, Second
+from impact.evidence.record import Evidence, Second
 
 __all__ = ["check_title", "front", "result"]
 
@@ -46,10 +43,10 @@ def result(evidence: Evidence, say: Texts) -> Section:
 def front(evidence: Evidence, say: Texts) -> tuple[Section, ...]:
     """The parts of the first page that follow the result; `evidence` is the visible one."""
     parts = [
-        _change(evidence, say),
-        _basis(evidence, say),
+        change(evidence, say),
+        *(_unmeasured(evidence, say) if evidence.not_measurable else (_basis(evidence, say),)),
         _left_out(evidence, say),
-        _not_said(evidence, say),
+        None if evidence.not_measurable else _not_said(evidence, say),
         _verify(say),
     ]
     return tuple(part for part in parts if part is not None)
@@ -65,7 +62,7 @@ def check_title(name: str, say: Texts) -> str:
 
 def _sentences(evidence: Evidence, say: Texts) -> Iterator[Cell]:
     common = {
-        "outcome": within(plain(in_language(evidence.outcome, say.language))),
+        "outcome": named(evidence, say),
         "areas": number(evidence.primary.areas, say.language, 0),
         "total": number(evidence.areas_total, say.language, 0),
         "period": window(evidence),
@@ -132,7 +129,7 @@ def _without_interval(evidence: Evidence, say: Texts) -> Iterator[Cell]:
     if seconds:
         yield _second(seconds[0], say)
     if two_signs(evidence) is None:
-        yield say("result.not_established", outcome=within(plain(in_language(evidence.outcome, say.language))))
+        yield say("result.not_established", outcome=named(evidence, say))
 
 
 def _two_signs(evidence: Evidence, say: Texts) -> Iterator[Cell]:
@@ -140,7 +137,7 @@ def _two_signs(evidence: Evidence, say: Texts) -> Iterator[Cell]:
     ends = two_signs(evidence)
     if ends is not None:
         low, high = (size(end.value, end.digits, say, evidence.unit) for end in ends)
-        outcome = within(plain(in_language(evidence.outcome, say.language)))
+        outcome = named(evidence, say)
         yield say("result.two_signs", low=low, high=high, outcome=outcome)
 
 
@@ -174,67 +171,6 @@ def _against_smallest(evidence: Evidence, low: float, high: float, say: Texts) -
 def _gates(evidence: Evidence, say: Texts) -> str:
     closed = [check for check in evidence.checks if check.gates and check.verdict != "pass"]
     return listed((f"‘{check_title(check.name, say)}’" for check in closed), say.language)
-
-
-# --- the table before and after ---------------------------------------------------------------------------------------
-
-
-def _change(evidence: Evidence, say: Texts) -> Section | None:
-    primary = judged(evidence)
-    change, shown = evidence.change, printed(primary)
-    if change is None or shown is None:
-        return None
-    columns = (Column(say("change.period")), Column(say("change.focus"), True), Column(say("change.comparison"), True))
-    rows: list[tuple[Cell, ...]] = [
-        (
-            say("change.before", period=change.before),
-            *_levels(change.focus_before, change.comparison_before, shown, say),
-        ),
-        (say("change.after", period=change.after), *_levels(change.focus_after, change.comparison_after, shown, say)),
-        (say("change.change"), *_moves(change, shown, say)),
-    ]
-    total = (say("change.difference"), f"{value(primary, say)} ({interval(primary, say)})")
-    table = Table(
-        say("change.caption", outcome=plain(in_language(evidence.outcome, say.language)), unit=evidence.unit),
-        columns,
-        tuple(rows),
-        _note(change, shown, evidence, say),
-        total=total,
-    )
-    return Section("voor-en-na", say("change.title"), (table,))
-
-
-def _levels(focus: float | None, comparison: float | None, shown: Printed, say: Texts) -> tuple[str, str]:
-    return _level(focus, shown, say), _level(comparison, shown, say)
-
-
-def _level(x: float | None, shown: Printed, say: Texts, *, sign: bool = False) -> str:
-    return say("words.not_given") if x is None else number(x, say.language, shown.digits, sign=sign)
-
-
-def _move(before: float | None, after: float | None) -> float | None:
-    return None if before is None or after is None else after - before
-
-
-def _moves(change: Change, shown: Printed, say: Texts) -> tuple[str, str]:
-    focus, comparison = (
-        _move(change.focus_before, change.focus_after),
-        _move(change.comparison_before, change.comparison_after),
-    )
-    return _level(focus, shown, say, sign=True), _level(comparison, shown, say, sign=True)
-
-
-def _note(change: Change, shown: Printed, evidence: Evidence, say: Texts) -> str:
-    """Says so where the estimate is not the plain difference of the two changes, beyond rounding."""
-    notes = [say(f"better.{evidence.better}")]
-    focus, comparison = (
-        _move(change.focus_before, change.focus_after),
-        _move(change.comparison_before, change.comparison_after),
-    )
-    if focus is not None and comparison is not None and abs(focus - comparison - shown.value) > 10.0**-shown.digits:
-        simple = number(focus - comparison, say.language, shown.digits, sign=True)
-        notes.append(say("change.adjusted", simple=simple))
-    return " ".join(notes)
 
 
 # --- the rest of the first page ---------------------------------------------------------------------------------------
@@ -301,7 +237,25 @@ def _not_said(evidence: Evidence, say: Texts) -> Section:
         "other_policy",
     ]
     keys += [evidence.status] if f"not_said.{evidence.status}" in say else []
-    return Section("wat-niet", say("not_said.title"), (Points(tuple(say(f"not_said.{key}") for key in keys)),))
+    blocks: list[Block] = [Points(tuple(say(f"not_said.{key}") for key in keys))]
+    if evidence.context:
+        blocks.append(Paragraph((say("frontpage.context", title=say("context.title")),)))
+    return Section("wat-niet", say("not_said.title"), tuple(blocks))
+
+
+def _unmeasured(evidence: Evidence, say: Texts) -> Iterator[Section]:
+    """Of an outcome that is not measurable: what would make it so, and where what is known can be found."""
+    if evidence.needed:
+        yield Section("wat-nodig", say("frontpage.needed"), (Points(evidence.needed),))
+    sources = dict.fromkeys(
+        file.source for file in evidence.data if file.role in ("outcomes", "sealed") and file.source
+    )
+    known = [
+        say("frontpage.known_text", sources=listed(sources, say.language)) if sources else say("frontpage.not_known")
+    ]
+    if evidence.context:
+        known.append(say("frontpage.known_context", title=say("context.title")))
+    yield Section("wat-bekend", say("frontpage.known"), (Paragraph(tuple(known)),))
 
 
 def _verify(say: Texts) -> Section:

@@ -8,6 +8,7 @@ else: no attribute, index or conversion, so a value can be put in but never be r
 from __future__ import annotations
 
 import math
+import re
 import string
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -20,7 +21,18 @@ from ruamel.yaml import YAML
 
 from impact.errors import Problem, UsageError
 
-__all__ = ["Texts", "decimals", "languages", "listed", "number", "p_value", "percent_level", "significant", "texts"]
+__all__ = [
+    "Texts",
+    "date_words",
+    "decimals",
+    "languages",
+    "listed",
+    "number",
+    "p_value",
+    "percent_level",
+    "significant",
+    "texts",
+]
 
 _FOLDER = resources.files("impact.evidence") / "texts"
 _FIRST = "nl"
@@ -148,6 +160,15 @@ def decimals(std_error: float | None, value: float | None = None) -> int:
     # Two digits after rounding: 0.0996 counts as 0.10, so it asks for 2 decimals, not 3.
     exponent = int(f"{size:.1e}".split("e")[1])
     return min(max(1 - exponent, 0), 12)
+
+
+def date_words(date: str, language: str) -> str:
+    """``26 november 2026`` of ``2026-11-26``; what is no date stays as it is."""
+    found = re.match(r"(\d{4})-(\d\d)-(\d\d)", date)
+    say = texts(language)
+    if found is None or f"dates.{found[2]}" not in say:
+        return date
+    return say(f"dates.{found[2]}", day=found[3].lstrip("0"), year=found[1])
 
 
 def percent_level(level: float, language: str) -> str:

@@ -53,7 +53,9 @@ def dot(axes: Axes, x: float, y: float, color: str, *, filled: bool, marker: str
 
 def headed(axes: Axes, text: str, pad: float = 18) -> None:
     """What the numbers are in, above the axes."""
-    axes.set_title(wrapped(text, WIDTH - 0.6, TEXT), pad=pad)
+    said = wrapped(text, WIDTH - 0.6, TEXT)
+    axes.set_title(said, pad=pad)
+    _taller(axes.get_figure(root=True), 0.17 * said.count("\n"))
 
 
 def divide(axes: Axes, x: float, say: Texts) -> None:
@@ -126,7 +128,11 @@ def extremes(axes: Axes, edges: Sequence[float]) -> None:
 def legend(figure: Figure, marks: Sequence[Line2D | Patch]) -> None:
     """What the lines are, above the figure and under each other; every name within its width."""
     for mark in marks:
-        mark.set_label(wrapped(str(mark.get_label()), WIDTH - 0.6, SMALL))
+        said = wrapped(str(mark.get_label()), WIDTH - 0.6, SMALL)
+        mark.set_label(said)
+        _taller(figure, 0.19 * (said.count("\n") + 1))
+    if not marks:
+        return
     figure.legend(
         handles=list(marks),
         loc="outside upper left",
@@ -136,6 +142,12 @@ def legend(figure: Figure, marks: Sequence[Line2D | Patch]) -> None:
         labelspacing=0.3,
         borderaxespad=0.1,
     )
+
+
+def _taller(figure: Figure | None, inches: float) -> None:
+    """What stands above a figure takes no room from what is drawn."""
+    if figure is not None:
+        figure.set_figheight(figure.get_figheight() + inches)
 
 
 def one_sided(ends: Sequence[tuple[float, float]], say: Texts) -> list[str]:

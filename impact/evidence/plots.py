@@ -21,7 +21,7 @@ from impact.evidence.record import DataFile, Evidence
 from impact.evidence.svg import rendered, wrapped
 from impact.evidence.translation import in_words
 
-__all__ = ["figures", "source"]
+__all__ = ["OUTCOMES", "figures", "source"]
 
 _DRAWN: Final[Mapping[str, Callable[[Evidence, Texts, Sign], str | None]]] = {
     "gap": gap,
@@ -34,9 +34,11 @@ _DRAWN: Final[Mapping[str, Callable[[Evidence, Texts, Sign], str | None]]] = {
     "areas": areas_forest,
 }
 _NAMED = 5  # areas that are not counted and named one by one
-_OUTCOMES, _UNITS = ("outcomes", "outcome", "sealed"), ("units", "covariates")
-_ABOUT: Final[Mapping[str, tuple[str, ...]]] = {"balance": (*_UNITS, *_OUTCOMES), "flow": _UNITS}
-"""Roles of the data that a figure is about, where it is not about the outcome alone."""
+OUTCOMES: Final = ("outcomes", "outcome", "sealed")
+"""Roles of the data that outcomes stand in."""
+_UNITS: Final = ("units", "covariates")
+_ABOUT: Final[Mapping[str, tuple[str, ...]]] = {"balance": (*_UNITS, *OUTCOMES), "flow": _UNITS}
+"""Roles of the data that a figure is about, where it is not about the outcome alone; the flow falls back on that."""
 
 
 def figures(evidence: Evidence, language: str = "nl") -> dict[str, str]:
@@ -76,7 +78,8 @@ def _about(evidence: Evidence, name: str, say: Texts) -> tuple[str, str]:
     names = many if len(absent) > _NAMED else listed(absent, say.language)
     others = say("draw.areas_others", names=names) if names else ""
     tail = [say("figures.placebo_study")] if evidence.placebo else []
-    tail += [source(evidence.data, _ABOUT.get(name, _OUTCOMES), say)] if name != "map" else []
+    if name != "map":  # which names where its borders come from
+        tail.append(source(evidence.data, _ABOUT.get(name, ()), say) or source(evidence.data, OUTCOMES, say))
     foot = [f"{say('draw.areas', **counts)}.", *filter(None, tail)]
     about = [f"{say('draw.areas_text', **counts)}{others}", *filter(None, tail)]
     return wrapped(" ".join(foot), WIDTH - 0.1, SMALL), " ".join(about)

@@ -20,7 +20,7 @@ def balance(evidence: Evidence, say: Texts, sign: Sign) -> str | None:
     if not rows:
         return None
     matching = any(row.smd_pool != row.smd_matched for row in rows)
-    names = [row.name for row in rows]
+    names = [row.label or row.name for row in rows]
     figure = Figure(figsize=(WIDTH, 1.6 + row_height(names) * len(rows)), layout="constrained")
     axes = figure.add_subplot()
     for place, row in enumerate(rows):
@@ -83,7 +83,8 @@ def _text(evidence: Evidence, limit: float | None, say: Texts, *, matching: bool
         )
     }
     known = [row for row in evidence.balance if row.smd_matched is not None]
-    worst = say("figures.worst", name=max(known, key=_size).name) if known else ""
+    largest_row = max(known, key=_size, default=None)
+    worst = "" if largest_row is None else say("figures.worst", name=largest_row.label or largest_row.name)
     edges = "" if limit is None else say("draw.balance_limit", limit=significant(limit, say.language))
     key = "draw.balance_text" if matching else "draw.balance_text_unmatched"
     pieces = [say(key, count=number(len(evidence.balance), say.language, 0), limit=f"{worst}{edges}", **largest)]

@@ -18,7 +18,7 @@ from impact.evidence.reading import one_base, printed, value
 from impact.evidence.record import Estimate, Evidence, PathPoint
 from impact.evidence.svg import number_axis
 
-__all__ = ["banded", "event_study", "gap", "placebo_rows", "placebos"]
+__all__ = ["banded", "event_study", "gap", "placebo_range", "placebo_rows", "placebos"]
 
 
 # --- effects by periods since the start -------------------------------------------------------------------------------
@@ -29,7 +29,7 @@ def event_study(evidence: Evidence, say: Texts, sign: Sign) -> str | None:
     rows = _by_event(evidence)
     if not rows:
         return None
-    figure = Figure(figsize=(WIDTH, 3.5), layout="constrained")
+    figure = Figure(figsize=(WIDTH, 3.3), layout="constrained")
     axes = figure.add_subplot()
     heights = [0.0]
     for event, y, row in rows:
@@ -37,23 +37,20 @@ def event_study(evidence: Evidence, say: Texts, sign: Sign) -> str | None:
         dot(axes, event, y, FOCUS, filled=event >= 0)
     axes.axhline(0, color=INK, linewidth=1.0, zorder=1)
     events = [event for event, *_ in rows]
-    if (base := _base(evidence, events)) is not None:
-        axes.plot(base, 0, marker="D", markersize=5, color=INK, zorder=4)
-        axes.annotate(say("draw.base"), (base, 0), xytext=(0, 7), textcoords="offset points", ha="center", va="bottom")
+    base = _base(evidence, events)
+    if base is not None:
+        dot(axes, base, 0, INK, filled=True, marker="D")
         events.append(base)
     number_axis(axes, min(heights), max(heights), say.language)
     divide(axes, -0.5, say)
     event_axis(axes, min(events), max(events), say)
     headed(axes, evidence.unit)
-    if banded(evidence):
-        level = percent_level(evidence.primary.level, say.language)
-        marks = [
-            Line2D([], [], color=FOCUS, linewidth=2.6, label=say("figures.single", level=level)),
-            Line2D(
-                [], [], color=FOCUS, linewidth=0.9, marker="_", markersize=7, label=say("figures.together", level=level)
-            ),
-        ]
-        legend(figure, marks)
+    level = percent_level(evidence.primary.level, say.language)
+    single = Line2D([], [], color=FOCUS, linewidth=2.6, label=say("figures.single", level=level))
+    together = Line2D([], [], color=FOCUS, linewidth=0.9, marker="_", markersize=7)
+    together.set_label(say("figures.together", level=level))
+    marks = [single, together] if banded(evidence) else []
+    legend(figure, [*marks, *([] if base is None else [_diamond(say)])])
     return sign(figure, "event-study", say("draw.event_title"), _event_text(evidence, rows, say))
 
 
@@ -85,6 +82,11 @@ def _base(evidence: Evidence, events: Sequence[int]) -> int | None:
     """The period that all estimates are compared with, where that is one of them."""
     base = -1 - evidence.anticipation
     return base if one_base(evidence) and min(events) < base else None
+
+
+def _diamond(say: Texts) -> Line2D:
+    """The mark of the period that all others are compared with."""
+    return Line2D([], [], color=INK, marker="D", markersize=6, linestyle="none", label=say("draw.base"))
 
 
 def _event_text(evidence: Evidence, rows: Sequence[tuple[int, float, Estimate]], say: Texts) -> str:
@@ -139,7 +141,7 @@ def gap(evidence: Evidence, say: Texts, sign: Sign) -> str | None:
     path = evidence.path
     if sum(point.focus is not None and point.comparison is not None for point in path) < 2:
         return None
-    figure = Figure(figsize=(WIDTH, 4.6), layout="constrained")
+    figure = Figure(figsize=(WIDTH, 4.2), layout="constrained")
     upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=[2.2, 1])
     focus, comparison, between = [point.focus for point in path], [point.comparison for point in path], _gaps(path)
     _line(upper, comparison, path, COMPARISON, "s", "--")
@@ -224,6 +226,14 @@ def placebo_rows(evidence: Evidence) -> list[tuple[Estimate, PlaceboRow]]:
     return [(row, known[row.term]) for _, _, row in _by_event(evidence) if row.term in known]
 
 
+def placebo_range(own: Estimate, low: float, high: float, say: Texts) -> tuple[str, str]:
+    """Two ends of a range of placebos, printed as the estimate that they stand beside."""
+    shown = printed(own)
+    digits = shown.digits if shown else 0
+    first, last = (number(round(x, digits), say.language, digits, sign=True) for x in (low, high))
+    return first, last
+
+
 def placebos(evidence: Evidence, say: Texts, sign: Sign) -> str | None:
     """The areas in front of what is found where nothing happened: half, and nine in ten, of the placebos."""
     rows, found = placebo_rows(evidence), evidence.placebos
@@ -233,7 +243,7 @@ def placebos(evidence: Evidence, say: Texts, sign: Sign) -> str | None:
     base = _base(evidence, [event for event, *_ in points])
     drawn = sorted([*points, *([] if base is None else [(base, 0.0, 0.0, 0.0, 0.0, 0.0)])])
     x, own, low, lower, upper, high = (list(column) for column in zip(*drawn, strict=True))
-    figure = Figure(figsize=(WIDTH, 3.9), layout="constrained")
+    figure = Figure(figsize=(WIDTH, 3.3), layout="constrained")
     axes = figure.add_subplot()
     axes.fill_between(x, low, high, color=PALE[0], linewidth=0, zorder=1)
     axes.fill_between(x, lower, upper, color=PALE[1], linewidth=0, zorder=1)
@@ -245,7 +255,7 @@ def placebos(evidence: Evidence, say: Texts, sign: Sign) -> str | None:
     for event, y, *_ in points:
         dot(axes, event, y, FOCUS, filled=event >= 0)
     if base is not None:
-        axes.plot(base, 0, marker="D", markersize=5, color=INK, zorder=4)
+        dot(axes, base, 0, INK, filled=True, marker="D")
     number_axis(axes, min(*own, *low), max(*own, *high), say.language)
     divide(axes, -0.5, say)
     event_axis(axes, min(map(int, x)), max(map(int, x)), say)
@@ -256,7 +266,7 @@ def placebos(evidence: Evidence, say: Texts, sign: Sign) -> str | None:
         Patch(facecolor=PALE[1], label=say("figures.half"), **around),
         Patch(facecolor=PALE[0], label=say("figures.most"), linestyle="--", **around),
     ]
-    legend(figure, marks)
+    legend(figure, [*marks, *([] if base is None else [_diamond(say)])])
     return sign(figure, "placebos", say("figures.placebo_title"), _placebo_text(evidence, rows, say))
 
 
@@ -266,14 +276,17 @@ def _placebo_text(evidence: Evidence, rows: Sequence[tuple[Estimate, PlaceboRow]
     counts = {}
     for side, wanted in (("before", False), ("after", True)):
         own = [
-            (shown.value, round(row.low, shown.digits), round(row.high, shown.digits))
-            for estimate, row in rows
+            (shown.value, round(beside.low, shown.digits), round(beside.high, shown.digits))
+            for estimate, beside in rows
             for shown in [printed(estimate)]
             if (int(estimate.term) >= 0) == wanted and shown is not None
         ]
         counts[side] = _count(len(own), say)
         counts[f"{side}_out"] = _count(sum(not low <= y <= high for y, low, high in own), say)
     pieces = [say("figures.placebo_text", sets=_count(found.sets, say), unit=evidence.unit, **counts)]
+    last, row = rows[-1]
+    low, high = placebo_range(last, row.low, row.high, say)
+    pieces.append(say("figures.placebo_last", value=value(last, say), low=low, high=high))
     if found.p_value is not None:
         p = p_value(found.p_value, say.language, None if found.enumerated else found.sets)
         pieces.append(say("figures.placebo_p", p=p))

@@ -53,7 +53,7 @@ class ForestRow:
 def forest(
     rows: Sequence[ForestRow], name: str, title: str, intervals: str, say: Texts, sign: Sign, *, common: bool = False
 ) -> str | None:
-    """The rows, outcomes of one unit on one axis; None without any value.
+    """The rows, those of one unit on one axis; None without any value.
 
     Parameters
     ----------
@@ -72,8 +72,11 @@ def forest(
         return None
     if common and any(row.smallest is None for row in rows if row.value is not None):
         raise ValueError("a common axis needs the smallest difference that matters of every row with a value")
-    units = [""] if common else list(dict.fromkeys(row.unit for row in rows))
-    parts = [[row for row in rows if common or row.unit == unit] for unit in units]
+    valued = list(dict.fromkeys(row.unit for row in rows if row.value is not None))
+    units = [""] if common else valued
+    # A row whose unit has no number at all is named on the first axis: it has no mark that could be misread there.
+    at = [0 if common or row.unit not in valued else valued.index(row.unit) for row in rows]
+    parts = [[row for row, place in zip(rows, at, strict=True) if place == panel] for panel in range(len(units))]
     names = [[f"{row.name} ({row.note})" if row.note else row.name for row in part] for part in parts]
     heights = [0.25 + sum(row_height([one]) for one in part) for part in names]
     figure = Figure(figsize=(WIDTH, 1.0 + sum(heights) + 0.5 * len(parts)), layout="constrained")
@@ -102,7 +105,7 @@ def _panel(axes: Axes, rows: Sequence[ForestRow], say: Texts, *, common: bool) -
     if edge is not None:
         extremes(axes, (-edge, edge))
         reach += [-edge, edge]
-    value_axis(axes, reach, say.language, 4)
+    value_axis(axes, reach, say.language, 5)
     for place, row in enumerate(rows):
         if row.value is None:
             box = {"facecolor": "white", "edgecolor": "none", "pad": 1.5}
@@ -118,20 +121,22 @@ def _edge(rows: Sequence[ForestRow]) -> float | None:
 
 def forest_text(rows: Sequence[ForestRow], say: Texts) -> str:
     """Every row in words, with its numbers as they are printed; what is not given is named."""
-    shown = [_row_text(row, say) for row in rows if row.value is not None]
+    units = {row.unit for row in rows if row.value is not None}
+    shown = [_row_text(row, say, "" if len(units) == 1 else row.unit) for row in rows if row.value is not None]
     ends = [
         (round(row.low, row.digits), round(row.high, row.digits))
         for row in rows
         if row.value is not None and row.low is not None and row.high is not None
     ]
     counts = {"count": number(len(rows), say.language, 0), "shown": number(len(shown), say.language, 0)}
-    said = [say("figures.forest_text", list="; ".join(shown), **counts), *one_sided(ends, say)]
+    inside = say("figures.forest_unit", unit=units.pop()) if len(units) == 1 else ""
+    said = [say("figures.forest_text", list="; ".join(shown), unit=inside, **counts), *one_sided(ends, say)]
     absent = "; ".join(f"{row.name}: {row.state}" for row in rows if row.value is None)
     return " ".join([*said, *([say("figures.forest_absent", list=absent)] if absent else [])])
 
 
-def _row_text(row: ForestRow, say: Texts) -> str:
-    written = with_unit(number(row.value or 0.0, say.language, row.digits, sign=True), row.unit)
+def _row_text(row: ForestRow, say: Texts, unit: str) -> str:
+    written = with_unit(number(row.value or 0.0, say.language, row.digits, sign=True), unit)
     if row.low is None or row.high is None:
         return f"{row.name} {written}"
     low, high = (number(x, say.language, row.digits, sign=True) for x in (row.low, row.high))

@@ -21,6 +21,7 @@ __all__ = [
     "band",
     "in_language",
     "interval",
+    "named",
     "one_base",
     "opening",
     "periods",
@@ -60,6 +61,7 @@ def visible(evidence: Evidence) -> Evidence:
         robust=None,
         event=(),
         change=None,
+        also_as=None,
         path=(),
         look=None,
         placebos=None,
@@ -93,6 +95,11 @@ def plain(cell: Cell) -> str:
 def within(text: str) -> str:
     """A name as it stands inside a sentence: a small first letter, unless it opens with an abbreviation."""
     return text[:1].lower() + text[1:] if text[1:2].islower() else text
+
+
+def named(evidence: Evidence, say: Texts) -> str:
+    """The outcome as it stands inside a sentence: ``het aandeel voortijdig schoolverlaters``."""
+    return within(plain(in_language(evidence.phrase or evidence.outcome, say.language)))
 
 
 def opening(text: str) -> str:

@@ -11,12 +11,15 @@ from typing import Literal
 from impact.checks.protocol import Check
 from impact.errors import Refused
 from impact.evidence.basis import Basis
+from impact.evidence.context_notes import Note
 from impact.evidence.disclosed import Disclosed
 from impact.evidence.family import Family, Listed
+from impact.evidence.in_persons import AlsoAs
 from impact.evidence.look import Look
 from impact.evidence.placebos import PlaceboSpread
 from impact.evidence.placed import MapPart, PlacedUnit
 from impact.evidence.robust import Robust
+from impact.evidence.selected import Selection
 from impact.evidence.signed import Signed
 from impact.evidence.standing import Standing, Status
 
@@ -121,7 +124,7 @@ class Variant:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """The before/after table: means of focus areas and their comparison, before and after the start."""
+    """Means of focus areas, their comparison and, where the tables have it, the country, before and after the start."""
 
     before: str
     after: str
@@ -129,6 +132,8 @@ class Change:
     focus_after: float | None
     comparison_before: float | None
     comparison_after: float | None
+    national_before: float | None = None
+    national_after: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +151,7 @@ class BalanceRow:
     """Means and standardised differences of one characteristic, before and after matching or weighting.
 
     A difference is None where the characteristic varies in neither group and yet differs: nothing can mend that.
-    `unknown`: units of which the characteristic is not known, and that are not in the comparison of it.
+    `unknown`: units of which it is not known, and that are not in the comparison of it. `label`: what readers call it.
     """
 
     name: str
@@ -157,6 +162,7 @@ class BalanceRow:
     smd_matched: float | None
     matched_on: bool
     unknown: int = 0
+    label: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,27 +205,6 @@ class MadeOf:
     role: Literal["focus", "comparison"]
     part: str
     share: float
-
-
-@dataclass(frozen=True, slots=True)
-class Selection:
-    """What is known, from before the start, of a choice of areas on a score.
-
-    `reliability`: the lasting share of the variance between units of the mean score over the `waves`, given what is
-    matched on, with its interval. `unmatched` and `matched`: the mean over the invented starts `dates` of what the same
-    choice finds among units that were never treated, compared with all others or as the study matches, in the unit of
-    the outcome as it is measured; nothing happened then. None where `refused` says why.
-    """
-
-    waves: tuple[str, ...]
-    reliability: float | None = None
-    low: float | None = None
-    high: float | None = None
-    units: int = 0
-    dates: tuple[str, ...] = ()
-    unmatched: float | None = None
-    matched: float | None = None
-    refused: tuple[Refused, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -281,6 +266,8 @@ class Evidence:
         Where placebos lie by periods since the start, where the study ranks its areas among them.
     programme : tuple of Listed
         All indicators of the programme and what became of each, in a study with families.
+    belongs_to : str
+        The collection in which this outcome is judged with others; without `families` it was run apart from it.
     remarks : tuple of str
         What the estimator itself remarks, in English.
     level : str
@@ -292,6 +279,14 @@ class Evidence:
         What every unit in the comparison is made of, where units are added up.
     units : tuple of PlacedUnit
         Every unit, when the study gives borders; with the regions of focus areas that have no data.
+    phrase : dict
+        The outcome as it stands in a sentence, by language; empty where `outcome` does.
+    needed : tuple of str
+        What would make an outcome measurable that is not, in the language of the study.
+    also_as : AlsoAs or None
+        Of whom a difference can be told as a number.
+    context : tuple of Note
+        What others say beside the results; no number rests on it.
     map : tuple of MapPart
         What of these can be drawn, and `map_source`: where the borders come from.
     translations : dict
@@ -352,10 +347,15 @@ class Evidence:
     disclosed: Disclosed | None = None
     families: tuple[Family, ...] = ()
     programme: tuple[Listed, ...] = ()
+    belongs_to: str = ""
     look: Look | None = None
     placebos: PlaceboSpread | None = None
     versions: dict[str, str] = field(default_factory=dict)
     standing: Standing = field(default_factory=Standing)
+    phrase: Text = field(default_factory=dict)
+    needed: tuple[str, ...] = ()
+    also_as: AlsoAs | None = None
+    context: tuple[Note, ...] = ()
     signed: Signed | None = None
     translations: dict[str, dict[str, str]] = field(default_factory=dict)
     untranslated: tuple[str, ...] = ()

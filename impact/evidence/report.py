@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from impact.evidence.conclusion import run_apart
 from impact.evidence.disclosure import footnoted
 from impact.evidence.document import Document
 from impact.evidence.front import front, result
+from impact.evidence.glossary import glossary
 from impact.evidence.language import number, texts
 from impact.evidence.look_words import looked
 from impact.evidence.reading import in_language, visible
@@ -24,18 +26,21 @@ def document(evidence: Evidence, figures: Mapping[str, str], language: str = "nl
     say = texts(language, evidence.level)
     shown = visible(in_words(evidence, language))
     areas = number(shown.primary.areas, language, 0)
+    status = say(f"status.{shown.status}", areas=areas, total=number(shown.areas_total, language, 0))
+    stands = (status + looked(evidence.look, say), *standing_sentences(shown.standing, say), *run_apart(shown, say))
+    answer, first = result(shown, say), footnoted(front(shown, say), say)
+    rest = footnoted(account(shown, {} if shown.sealed else figures, say), say)
     return Document(
         language,
         in_language(shown.title, language),
         in_language(shown.question, language),
-        say(f"status.{shown.status}", areas=areas, total=number(shown.areas_total, language, 0))
-        + looked(evidence.look, say),
+        stands[0],
         tuple((name, page_in(file, language)) for name, file in shown.siblings),
         (say("status.placebo"), say("status.placebo_why")) if shown.placebo else None,
-        result(shown, say),
-        footnoted(front(shown, say), say),
-        footnoted(account(shown, {} if shown.sealed else figures, say), say),
-        tuple(standing_sentences(shown.standing, say)),
+        answer,
+        first,
+        (*rest, *glossary((answer, *first, *rest), stands, say)),
+        stands[1:],
         translation,
         dutch_in(evidence, language),
     )

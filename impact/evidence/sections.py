@@ -1,18 +1,19 @@
-"""The account behind the first page: design, comparability, course, estimate, what else was tried, checks, data."""
+"""The account behind the first page: design, checks, estimate, what else was tried, areas, notes and data."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
 from impact.errors import Refused
+from impact.evidence.checked import checked
 from impact.evidence.chosen import chosen
-from impact.evidence.comparison import balance, columns, count, course, design, fact_table
+from impact.evidence.comparison import balance, by_area, columns, count, course, design, fact_table
+from impact.evidence.context_notes import framed
 from impact.evidence.disclosure import disclosure
 from impact.evidence.document import Block, Cell, Code, Foreign, Paragraph, Points, Section, Table
 from impact.evidence.family_tables import families
-from impact.evidence.front import check_title
 from impact.evidence.grade_form import grade_form
-from impact.evidence.language import Texts, listed, number, p_value, percent_level, significant
+from impact.evidence.language import Texts, listed, number, p_value, percent_level
 from impact.evidence.look_words import looks
 from impact.evidence.reading import interval, opening, printed, reason, supported, value, with_unit
 from impact.evidence.record import Evidence, Second, Variant
@@ -20,14 +21,13 @@ from impact.evidence.robust_sections import robust
 
 __all__ = ["account"]
 
-_SHARES = ("largest-share", "suppressed", "overlap", "unmatched", "largest-weight", "fit-concentration")
-
 
 def account(evidence: Evidence, figures: Mapping[str, str], say: Texts) -> tuple[Section, ...]:
     """All sections of the account; `evidence` is the visible one."""
     return (
         _section("opzet", "design", design(evidence, figures, say), say),
         _section("vergelijkbaarheid", "balance", [*balance(evidence, figures, say), *chosen(evidence, say)], say),
+        _section("toetsen", "checked", checked(evidence, say), say),
         _section("verloop", "course", course(evidence, figures, say), say),
         _section("schatting", "estimate", _estimate(evidence, say), say),
         _section("andere-berekeningen", "others", _others(evidence, say), say),
@@ -35,8 +35,9 @@ def account(evidence: Evidence, figures: Mapping[str, str], say: Texts) -> tuple
         *_families(evidence, figures, say),
         *_looks(evidence, say),
         _section("geweigerd", "refused", _refused(evidence, say), say),
-        _section("toetsen", "checked", _checks(evidence, say), say),
         _section("bewijskracht", "grade_form", grade_form(evidence, say), say),
+        *_areas(evidence, say),
+        *_context(evidence, say),
         _section("gegevens", "data", _data(evidence, say), say),
         *_disclosure(evidence, say),
         _section("herkomst", "origin", _origin(evidence, say), say),
@@ -45,6 +46,20 @@ def account(evidence: Evidence, figures: Mapping[str, str], say: Texts) -> tuple
 
 def _section(name: str, part: str, blocks: list[Block], say: Texts) -> Section:
     return Section(name, say(f"{part}.title"), tuple(blocks) or (Paragraph((say(f"{part}.none"),)),))
+
+
+def _areas(evidence: Evidence, say: Texts) -> tuple[Section, ...]:
+    """Only of a study that has areas."""
+    blocks = by_area(evidence, say)
+    return (_section("gebieden", "by_area", blocks, say),) if blocks else ()
+
+
+def _context(evidence: Evidence, say: Texts) -> tuple[Section, ...]:
+    """What others say, each note in its own frame."""
+    if not evidence.context:
+        return ()
+    notes = (framed(note, say) for note in evidence.context)
+    return (Section("context", say("context.title"), (Paragraph((say("context.intro"),)), *notes)),)
 
 
 def _families(evidence: Evidence, figures: Mapping[str, str], say: Texts) -> tuple[Section, ...]:
@@ -262,45 +277,6 @@ def _refusals(evidence: Evidence, say: Texts) -> Iterator[tuple[Refused, str]]:
     for variant, name in named:
         if variant.estimate.refused is not None:
             yield variant.estimate.refused, name
-
-
-def _checks(evidence: Evidence, say: Texts) -> list[Block]:
-    if not evidence.checks:
-        return []
-    rows: list[tuple[Cell, ...]] = []
-    for check in evidence.checks:
-        statistic, threshold = (
-            say("words.not_given") if x is None else _measured(check.name, x, say)
-            for x in (check.statistic, check.threshold)
-        )
-        sentence = say.known(f"checks.{check.name}.{check.verdict}", "")
-        rows.append(
-            (
-                check_title(check.name, say),
-                say(f"verdicts.{check.verdict}"),
-                statistic,
-                threshold,
-                " ".join(filter(None, [sentence, check.because])),
-                say("words.yes" if check.gates else "words.no"),
-            )
-        )
-    return [
-        Table(
-            say("checked.caption"),
-            columns("checked", "name verdict statistic threshold says gates", "statistic threshold", say),
-            tuple(rows),
-            say("checked.note"),
-        )
-    ]
-
-
-def _measured(check: str, x: float, say: Texts) -> str:
-    """What a check looks at, as it is read: a share in percent, a difference between shares in percentage points."""
-    if check in _SHARES:
-        return say("format.percent", number=significant(100 * x, say.language))
-    if check.startswith("composition-"):
-        return say("checked.points", number=significant(100 * x, say.language))
-    return significant(x, say.language)
 
 
 def _data(evidence: Evidence, say: Texts) -> list[Block]:

@@ -54,6 +54,8 @@ class Listed:
         What was found when it was verified.
     withdrawn : sequence of mapping of language to sentences
         Of each outcome: that it was withdrawn, when and why.
+    areas : sequence of mapping
+        Of each outcome: the Dutch page of an area by its short name.
     title : mapping of language to text
         Of a collection; that of the study where it is empty.
     front : str
@@ -67,6 +69,7 @@ class Listed:
     sha256: str
     checked: Said
     withdrawn: Sequence[Said] = ()
+    areas: Sequence[Mapping[str, str]] = ()
     title: Mapping[str, str] = field(default_factory=dict)
     front: str = ""
 
@@ -121,11 +124,12 @@ def folded(text: str) -> str:
 def _bundle(listed: Listed, say: Texts) -> dict[str, Any]:
     first = in_words(listed.outcomes[0], say.language)
     withdrawn = listed.withdrawn or [{}] * len(listed.outcomes)
+    own = listed.areas or [{}] * len(listed.outcomes)
     outcomes = [
-        _outcome(evidence, report, gone.get(say.language, ()), say)
-        for evidence, report, gone in zip(listed.outcomes, listed.reports, withdrawn, strict=True)
+        _outcome(evidence, report, gone.get(say.language, ()), of_areas, say)
+        for evidence, report, gone, of_areas in zip(listed.outcomes, listed.reports, withdrawn, own, strict=True)
     ]
-    areas = dict(sorted({key: name for one in outcomes for key, name, _ in one["areas"]}.items()))
+    areas = {key: name for one in outcomes for key, name, *_ in one["areas"]}
     return {
         "name": listed.name,
         "title": in_language(dict(listed.title) or first.title, say.language),
@@ -136,12 +140,14 @@ def _bundle(listed: Listed, say: Texts) -> dict[str, Any]:
         "sha256": listed.sha256,
         "checked": listed.checked[say.language],
         "outcomes": outcomes,
-        "areas": sorted(areas.items(), key=lambda pair: folded(pair[1])),
+        "areas": sorted(areas.items(), key=lambda pair: (folded(pair[1]), pair[0])),
         "find": " ".join(dict.fromkeys(folded(" ".join(_findable(listed.outcomes))).split())),
     }
 
 
-def _outcome(evidence: Evidence, report: str, withdrawn: tuple[Cell, ...], say: Texts) -> dict[str, Any]:
+def _outcome(
+    evidence: Evidence, report: str, withdrawn: tuple[Cell, ...], own: Mapping[str, str], say: Texts
+) -> dict[str, Any]:
     say = texts(say.language, evidence.level)
     shown = in_words(evidence, say.language)
     dutch = dutch_in(evidence, say.language)
@@ -157,7 +163,15 @@ def _outcome(evidence: Evidence, report: str, withdrawn: tuple[Cell, ...], say: 
         "address": str(primary_address(evidence)),
         "withdrawn": withdrawn,
         "report": page_in(report, say.language),
-        "areas": [(_key(area.slug), area.name, parted(area.left_out, dutch)) for area in shown.areas],
+        "areas": [
+            (
+                _key(area.slug),
+                area.name,
+                parted(area.left_out, dutch),
+                page_in(own[area.slug], say.language) if area.slug in own else "",
+            )
+            for area in shown.areas
+        ],
     }
 
 
@@ -187,7 +201,7 @@ def _by_indicator(bundles: Sequence[Mapping[str, Any]], say: Texts) -> list[dict
     for bundle in bundles:
         for outcome in bundle["outcomes"]:
             names.setdefault(outcome["slug"], outcome["name"])
-            found.setdefault(outcome["slug"], []).append((bundle, outcome, ()))
+            found.setdefault(outcome["slug"], []).append((bundle, outcome, (), ""))
     order = [one.slug for one in indicators()]
     order += sorted(found.keys() - set(order), key=lambda slug: (folded(plain(names[slug])), slug))
     return [_group("indicator", slug, names[slug], found[slug]) for slug in order if slug in found]
@@ -199,9 +213,9 @@ def _by_area(bundles: Sequence[Mapping[str, Any]], say: Texts) -> list[dict[str,
     found: dict[str, list[Any]] = {}
     for bundle in bundles:
         for outcome in bundle["outcomes"]:
-            for key, name, left_out in outcome["areas"]:
+            for key, name, left_out, own in outcome["areas"]:
                 names.setdefault(key, name)
-                found.setdefault(key, []).append((bundle, outcome, left_out))
+                found.setdefault(key, []).append((bundle, outcome, left_out, own))
     order = sorted(found, key=lambda key: (folded(names[key]), key))
     return [_group("area", key, names[key], found[key]) for key in order]
 

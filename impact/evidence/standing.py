@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
-from impact.evidence.language import Texts, listed, number
+from impact.evidence.language import Texts, date_words, listed, number
 
 __all__ = ["Amendment", "Deposit", "Standing", "Status", "standing_sentences"]
 
@@ -95,15 +95,20 @@ class Standing:
 def standing_sentences(standing: Standing, say: Texts) -> Iterator[str]:
     """What a reader must know of it, one sentence at a time."""
     if standing.status != "exploratory" or standing.because == "outcomes":
-        yield say("standing.locked", date=standing.locked, lock=standing.lock8)
+        yield say("standing.locked", date=date_words(standing.locked, say.language), lock=standing.lock8)
     if standing.because:
         yield say(f"standing.because.{standing.because}", detail=standing.detail, lock=standing.lock8)
     for made in standing.amendments:
-        yield say(f"standing.{made.kind}", date=made.at[:10], why=made.why.rstrip("."))
+        yield say(f"standing.{made.kind}", date=date_words(made.at[:10], say.language), why=made.why.rstrip("."))
+    departed = sum(made.kind == "deviation" for made in standing.amendments)
+    if departed or standing.status in ("pre-specified", "amended"):
+        form = "kept" if not departed else "one" if departed == 1 else "more"
+        yield say(f"fixed.{form}", count=number(departed, say.language, 0))
     if standing.lock8 and standing.deposit is not None:
         given = standing.deposit
         form = "late" if standing.late else "deposit"
-        yield say(f"standing.{form}", where=given.where, date=given.date, reference=given.reference)
+        date = date_words(given.date, say.language)
+        yield say(f"standing.{form}", where=given.where, date=date, reference=given.reference)
     if not standing.lock8 or standing.deposit is None or standing.late:
         yield say("standing.own")
     for key, count in (("ran", standing.ran), ("tried", standing.tried)):

@@ -53,18 +53,19 @@ def round_ticks(low: float, high: float, count: int) -> tuple[list[float], int]:
 def rendered(figure: Figure, name: str, title: str, description: str) -> str:
     """The figure as one ``<svg>`` element with its alternative text; ids begin with `name`: figures share a page."""
     _own_font(figure.findobj(Text))
+    buffer = BytesIO()
+    figure.savefig(buffer, format="svg", metadata={"Creator": None, "Date": None, "Format": None, "Type": None})
     pictures = _PICTURES.get()
-    if pictures is not None:
+    if pictures is not None:  # after it: what is drawn with other dots is laid out a hair otherwise from then on
         picture = BytesIO()
         figure.savefig(picture, format="png", dpi=200, metadata={"Software": None})
         pictures[name] = picture.getvalue()
-    buffer = BytesIO()
-    figure.savefig(buffer, format="svg", metadata={"Creator": None, "Date": None, "Format": None, "Type": None})
     drawn = buffer.getvalue().decode("utf-8")
     drawn = re.sub(r"<!--.*?-->\n?", "", drawn[drawn.index("<svg") :], flags=re.DOTALL)
     # The style sheet inside would hold for the whole page it stands in; as an attribute it holds for the drawing.
     drawn = re.sub(r"\s*<defs>\s*<style type=\"text/css\">.*?</style>\s*</defs>", "", drawn, count=1, flags=re.DOTALL)
     drawn = re.sub(r'(\sid=")|(xlink:href="#)|(url\(#)', lambda found: f"{found[0]}{name}-", drawn)
+    drawn = _counted(drawn, name)
     head = (
         f'<svg role="img" aria-labelledby="{name}-title {name}-text" style="stroke-linejoin:round;stroke-linecap:butt"'
     )
@@ -72,6 +73,16 @@ def rendered(figure: Figure, name: str, title: str, description: str) -> str:
     texts += f'<desc id="{name}-text">{escape(shown(description))}</desc>\n'
     opening, rest = drawn.removeprefix("<svg").split(">", 1)
     return f"{head}{opening}>\n{texts}{rest.lstrip()}"
+
+
+def _counted(drawn: str, name: str) -> str:
+    """The drawing with ids that are counted: those of matplotlib follow the last bits of a layout, which may move."""
+    known: dict[str, str] = {}
+    return re.sub(
+        rf"{re.escape(name)}-[a-zA-Z][0-9a-f]{{10}}\b",
+        lambda found: known.setdefault(found[0], f"{name}-id{len(known) + 1}"),
+        drawn,
+    )
 
 
 def alternative(svg: str) -> tuple[str, str, str]:

@@ -18,6 +18,7 @@ SAME: Final[frozenset[str]] = frozenset(
     {
         *("study", "title", "question", "status", "placebo", "seed", "spec_sha256", "indicator", "outcome", "better"),
         *("versions", "standing", "signed", "schema", "translations", "untranslated", "disclosed", "map", "look"),
+        *("phrase", "also_as", "context"),
     }
 )
 """Parts of the record that are the same in every language: keys and digests, and what holds its languages itself."""

@@ -62,6 +62,8 @@ class Indicator:
         The words of the programme text.
     nl, en : str
         Short name for tables.
+    phrase, phrase_en : str
+        The same as it stands in a sentence, in the singular: ``het aandeel voortijdig schoolverlaters``.
     unit, unit_en : str
         Unit of a difference in change.
     actielijn : int
@@ -89,6 +91,8 @@ class Indicator:
     programme: str
     nl: str
     en: str
+    phrase: str
+    phrase_en: str
     unit: str
     unit_en: str
     actielijn: int
@@ -124,6 +128,8 @@ def _indicator(entry: Mapping[str, Any]) -> Indicator:
         programme=entry["programme"],
         nl=entry["name"]["nl"],
         en=entry["name"]["en"],
+        phrase=entry["phrase"]["nl"],
+        phrase_en=entry["phrase"]["en"],
         unit=entry["unit"]["nl"],
         unit_en=entry["unit"]["en"],
         actielijn=entry["actielijn"],

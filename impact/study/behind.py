@@ -13,10 +13,10 @@ from impact.disclosure.primary import dominated, within_percent
 from impact.disclosure.profile import Profile, Verdict
 from impact.evidence.result import Result
 from impact.panel import Panel
-from impact.study.load import Loaded
+from impact.study.before_after import control_weights
+from impact.study.counts import counts
 from impact.study.model import Specification
-from impact.study.panels import Comparison
-from impact.study.record import Case, control_weights
+from impact.study.record import Case
 
 __all__ = ["Behind", "Group", "Ruling", "behind", "judged"]
 
@@ -239,30 +239,10 @@ def behind(spec: Specification, case: Case, results: Mapping[str, Result | None]
     """What lies behind the numbers of one outcome."""
     given = {name: result for name, result in results.items() if result is not None}
     panel = given["primary"].panel if "primary" in given else case.comparison.panel
-    persons, cases = _persons(spec, case.loaded, case, case.comparison, panel)
-    return Behind(panel, persons, cases, given)
-
-
-def _persons(
-    spec: Specification, loaded: Loaded, case: Case, comparison: Comparison, panel: Panel
-) -> tuple[Float2, Float2]:
-    """(N, T) persons and cases as the tables count them; respondents where the figures are those of a sample."""
     columns = spec.data.outcomes.columns
-    long = loaded.longs[loaded.series.index(case.series)]
-    names = (columns.n or columns.denominator, None if columns.n else columns.numerator)
-    period = {label: number for number, label in enumerate(panel.periods)}
-    made = {} if comparison.unions is None else comparison.unions.members()
-    out = []
-    for name in names:
-        grid = np.full((len(panel.units), len(panel.periods)), np.nan)
-        if name is not None and name in long.values:
-            numbers = long.values[name].number.tolist()
-            known = {(str(r), str(t)): x for r, t, x in zip(long.region, long.period, numbers, strict=True)}
-            regions = {region for region, _ in known}
-            for row, unit in enumerate(panel.units):
-                parts = {unit: 1.0} if unit in regions else made.get(unit, {})
-                for label, column in period.items():
-                    if parts:
-                        grid[row, column] = sum(s * known.get((part, label), np.nan) for part, s in parts.items())
-        out.append(grid)
-    return out[0], out[1]
+    # Persons as the tables count them: respondents where the figures are those of a sample.
+    persons, cases = (
+        counts(name, case.loaded, case.series, case.comparison, panel)
+        for name in (columns.n or columns.denominator or columns.base, None if columns.n else columns.numerator)
+    )
+    return Behind(panel, persons, cases, given)

@@ -13,6 +13,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from impact.errors import DataError, Problem, UsageError, WriteError
+from impact.evidence.collected import Collected
 from impact.evidence.record import Evidence
 from impact.evidence.translation import in_words
 from impact.files import folder, parse_json, read_bytes, read_json, write, zipped
@@ -30,7 +31,9 @@ __all__ = [
     "ARCHIVE",
     "MANIFEST",
     "Bundle",
+    "as_json",
     "check_place",
+    "collection_in",
     "contents",
     "own_files",
     "parsed",
@@ -55,14 +58,17 @@ class Bundle:
     path : Path
         The folder.
     outcomes : tuple of Evidence
-        One per outcome of the study, the headline first.
+        One per outcome of the study, the headline first; of a collection those of all its studies.
     notes : tuple of str
         What went otherwise while it was made, such as a ledger that could not be written.
+    collected : Collected or None
+        Of a collection: its table, and how far it was fixed beforehand.
     """
 
     path: Path
     outcomes: tuple[Evidence, ...]
     notes: tuple[str, ...] = ()
+    collected: Collected | None = None
 
     @property
     def findings(self) -> int:
@@ -231,7 +237,7 @@ def contents(
         files["made_of.csv"] = as_csv([MADE_OF, *made]).encode("utf-8")
     files |= dictionary(files)
     files["CITATION.cff"] = citation(first)
-    files["ro-crate-metadata.json"] = _json(crate(first, files, versions))
+    files["ro-crate-metadata.json"] = as_json(crate(first, files, versions))
     inputs = {(data.role, data.file): data.sha256 for evidence in outcomes for data in evidence.data}
     manifest = {
         "schema": 1,
@@ -244,13 +250,15 @@ def contents(
         "outputs": {name: hashlib.sha256(files[name]).hexdigest() for name in sorted(files)},
         "versions": dict(sorted(versions.items())),
     }
-    return files | {MANIFEST: _json(manifest)}
+    return files | {MANIFEST: as_json(manifest)}
 
 
-def results_json(outcomes: Sequence[Evidence]) -> bytes:
-    """The bytes of ``results.json``, which `parsed` reads back."""
+def results_json(outcomes: Sequence[Evidence], collected: Collected | None = None) -> bytes:
+    """The bytes of ``results.json``, which `parsed` reads back; with what there is to say of a collection."""
     said = [_plain(asdict(evidence)) for evidence in outcomes]
-    return _json({"schema": 1, "study": outcomes[0].study, "outcomes": said})
+    if collected is None:
+        return as_json({"schema": 1, "study": outcomes[0].study, "outcomes": said})
+    return as_json({"schema": 1, "study": collected.id, "collection": asdict(collected), "outcomes": said})
 
 
 def read_bundle(path: Path) -> Bundle:
@@ -270,7 +278,7 @@ def read_bundle(path: Path) -> Bundle:
     except (OSError, ValueError) as error:
         why = f"results.json cannot be read: {error}"
         raise DataError(Problem("BUNDLE-002", why, "run the study again", str(file))) from error
-    return Bundle(path, parsed(content, str(file)))
+    return Bundle(path, parsed(content, str(file)), collected=collection_in(content, str(file)))
 
 
 def parsed(results: bytes, file: str) -> tuple[Evidence, ...]:
@@ -291,9 +299,33 @@ def parsed(results: bytes, file: str) -> tuple[Evidence, ...]:
         for language in {language for evidence in outcomes for language in evidence.translations}:
             _check_names([in_words(evidence, language) for evidence in outcomes])
     except (ValueError, KeyError, TypeError, RecursionError, ValidationError) as error:
-        why = f"results.json cannot be read: {str(error).splitlines()[0]}"
-        raise DataError(Problem("BUNDLE-002", why, "run the study again", file)) from error
+        raise DataError(_unread(error, file)) from error
     return outcomes
+
+
+def collection_in(results: bytes, file: str) -> Collected | None:
+    """What the bytes of ``results.json`` say of a collection; None of a study.
+
+    Raises
+    ------
+    DataError
+        ``BUNDLE-002``.
+    """
+    from pydantic import TypeAdapter, ValidationError
+
+    try:
+        said = parse_json(results).get("collection")
+        found = None if said is None else TypeAdapter(Collected).validate_python(_tuples(said))
+        if found is not None and not all(map(_SLUG.fullmatch, (found.id, *(slug for slug, _ in found.studies)))):
+            raise ValueError("a study or the collection has no short name")
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError, ValidationError) as error:
+        raise DataError(_unread(error, file)) from error
+    return found
+
+
+def _unread(error: Exception, file: str) -> Problem:
+    why = f"results.json cannot be read: {str(error).splitlines()[0]}"
+    return Problem("BUNDLE-002", why, "run the study again", file)
 
 
 def _plain(value: Any) -> Any:
@@ -323,6 +355,6 @@ def _tuples(value: Any) -> Any:
     return value
 
 
-def _json(value: Any) -> bytes:
+def as_json(value: Any) -> bytes:
     """Readable JSON with sorted keys; nan and infinity are errors, never written."""
     return (json.dumps(value, ensure_ascii=False, indent=1, sort_keys=True, allow_nan=False) + "\n").encode("utf-8")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 from platform import python_version
@@ -14,6 +14,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from impact.errors import DataError, Problem
+from impact.evidence.context_notes import Note
 from impact.study.crate import INPUTS
 from impact.study.load import Loaded
 from impact.study.read import Study
@@ -23,7 +24,7 @@ __all__ = ["companions", "environment", "shared"]
 _OWN = "impact-nplv"
 
 
-def companions(study: Study, loaded: Loaded, paths: Mapping[str, Path]) -> dict[str, bytes]:
+def companions(study: Study, loaded: Loaded, paths: Mapping[str, Path], notes: Sequence[Note] = ()) -> dict[str, bytes]:
     """Files by their name in the bundle; `paths` gives the place of every input by its name in the study.
 
     Raises
@@ -32,7 +33,7 @@ def companions(study: Study, loaded: Loaded, paths: Mapping[str, Path]) -> dict[
         ``BUNDLE-004`` when an input that is shared is not the file that was read.
     """
     found = {"environment.json": environment()}
-    read = {data.file: data.sha256 for data in loaded.files}
+    read = {data.file: data.sha256 for data in loaded.files} | {note.file: note.sha256 for note in notes}
     for file in shared(study):
         content = paths[file].read_bytes()
         if hashlib.sha256(content).hexdigest() != read[file]:
@@ -43,9 +44,9 @@ def companions(study: Study, loaded: Loaded, paths: Mapping[str, Path]) -> dict[
 
 
 def shared(study: Study) -> tuple[str, ...]:
-    """The inputs, as the study and its alternatives name them, that say ``share: true``."""
+    """The inputs, as the study and its alternatives name them, that say ``share: true``, and its notes."""
     models = [study.model, *(variation.model for variation in study.variations)]
-    return tuple(sorted({file for model in models for file in _shared(model.data)}))
+    return tuple(sorted({*study.model.context, *(file for model in models for file in _shared(model.data))}))
 
 
 def _shared(part: BaseModel) -> Iterator[str]:

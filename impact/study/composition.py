@@ -17,13 +17,14 @@ from impact.evidence.result import Result
 from impact.longtable import few
 from impact.parallel import Parallel
 from impact.study.answers import Answers, alternative
+from impact.study.before_after import base_weights, control_weights
 from impact.study.composing import PeopleFile, ShareOf
 from impact.study.fields import Written
 from impact.study.load import Loaded
 from impact.study.model import Measure, Outcome, Specification
 from impact.study.panels import Comparison
 from impact.study.persons import NAMES, Persons
-from impact.study.record import Case, base_weights, control_weights
+from impact.study.record import Case
 
 __all__ = ["Figures", "composition", "shares"]
 

@@ -33,6 +33,9 @@ class Correction(Part):
 def faults_of_families(spec: Specification) -> Iterator[Fault]:
     """What is wrong with families, their members and their correction."""
     slugs = [outcome.indicator for outcome in spec.all_outcomes]
+    if spec.families and spec.belongs_to is not None:
+        hint = "Take `families` and `correction` out, or `belongs_to`."
+        yield Fault(("belongs_to",), "a study in a collection is judged in the families of that collection", hint)
     if bool(spec.families) != (spec.correction is not None):
         missing = "correction" if spec.families else "families"
         hint = (
@@ -52,7 +55,7 @@ def faults_of_families(spec: Specification) -> Iterator[Fault]:
                 where = "here" if owner[slug] == name else f"in {owner[slug]}"
                 yield Fault(loc, f"'{slug}' stands {where} already", "An outcome is judged in one family.")
             owner.setdefault(slug, name)
-    if not spec.families:
+    if not spec.families and spec.belongs_to is None:
         for number, outcome in enumerate(spec.all_outcomes):
             if outcome.part_of is not None:
                 at: Loc = ("outcome",) if spec.outcome is not None else ("outcomes", number)

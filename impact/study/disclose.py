@@ -18,33 +18,13 @@ from impact.disclosure.profile import Profile
 from impact.evidence.disclosed import Disclosed, Mark, withheld, withholding
 from impact.evidence.record import Estimate, Evidence, Variant
 from impact.study.behind import Behind, Ruling, judged
+from impact.study.disclose_known import DESIGN, PARTS
 from impact.study.disclose_parts import balance, composed, means, placebos, robust, selection
 from impact.study.disclose_round import redacted, rounded
 from impact.study.disclosing import profile_of
 from impact.study.model import Specification
 
-__all__ = ["DESIGN", "PARTS", "Told", "disclose"]
-
-DESIGN: Final[frozenset[str]] = frozenset(
-    {
-        *("study", "title", "question", "seen_before", "status", "placebo", "seed", "spec_sha256", "versions"),
-        *("indicator", "outcome", "unit", "better", "smallest", "smallest_why", "not_measurable", "siblings"),
-        *("areas_total", "areas", "periods", "window", "anticipation", "pool", "compared", "flow", "excluded"),
-        *("periods_left_out", "covariates", "shared", "level", "population", "made_of", "units", "map", "map_source"),
-        *("data", "refusals", "programme", "disclosed", "schema", "standing", "signed", "look", "untranslated"),
-        "translations",  # put in afterwards, from what may leave of both languages (`impact.study.recording`)
-    }
-)
-"""Parts of the record that say who is compared with whom and when, and hold no figure of the outcome. A look is put in
-afterwards, from what may leave (`impact.study.looks.looked`)."""
-
-PARTS: Final[frozenset[str]] = frozenset(
-    {
-        *("primary", "weightings", "alternatives", "bracket", "robust", "event", "change", "path", "balance"),
-        *("checks", "notes", "selection", "remarks", "families", "placebos"),
-    }
-)
-"""Parts that hold figures, and that a rule here knows."""
+__all__ = ["Told", "disclose"]
 
 _KEPT: Final = frozenset(
     {"term", "weighting", "level", "inference", "method", "units", "areas", "clusters", "treated_clusters", "adjusted"}
@@ -164,7 +144,7 @@ def _known_figures(evidence: Evidence, marks: list[Mark]) -> Evidence:
 
 def _texts(evidence: Evidence, marks: list[Mark]) -> Evidence:
     """Sentences and checks: a person reads them, and the least figure of any unit is not among them."""
-    for name in ("notes", "remarks", "refusals"):
+    for name in ("notes", "remarks", "refusals", "context"):
         if getattr(evidence, name):
             marks.append(_mark(name, "", Ruling("needs review", "text")))
     checks = []
@@ -224,7 +204,7 @@ def _nothing(evidence: Evidence, profile: Profile, why: Ruling, marks: list[Mark
     for name in ("weightings", "alternatives", "bracket", "event"):
         for variant in getattr(evidence, name):
             marks.append(_mark(name, variant.term if name == "event" else variant.name, replace(why)))
-    for name in ("change", "path", "robust", "families", "placebos"):
+    for name in ("change", "path", "robust", "families", "placebos", "also_as"):
         if getattr(evidence, name):
             marks.append(_mark(name, "", why))
     for check in evidence.checks:
@@ -242,6 +222,7 @@ def _nothing(evidence: Evidence, profile: Profile, why: Ruling, marks: list[Mark
         bracket=held(evidence.bracket),
         event=tuple(_held(row, profile) for row in evidence.event),
         change=None,
+        also_as=None,
         path=(),
         robust=None,
         placebos=None,
@@ -255,19 +236,16 @@ def _nothing(evidence: Evidence, profile: Profile, why: Ruling, marks: list[Mark
 
 def _without_estimate(evidence: Evidence, told: Told, profile: Profile, marks: list[Mark]) -> Evidence:
     """Of an outcome without an estimate of its own, no other number is shown that would be judged beside it."""
-    names = [
-        name for name in ("weightings", "alternatives", "bracket") if any(_given(v) for v in getattr(evidence, name))
-    ]
-    names += [name for name in ("event", "change", "path", "robust", "families", "placebos") if getattr(evidence, name)]
+    names = []
+    for name in ("weightings", "alternatives", "bracket"):
+        names += [name] if any(one.estimate.value is not None for one in getattr(evidence, name)) else []
+    rest = ("event", "change", "path", "also_as", "robust", "families", "placebos")
+    names += [name for name in rest if getattr(evidence, name)]
     marks += [_mark(name, "", Ruling("suppressed", "no-rule")) for name in names]
     kept = {name: getattr(evidence, name) for name in ("weightings", "alternatives", "bracket") if name not in names}
-    gone: dict[str, Any] = {"weightings": (), "alternatives": (), "bracket": (), **kept}
+    gone: dict[str, Any] = {"weightings": (), "alternatives": (), "bracket": (), "also_as": None, **kept}
     gone["families"] = tuple(family.without(evidence.indicator) for family in evidence.families)
     return replace(evidence, **gone, event=(), change=None, path=(), robust=None, placebos=None)
-
-
-def _given(variant: Variant) -> bool:
-    return variant.estimate.value is not None
 
 
 def _events(

@@ -33,21 +33,22 @@ def _worst(rulings: Sequence[Ruling]) -> Ruling:
 
 
 def means(evidence: Evidence, behind: Behind, profile: Profile, marks: list[Mark]) -> Evidence:
-    """The courses of both groups and their means before and after: all of it or nothing, as the gap ties them.
+    """The courses of both groups, their means before and after and the people behind them: all of it or nothing, as
+    the gap ties them.
 
     Where one side cannot be shown, the other one and the estimates would give away how it changed.
     """
-    if not evidence.path and evidence.change is None:
+    if not evidence.path and evidence.change is None and evidence.also_as is None:
         return evidence
     sides = [
         judged(profile, behind.group(behind.treated), means=True),
         judged(profile, behind.group(behind.compared), means=True),
     ]
     ruling = _worst(sides)
-    for name in ("path", "change"):
+    for name in ("path", "change", "also_as"):
         if getattr(evidence, name):
             marks.append(_mark(name, "", ruling))
-    return replace(evidence, path=(), change=None) if ruling.verdict == "suppressed" else evidence
+    return replace(evidence, path=(), change=None, also_as=None) if ruling.verdict == "suppressed" else evidence
 
 
 def balance(evidence: Evidence, behind: Behind, profile: Profile, marks: list[Mark]) -> Evidence:

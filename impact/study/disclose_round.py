@@ -8,6 +8,7 @@ from dataclasses import fields, is_dataclass, replace
 from typing import Any, TypeVar
 
 from impact.disclosure.profile import Profile
+from impact.evidence.in_persons import AlsoAs
 from impact.evidence.language import decimals
 from impact.evidence.record import BalanceRow, Estimate, Evidence, Variant
 
@@ -81,6 +82,7 @@ def rounded(evidence: Evidence, profile: Profile) -> Evidence:
         bracket=variants(evidence.bracket),
         event=tuple(map(_estimate, evidence.event)),
         change=_walk(evidence.change, digits),
+        also_as=_base(evidence.also_as, profile),
         path=_walk(evidence.path, digits),
         balance=tuple(map(_balance, evidence.balance)),
         robust=robust,
@@ -92,6 +94,13 @@ def rounded(evidence: Evidence, profile: Profile) -> Evidence:
             for check in evidence.checks
         ),
     )
+
+
+def _base(also: AlsoAs | None, profile: Profile) -> AlsoAs | None:
+    """The people behind an estimate as a multiple of the base of the profile."""
+    if also is None or also.base is None or profile.round_to is None:
+        return also
+    return replace(also, base=float(round(also.base / profile.round_to) * profile.round_to) or None)
 
 
 def _walk(value: _T, digits: int) -> _T:

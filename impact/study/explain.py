@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+from impact.evidence.checked import SHARES
 from impact.evidence.document import Block, Paragraph, Points, Section
 from impact.evidence.reading import plain
 from impact.study.alternatives import Variation
@@ -16,8 +17,6 @@ from impact.study.thresholds import foreseen, seals
 from impact.study.wording import Said, Teller, differing, ended
 
 __all__ = ["explain", "heading", "sentences"]
-
-_SHARES = ("largest-share", "suppressed", "overlap", "unmatched", "largest-weight")
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,7 +159,7 @@ def _checks(tell: Teller) -> Iterator[Said]:
         without = {"balance": match is None, "pre-trend": match is not None and bool(match.outcomes_in)}.get(name)
         said = tell(
             f"check.{name}{'-none' if without else ''}",
-            limit=tell.percent(limit) if name in _SHARES else tell.exact(limit),
+            limit=tell.percent(limit) if name in SHARES else tell.exact(limit),
             cluster=tell.word(f"cluster.{cluster(spec)}"),
             clusters=tell.word(f"clusters.{cluster(spec)}"),
         )

@@ -34,6 +34,8 @@ def outcome(tell: Teller, found: Outcome, number: int) -> Iterator[Said]:
     yield tell(f"outcome.better.{found.better}", topic)
     if found.part_of is not None:
         yield tell("outcome.part-of", topic, whole=found.part_of)
+    if found.also_as is not None:
+        yield tell("outcome.also-as", topic, words=tell.own(found.also_as))
     yield from smallest(tell, found)
 
 
@@ -66,6 +68,8 @@ def _measure(tell: Teller, found: Outcome, topic: str) -> Iterator[Said]:
     columns, measure = tell.spec.data.outcomes.columns, found.measure
     if columns.value is not None:
         yield tell("outcome.value", topic, column=tell.column(columns.value))
+        if columns.base is not None and measure.per is not None:
+            yield tell("outcome.base", topic, column=tell.column(columns.base), per=tell.exact(measure.per))
     elif columns.numerator is not None and columns.denominator is not None:
         yield tell(
             "outcome.rate",
@@ -88,7 +92,7 @@ def data(tell: Teller) -> tuple[Iterator[Said], Iterator[Said]]:
     """What stands in the table of outcomes, and what in that of characteristics."""
     given = tell.spec.data
     outcomes = chain(_outcomes(tell, given.outcomes), _unchanged(tell), _crosswalk(tell, given.crosswalk))
-    return outcomes, chain(_units(tell, given.units), _polygons(tell, given.polygons), _shared(tell))
+    return outcomes, chain(_units(tell, given.units), _polygons(tell, given.polygons), _shared(tell), _context(tell))
 
 
 def _polygons(tell: Teller, given: PolygonFile | None) -> Iterator[Said]:
@@ -145,6 +149,8 @@ def _outcomes(tell: Teller, table: OutcomeTable) -> Iterator[Said]:
     if table.rounded_to is not None:
         plain = tell.spec.data.crosswalk is None and not table.rows.add_up_to
         yield tell("data.rounded" if plain else "data.rounded-changed", base=tell.count(table.rounded_to))
+    if table.national is not None:
+        yield tell("data.national", code=table.national)
     yield from _later(tell, table)
 
 
@@ -180,6 +186,8 @@ def _units(tell: Teller, table: UnitTable | None) -> Iterator[Said]:
     for name, group in columns.groups.items():
         if group:
             yield tell(f"data.{name}", columns=tell.listed(group))
+    for name, label in columns.labels.items():
+        yield tell("data.labels", f"data.labels.{name}", column=tell.column(name), label=tell.own(label))
 
 
 def _identity(tell: Teller, given: Identity | None, role: str) -> Iterator[Said]:
@@ -239,6 +247,12 @@ def _shared(tell: Teller) -> Iterator[Said]:
     names = [tell.word("quoted", text=one.file) for one in given if one is not None and one.share]
     if names:
         yield tell("data.share" if len(names) == 1 else "data.shares", "data.share", files=tell.listed(names))
+
+
+def _context(tell: Teller) -> Iterator[Said]:
+    """What others wrote, beside the results."""
+    if tell.spec.context:
+        yield tell("data.context", files=tell.quoted(tell.spec.context))
 
 
 def _origin(tell: Teller, table: File | PolygonFile, role: str) -> Iterator[Said]:

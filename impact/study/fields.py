@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from difflib import get_close_matches
 from typing import Annotated, Any
@@ -14,6 +15,7 @@ from impact.terms import KINDS, Term, read_terms
 
 __all__ = [
     "SURVEY",
+    "Belongs",
     "Code",
     "Covariate",
     "Factor",
@@ -27,6 +29,7 @@ __all__ = [
     "Written",
     "as_areas",
     "as_cluster",
+    "as_collection",
     "as_covariate",
     "as_factor",
     "as_named",
@@ -129,6 +132,15 @@ def as_profile(value: object) -> object:
     return {"profile": value} if isinstance(value, str) else value
 
 
+def as_collection(value: object) -> object:
+    """The file of a collection, which stands beside the folder of the study; it is named and not opened."""
+    if not isinstance(value, str) or not re.fullmatch(r"\.\./[a-z0-9]+(-[a-z0-9]+)*\.yaml", value):
+        raise fault(
+            "names no collection", "Write for instance ../tussenevaluatie-2026.yaml: the file beside the folder."
+        )
+    return value
+
+
 def as_no_match(value: object) -> object:
     return None if value == "none" else value
 
@@ -148,6 +160,11 @@ def as_standard(value: object) -> object:
 
 Word = Annotated[str, Field(min_length=1)]
 Slug = Annotated[str, Field(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$", max_length=80)]
+Belongs = Annotated[
+    str,
+    BeforeValidator(as_collection),
+    Field(description="the file of the collection in which the outcomes of this study are judged with those of others"),
+]
 Period = Annotated[str, BeforeValidator(as_period)]
 Code = Annotated[str, BeforeValidator(as_text), Field(min_length=1)]
 Spellings = Annotated[tuple[Annotated[str, BeforeValidator(as_text)], ...], BeforeValidator(as_texts)]

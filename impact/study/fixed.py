@@ -10,7 +10,7 @@ import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import rfc8785
 
@@ -24,7 +24,7 @@ from impact.study.read import Study, read_study
 from impact.study.strict import strict
 from impact.study.verification import Level, Said
 
-__all__ = ["fixed", "study_of"]
+__all__ = ["Meaning", "fixed", "study_of"]
 
 _FIRST = "0" * 64
 _SEEN = ("nothing", "design", "diagnostics", "outcomes")
@@ -33,6 +33,13 @@ _OUTCOMES = ("outcomes", "sealed")  # roles of the files that hold them
 _KEPT = 1e-7  # eight digits
 # From the strongest claim to the weakest.
 _CLAIMS = ("pre-specified", "amended", "deviation", "exploratory")
+
+
+class Meaning(Protocol):
+    """What was read of a specification: a study, or a collection."""
+
+    @property
+    def sha256(self) -> str: ...
 
 
 def study_of(contents: Contents) -> Study | Said:
@@ -49,9 +56,11 @@ def study_of(contents: Contents) -> Study | Said:
             return Said("fixed.unreadable", {"file": "study.yaml", "why": error.problems[0].message})
 
 
-def fixed(contents: Contents, manifest: Mapping[str, Any], outcomes: Sequence[Evidence]) -> Level:
-    """The second level; what was withdrawn since says so."""
-    found = _judged(contents, manifest, outcomes)
+def fixed(
+    contents: Contents, manifest: Mapping[str, Any], outcomes: Sequence[Evidence], study: Meaning | Said | None = None
+) -> Level:
+    """The second level; what was withdrawn since says so. `study` is that in the bundle unless another is given."""
+    found = _judged(contents, manifest, outcomes, study_of(contents) if study is None else study)
     return replace(found, unchecked=(*found.unchecked, *_withdrawn(contents, place_of(outcomes[0]))))
 
 
@@ -64,8 +73,9 @@ def _withdrawn(contents: Contents, place: Place) -> Iterator[Said]:
             yield Said("fixed.withdrawn", values)
 
 
-def _judged(contents: Contents, manifest: Mapping[str, Any], outcomes: Sequence[Evidence]) -> Level:
-    study = study_of(contents)
+def _judged(
+    contents: Contents, manifest: Mapping[str, Any], outcomes: Sequence[Evidence], study: Meaning | Said
+) -> Level:
     lock, wrong = _lock(contents)
     ledger, broken = _ledger(contents)
     wrong += [*broken, *_manifest(manifest, outcomes)]
@@ -171,7 +181,7 @@ def _manifest(manifest: Mapping[str, Any], outcomes: Sequence[Evidence]) -> Iter
         yield Said("fixed.several")
 
 
-def _meaning(study: Study, outcomes: Sequence[Evidence], lock: Mapping[str, Any] | None) -> Iterator[Said]:
+def _meaning(study: Meaning, outcomes: Sequence[Evidence], lock: Mapping[str, Any] | None) -> Iterator[Said]:
     """Whether the specification, its lock and the results mean the same."""
     if {evidence.spec_sha256 for evidence in outcomes} != {study.sha256}:
         yield Said("fixed.other-results")

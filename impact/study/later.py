@@ -12,14 +12,7 @@ _LIFE = "the part on the life of a study: plan, lock, look, verify, cite"
 _REPORT = "the part on statements, collections and reports"
 
 # Dotted path (without list positions) to the part of the project it comes with.
-LATER: dict[str, str] = {
-    "data.outcomes.columns.base": _REPORT,
-    "belongs_to": _REPORT,
-    "context": _REPORT,
-    "studies": _REPORT,
-    "outcome.also_as": _REPORT,
-    "outcomes.also_as": _REPORT,
-}
+LATER: dict[str, str] = {}
 
 # Words that another one replaces: dotted path to what to write.
 INSTEAD: dict[str, str] = {

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from impact.arrays import Float1
 from impact.design.unions import Unions
 from impact.errors import DataError, Problem, raise_all
 from impact.evidence.record import DataFile
@@ -28,6 +29,7 @@ from impact.study.longs import picked
 from impact.study.members import read_members
 from impact.study.model import Outcome, Specification
 from impact.study.named import Named, coded, read_names
+from impact.study.national import apart, read_national
 from impact.study.parts import Parts, read_parts
 from impact.study.persons import Persons, read_persons
 from impact.study.pools import read_pools
@@ -80,6 +82,8 @@ class Loaded:
         that have not arrived.
     later : tuple of str
         Periods that later looks will see.
+    national : mapping of indicator to (T,) float
+        The whole country, where the table has it; nan where it has no figure.
     """
 
     regions: tuple[str, ...]
@@ -104,6 +108,7 @@ class Loaded:
     awaited: tuple[str, ...] = ()
     to_come: tuple[str, ...] = ()
     later: tuple[str, ...] = ()
+    national: Mapping[str, Float1] = field(default_factory=dict)
 
 
 def load(spec: Specification, paths: Mapping[str, Path], *, design: bool = False) -> Loaded:
@@ -118,21 +123,26 @@ def load(spec: Specification, paths: Mapping[str, Path], *, design: bool = False
         ``DATA-115`` counts that are not rounded as stated; ``DATA-117`` a file of members that cannot be; ``DATA-118``
         margins or respondents that cannot be; ``DATA-125`` a file of pools that cannot be; ``DATA-127`` a basis that
         the crosswalk does not have, ``DATA-128`` a year from which it does not lead to the division of the study;
-        ``DATA-134`` too few periods left once provisional ones are out; ``MAP-002``, ``MAP-003`` and ``MAP-004``
-        polygons that cannot be; those of `built`.
+        ``DATA-134`` too few periods left once provisional ones are out; ``DATA-156`` no row is about the country;
+        ``MAP-002``, ``MAP-003`` and ``MAP-004`` polygons that cannot be; those of `built`.
     UsageError
         ``MAP-001`` where polygons are given and the optional ``spatial`` is not installed.
     """
     problems: list[Problem] = []
     tables: dict[str, Table | None] = {}
+    country: list[Table] = []
     named = None if spec.data.names is None else read_names(paths["names"], spec.data.names.file, problems)
     for role, file in (("outcomes", spec.data.outcomes), ("units", spec.data.units)):
         if file is not None:
             found = _table(file, paths[role], problems)
+            if found is not None and role == "outcomes":
+                found = apart(found, spec.data.outcomes, country)
             if found is not None and named is not None and file.join == "name":
                 found = coded(found, file, named, problems)
             tables[role] = found
-    sealed = None if design or "sealed" not in paths else _sealed(spec, paths["sealed"], named, tables, problems)
+    sealed = (
+        None if design or "sealed" not in paths else _sealed(spec, paths["sealed"], named, tables, country, problems)
+    )
     longs = [_outcome(spec, outcome, tables["outcomes"], problems) for outcome in spec.all_outcomes]
     units = read_units(spec, tables.get("units"), problems)
     members = None
@@ -204,6 +214,8 @@ def load(spec: Specification, paths: Mapping[str, Path], *, design: bool = False
         redrawn={region: why for region, why in odd.items() if region not in spec.data.unchanged},
         vouched={region: why for region, why in odd.items() if region in spec.data.unchanged},
     )
+    loaded = replace(loaded, national=read_national(spec, country, periods, problems))
+    raise_all(problems, DataError)
     if walks is not None:
         loaded = replace(loaded, files=(*loaded.files, walks.file))
     if named is not None:
@@ -251,13 +263,19 @@ def _table(file: File, path: Path, problems: list[Problem]) -> Table | None:
 
 
 def _sealed(
-    spec: Specification, path: Path, named: Named | None, tables: dict[str, Table | None], problems: list[Problem]
+    spec: Specification,
+    path: Path,
+    named: Named | None,
+    tables: dict[str, Table | None],
+    country: list[Table],
+    problems: list[Problem],
 ) -> DataFile | None:
     """Put the rows of the sealed file behind those of the outcomes, once they fit by themselves."""
     table, given = tables["outcomes"], spec.data.outcomes.sealed
     assert given is not None
     file = spec.data.outcomes.model_copy(update={"file": given.file, "sha256": given.sha256})
     found = _table(file, path, problems)
+    found = None if found is None else apart(found, file, country)
     if found is not None and named is not None and file.join == "name":
         found = coded(found, file, named, problems)
     if found is None or table is None:

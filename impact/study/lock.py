@@ -9,11 +9,11 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import date
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, Protocol
 
 import numpy as np
 import rfc8785
@@ -26,16 +26,37 @@ from impact.sources.values import STATUSES
 from impact.study.areas import FocusArea
 from impact.study.draft import check_filled
 from impact.study.load import Loaded
-from impact.study.log import Log, append, now, read_log
+from impact.study.log import Log, Seen, append, now, read_log
 from impact.study.model import Specification
 from impact.study.read import Study
 from impact.study.render import versions
 from impact.study.validate import canonical
 
-__all__ = ["LOCK", "Lock", "amended", "beside", "deposited", "design_of", "locked", "read_lock"]
+__all__ = [
+    "LOCK",
+    "Lock",
+    "Lockable",
+    "amend",
+    "amended",
+    "beside",
+    "deposited",
+    "design_of",
+    "fix",
+    "locked",
+    "read_lock",
+]
 
 LOCK: Final = "study.lock"
 _MOST: Final = 5_000_000
+
+
+class Lockable(Protocol):
+    """A study or a collection: where its file is, and its name for messages."""
+
+    @property
+    def path(self) -> Path: ...
+    @property
+    def file(self) -> str: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,33 +245,38 @@ def locked(
         something in it.
     """
     check_filled(study)
-    place, ledger = beside(study.path)
+    details = {"short": short} if short else {}
+    return fix(study, lambda log: _lock(study, loaded, areas, log, plan, short), details=details)
+
+
+def fix(
+    what: Lockable, make: Callable[[Log], Lock], *, seen: Seen = "design", details: Mapping[str, Any] | None = None
+) -> tuple[Lock, Log]:
+    """Lock a study or a collection as `make` says; `seen` is the most that had been seen of it by then.
+
+    Raises
+    ------
+    UsageError
+        As `locked`.
+    """
+    place, ledger = beside(what.path)
     log, old = read_log(ledger), read_lock(place)
-    new = _lock(study, loaded, areas, log, plan, short)
+    new = make(log)
     if old is not None:
         if (old.spec_sha256, old.design) != (new.spec_sha256, new.design):
             hint = "Say why with `impact amend STUDY --why …`, or put the study and its data back as they were locked."
-            what = "says something else" if old.spec_sha256 != new.spec_sha256 else "has other data of its design"
-            raise UsageError(Problem("LOCK-010", f"the study is locked as {old.lock8} and {what}.", hint, study.file))
+            other = "says something else" if old.spec_sha256 != new.spec_sha256 else "has other data of its design"
+            raise UsageError(Problem("LOCK-010", f"the study is locked as {old.lock8} and {other}.", hint, what.file))
         new = old
     elif before := log.of("locked", "amended"):
         hint = "Put study.lock back, from version control or a bundle; then `impact amend` says why it changed."
         message = f"the ledger says that this study was locked as {before[-1].lock8}, and study.lock is not there."
-        raise UsageError(Problem("LOCK-011", message, hint, study.file))
+        raise UsageError(Problem("LOCK-011", message, hint, what.file))
     if old is None:
         write(place, new.content)
-    log = (
-        append(
-            ledger,
-            "locked",
-            seen="design",
-            spec_sha256=new.spec_sha256,
-            lock8=new.lock8,
-            details={"short": short} if short else {},
-        )
-        if not new.amendments
-        else log
-    )
+    if new.amendments:
+        return new, log
+    log = append(ledger, "locked", seen=seen, spec_sha256=new.spec_sha256, lock8=new.lock8, details=details)
     return new, log
 
 
@@ -266,26 +292,39 @@ def amended(
         person still has to write something in it.
     """
     check_filled(study)
-    place, ledger = beside(study.path)
+    return amend(study, lambda log, old: _lock(study, loaded, areas, log, old.plan, old.short), why, changes)
+
+
+def amend(
+    what: Lockable, make: Callable[[Log, Lock], Lock], why: str, changes: Sequence[str], *, seen: Seen = "design"
+) -> tuple[Lock, Log]:
+    """Amend the lock of a study or a collection to what `make` says; parameters as of `fix`.
+
+    Raises
+    ------
+    UsageError
+        As `amended`.
+    """
+    place, ledger = beside(what.path)
     log, old = read_log(ledger), read_lock(place)
     if old is None:
-        raise UsageError(Problem("LOCK-012", "the study is not locked.", "Lock it with `impact lock`.", study.file))
+        raise UsageError(Problem("LOCK-012", "the study is not locked.", "Lock it with `impact lock`.", what.file))
     if not why.strip():
-        raise UsageError(Problem("LOCK-014", "an amendment has a reason.", "Give it with --why.", study.file))
-    new = _lock(study, loaded, areas, log, old.plan, old.short)
+        raise UsageError(Problem("LOCK-014", "an amendment has a reason.", "Give it with --why.", what.file))
+    new = make(log, old)
     if (old.spec_sha256, old.design) == (new.spec_sha256, new.design):
         message = f"the study says what it said when it was locked as {old.lock8}, on the same data."
-        raise UsageError(Problem("LOCK-013", message, "There is nothing to amend.", study.file))
-    kind: Literal["amendment", "deviation"] = "deviation" if log.seen == "outcomes" else "amendment"
+        raise UsageError(Problem("LOCK-013", message, "There is nothing to amend.", what.file))
+    kind: Literal["amendment", "deviation"] = "deviation" if "outcomes" in (log.seen, seen) else "amendment"
     made = Amendment(now(), why.strip(), kind, tuple(changes), old.lock8, old.deposit)
     new = replace(new, amendments=(*old.amendments, made))
     details = {"why": made.why, "kind": kind, "before": old.lock8, "changes": list(changes)}
-    log = append(ledger, "amended", seen="design", spec_sha256=new.spec_sha256, lock8=new.lock8, details=details)
+    log = append(ledger, "amended", seen=seen, spec_sha256=new.spec_sha256, lock8=new.lock8, details=details)
     write(place, new.content)
     return new, log
 
 
-def deposited(study: Study, deposit: Deposit) -> tuple[Lock, Log]:
+def deposited(study: Lockable, deposit: Deposit) -> tuple[Lock, Log]:
     """Write in the lock of `study`, and in its ledger, where the lock was deposited; its `lock8` stays.
 
     Raises

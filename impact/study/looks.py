@@ -19,6 +19,7 @@ from impact.inference.looks import Look as Spent
 from impact.inference.protocol import evaluate
 from impact.streams import Streams
 from impact.study.answers import Answers, estimator_of, target
+from impact.study.correction import Correction
 from impact.study.log import Log
 from impact.study.model import Specification
 from impact.study.panels import Comparison
@@ -29,6 +30,7 @@ __all__ = [
     "at_family_level",
     "at_level",
     "check_number",
+    "family_level",
     "look_at",
     "looked",
     "looks_in",
@@ -133,20 +135,28 @@ def at_level(spec: Specification, look: Look | None) -> Specification:
 
 
 def at_family_level(spec: Specification, looks: Sequence[Look | None]) -> Specification:
-    """The study with the level of its families, and of their indices, at this look: the least that an outcome spends.
+    """The study with the level of its families, and of their indices, at this look; see `family_level`."""
+    if spec.correction is None:
+        return spec
+    correction = family_level(spec.correction, looks)
+    if correction is spec.correction:
+        return spec
+    least = min(max(_own(look), LEAST) for look in looks if look is not None and look.label)
+    inference = spec.inference.model_copy(update={"level": 1 - least})
+    return spec.model_copy(update={"correction": correction, "inference": inference})
+
+
+def family_level(correction: Correction, looks: Sequence[Look | None]) -> Correction:
+    """The correction with the level of its families at this look: the least that any of the outcomes spends.
 
     How the largest of several statistics at one look goes with that at the next is not what holds for one outcome, and
     of many outcomes it is less: at their nominal levels fifteen of them find something in up to 5.4 % of cases where
     5 % may. What the looks spend adds up to the declared error whatever they have in common.
     """
     planned = [max(_own(look), LEAST) for look in looks if look is not None and look.label]
-    if spec.correction is None or not planned:
-        return spec
-    changed = {
-        "correction": spec.correction.model_copy(update={"level": min(spec.correction.level, *planned)}),
-        "inference": spec.inference.model_copy(update={"level": 1 - min(planned)}),
-    }
-    return spec.model_copy(update=changed)
+    if not planned:
+        return correction
+    return correction.model_copy(update={"level": min(correction.level, *planned)})
 
 
 def _own(look: Look) -> float:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BeforeValidator, Field
 
 from impact.inference.domain_index import Weighing
 from impact.register.indicators import Indicator, indicators
@@ -19,7 +19,9 @@ from impact.study.composing import Composition
 from impact.study.controlling import Elsewhere
 from impact.study.correction import Correction
 from impact.study.disclosing import Disclose
+from impact.study.estimating import Cluster, Estimating, Inference, Method
 from impact.study.fields import (
+    Belongs,
     Code,
     Covariate,
     Part,
@@ -30,8 +32,6 @@ from impact.study.fields import (
     Word,
     Written,
     as_areas,
-    as_cluster,
-    as_covariate,
     as_named,
     as_profile,
     as_standard,
@@ -174,8 +174,10 @@ class Smallest(Part):
 class Outcome(Part):
     """One indicator: a slug of the register, or an own slug with a `name`.
 
-    `where` filters further than the `rows` of the table. `kind`: counted, asked of a sample, or predicted by a model;
-    as the register says when left out. `part_of`: the sum that it is a part of; in a family such parts count once.
+    `name` stands in sentences as it is: a noun in the singular, as in ``het aandeel vroegtijdige vertrekkers``. `where`
+    filters further than the `rows` of the table. `kind`: counted, asked of a sample, or predicted by a model; as the
+    register says when left out. `part_of`: the sum that it is a part of; in a family such parts count once. `also_as`:
+    of whom a difference can be told as a number, such as ``leerlingen per jaar``.
     """
 
     indicator: Slug = Field(description="the slug of one of the 15 indicators, or an own slug with a `name`")
@@ -188,6 +190,7 @@ class Outcome(Part):
         description="which way is favourable: lower, higher or neither"
     )
     smallest_difference_that_matters: Smallest | None = None
+    also_as: Texts | None = None
 
     @property
     def registered(self) -> Indicator | None:
@@ -241,47 +244,6 @@ class TargetSpec(Part):
     )
 
 
-class Method(BaseModel):
-    """A registered name and its own parameters, which `rules` holds against the class."""
-
-    model_config = ConfigDict(extra="allow", frozen=True, strict=True, allow_inf_nan=False, hide_input_in_errors=True)
-
-    name: Word = Field(description="the name of the method")
-
-    @property
-    def options(self) -> dict[str, Any]:
-        """The parameters that the study gives."""
-        return dict(self.model_extra or {})
-
-
-class Estimating(Method):
-    """How the untreated outcome is imputed; `covariates` are columns of the units table that the estimate adjusts for.
-
-    The groups structure, size and selection stand for their columns.
-    """
-
-    covariates: tuple[Annotated[Covariate, BeforeValidator(as_covariate)], ...] = Field(
-        default=(),
-        description="what the estimate adjusts for: columns of the units table, each as it is or as {log: …}, "
-        "{square: …}, {category: …} or {interaction: [one, other]}",
-    )
-
-
-class Cluster(Part):
-    """Which units move together: of one gemeente, each by itself, or alike in a column of the units table."""
-
-    by: Literal["gemeente", "unit"] | None = None
-    column: Word | None = None
-
-
-class Inference(Method):
-    """How sure; `beside` gives further p-values that stand beside the declared one and are never chosen from."""
-
-    cluster: Annotated[Cluster, BeforeValidator(as_cluster)] = Cluster(by="gemeente")
-    level: Annotated[float, Field(gt=0.5, lt=1)] = 0.95
-    beside: tuple[Annotated[Method, BeforeValidator(as_named)], ...] = ()
-
-
 class Alternative(Part):
     """Another way to answer: what is different, why, and whether it still estimates the same."""
 
@@ -330,7 +292,11 @@ class Specification(Part):
     negative_controls: NegativeControls | None = None
     composition: Composition | None = None
     covariate_sets: CovariateSets | None = None
+    belongs_to: Belongs | None = None
     disclose: Annotated[Disclose | None, BeforeValidator(as_profile)] = None
+    context: tuple[Word, ...] = Field(
+        default=(), description="notes beside the results, such as field notes and target values: Markdown files"
+    )
     checks: Annotated[Checks, BeforeValidator(as_standard)] = Field(default_factory=dict)
     seed: Annotated[int, Field(ge=0, lt=2**53)] = Field(
         description="a whole number from which every random draw follows"

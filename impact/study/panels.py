@@ -137,7 +137,7 @@ def compare(
         lost_rules = [rule for rule in lost_rules if rule.code != "small-baseline"]
     pool = donor_pool(regions, treated, [*rules, aside, *extra, *lost_rules], pool_name(spec))
     if isinstance(pool, Refused):
-        raise DataError(Problem("DATA-130", f"{pool.because}.", pool.instead, spec.data.outcomes.file))
+        raise DataError(Problem("DATA-130", f"{pool.because}.", pool.instead, path="comparison.leave_out"))
     raise_all(nested(spec, [*inside, *pool.donors]), DataError)
     absent = np.zeros(len(regions), dtype=bool) if series.there is None else ~series.there
     # A treated unit that is lost for want of a figure still counts here; one that was never to be estimated does not.

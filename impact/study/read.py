@@ -14,6 +14,7 @@ SPEC-008  an unknown name of an estimator, inference, check or indicator
 SPEC-009  a parameter that its method does not take
 SPEC-010  values that contradict each other
 SPEC-011  an alternative that cannot be
+SPEC-012  a collection where a study is asked for, or the other way round
 SPEC-020  a data path that leads out of the roots
 SPEC-021  a data path without a file
 ========  ==========================================================
@@ -22,7 +23,7 @@ SPEC-021  a data path without a file
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -33,7 +34,7 @@ from impact.study.roots import Roots
 from impact.study.source import MAX_BYTES, Finding, Loc, Node, excerpt, parse
 from impact.study.validate import canonical, dotted, placed, validate
 
-__all__ = ["Study", "expand", "locate", "read_study"]
+__all__ = ["Study", "expand", "locate", "problems_of", "read_study", "text_of"]
 
 _MOST = 50
 
@@ -90,7 +91,7 @@ def read_study(path: str | Path) -> Study:
     file = str(path)
     path = Path(path)
     path = path / "study.yaml" if path.is_dir() else path
-    text = _text(path, file)
+    text = text_of(path, file)
     tree, findings = parse(text)
     variations: tuple[Variation, ...] = ()
     model = None
@@ -99,11 +100,7 @@ def read_study(path: str | Path) -> Study:
         findings += wrong
         variations, wrong = alternatives(tree, model)
         findings += wrong
-    ordered = sorted(dict.fromkeys(findings), key=lambda finding: finding.place or (0, 0))
-    problems = [_problem(finding, file, text) for finding in ordered[:_MOST]]
-    if len(ordered) > _MOST:
-        problems.append(Problem("SPEC-001", f"{len(ordered) - _MOST} more problems are not shown.", file=file))
-    raise_all(problems, SpecError)
+    raise_all(problems_of(findings, file, text), SpecError)
     assert tree is not None and model is not None
     return Study(model, path, file, text, tree, variations)
 
@@ -166,7 +163,15 @@ def locate(
     return found
 
 
-def _text(path: Path, file: str) -> str:
+def text_of(path: Path, file: str) -> str:
+    """The text of a specification of moderate size, which messages call `file`.
+
+    Raises
+    ------
+    SpecError
+        ``SPEC-001``.
+    """
+
     def refuse(message: str, hint: str = "") -> SpecError:
         return SpecError(Problem("SPEC-001", message, hint, file))
 
@@ -186,6 +191,15 @@ def _text(path: Path, file: str) -> str:
     except UnicodeDecodeError as error:
         line = content[: error.start].count(b"\n") + 1
         raise refuse(f"The file is not UTF-8 text: see line {line}.", "Save it as UTF-8.") from error
+
+
+def problems_of(findings: Iterable[Finding], file: str, text: str) -> list[Problem]:
+    """Findings in the order of the text, each once, as problems of the file; the first of very many."""
+    ordered = sorted(dict.fromkeys(findings), key=lambda finding: finding.place or (0, 0))
+    problems = [_problem(finding, file, text) for finding in ordered[:_MOST]]
+    if len(ordered) > _MOST:
+        problems.append(Problem("SPEC-001", f"{len(ordered) - _MOST} more problems are not shown.", file=file))
+    return problems
 
 
 def _problem(finding: Finding, file: str, text: str) -> Problem:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from pathlib import PurePosixPath
 
 import numpy as np
 
@@ -11,16 +12,19 @@ from impact.checks.protocol import Check
 from impact.evidence.family import Family, Listed
 from impact.evidence.flow import steps_of
 from impact.evidence.language import Texts, number
-from impact.evidence.record import AreaRow, Change, Estimate, Evidence, Excluded, MadeOf, PathPoint, Shared, Variant
+from impact.evidence.record import AreaRow, Estimate, Evidence, Excluded, MadeOf, Shared, Variant
 from impact.evidence.result import Result
 from impact.evidence.robust import Robust
 from impact.evidence.standing import Standing
 from impact.panel import Panel
 from impact.register.areas import areas as register_areas
+from impact.study.also_as import also_as
 from impact.study.alternatives import Variation
 from impact.study.answers import Answers, Gaps
 from impact.study.areas import FocusArea
+from impact.study.before_after import change, path, span
 from impact.study.cautions import cautions
+from impact.study.for_readers import label_of
 from impact.study.living import living, living_together
 from impact.study.load import Loaded
 from impact.study.model import Specification
@@ -28,7 +32,17 @@ from impact.study.overlaps import said_overlap
 from impact.study.panels import Comparison
 from impact.study.places import map_parts, placed_units
 from impact.study.read import Study
-from impact.study.remarks import called, name_of, notes, periods_left_out, said_gaps, said_population, unmeasurable
+from impact.study.remarks import (
+    called,
+    name_of,
+    needed,
+    notes,
+    periods_left_out,
+    phrase_of,
+    said_gaps,
+    said_population,
+    unmeasurable,
+)
 from impact.study.render import page
 from impact.study.reported import composed, reported
 from impact.study.selection import selection
@@ -37,7 +51,7 @@ from impact.study.shifts import said_shift
 from impact.study.thresholds import foreseen
 from impact.study.wording import spoken
 
-__all__ = ["Case", "base_weights", "control_weights", "evidence", "level_of", "population", "variant"]
+__all__ = ["Case", "evidence", "level_of", "population", "variant"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -71,10 +85,9 @@ def evidence(
     refusals = (*found.refusals, *(variant.estimate.refused for variant in alternatives))
     smallest = outcome.smallest_difference_that_matters
     new, shifts = composed(spec, robust), [said_shift(one, say) for one in found.shifts]
-    excluded = tuple(
-        _excluded(row.unit, row.code, row.why, row.detail, say) for row in (*comparison.lost, *comparison.pool.excluded)
-    )
+    excluded = _all_excluded(comparison, say)
     used = _compared(comparison.panel, found.result)
+    country = case.loaded.national.get(outcome.indicator)
     units = placed_units(spec, case.loaded, comparison, used, excluded)
     said, unsaid = cautions(found.result, {area.slug: area.name for area in areas if not area.left_out}, say)
     return Evidence(
@@ -89,6 +102,7 @@ def evidence(
         spec_sha256=study.sha256,
         indicator=outcome.indicator,
         outcome=name_of(outcome),
+        phrase=phrase_of(outcome),
         unit=say.own(outcome.measure.unit),
         better=outcome.better,
         smallest=None if smallest is None else smallest.value,
@@ -107,9 +121,10 @@ def evidence(
         bracket=bracket,
         robust=robust,
         event=found.event,
-        change=None if found.result is None else _change(spec, found.result, say),
-        path=() if found.result is None else _path(spec, found.result),
-        balance=comparison.balance,
+        change=None if found.result is None else change(spec, found.result, country, say),
+        also_as=also_as(spec, case.loaded, case.series, comparison, found.result),
+        path=() if found.result is None else path(spec, found.result),
+        balance=tuple(replace(row, label=label_of(spec, row.name, say.language)) for row in comparison.balance),
         shared=_shared(comparison),
         selection=selection(spec, case.loaded, case.series, comparison) if other is None else other.selection,
         flow=steps_of(comparison.pool, say),
@@ -124,6 +139,7 @@ def evidence(
         units=units,
         map=map_parts(case.loaded, units) if other is None else other.map,
         map_source=_map_source(spec),
+        needed=needed(spec, case.series, case.checks, say, case.loaded.to_come),
         not_measurable=unmeasurable(spec, case.series, case.checks, say, case.loaded.to_come),
         periods_left_out=periods_left_out(spec, case.loaded, say),
         siblings=tuple(
@@ -139,6 +155,7 @@ def evidence(
             family for family in families if outcome.indicator in {member.indicator for member in family.members}
         ),
         programme=programme,
+        belongs_to="" if spec.belongs_to is None else PurePosixPath(spec.belongs_to).stem,
         placebos=found.placebos,
     )
 
@@ -221,7 +238,7 @@ def _areas(
         own = panel.pairs is not None and comparison.matcher is not None and not comparison.matcher.shared
         matched = _weighed(panel.units, panel.pairs[number]) if own and panel.pairs is not None else ()
         weights = () if result is None else _donors(result, area.slug)
-        base = _span(spec.base_periods(area.start, loaded.periods))
+        base = span(spec.base_periods(area.start, loaded.periods))
         row = AreaRow(area.slug, area.name, area.units, cluster, area.start, base, matched, weights=weights)
         rows.append(_with_parts(spec, loaded, comparison, area, row, say))
     named = {row.slug for row in rows}
@@ -297,6 +314,14 @@ def _aside(area: FocusArea, say: Texts) -> AreaRow:
     )
 
 
+def _all_excluded(comparison: Comparison, say: Texts) -> tuple[Excluded, ...]:
+    """Every unit that is no comparison once; a treated one that is lost with both reasons."""
+    why: dict[str, list[str]] = {}
+    for row in (*comparison.lost, *comparison.pool.excluded):
+        why.setdefault(row.unit, []).append(_excluded(row.unit, row.code, row.why, row.detail, say).reason)
+    return tuple(Excluded(unit, "; ".join(dict.fromkeys(reasons))) for unit, reasons in why.items())
+
+
 def _excluded(unit: str, code: str, why: str, detail: str, say: Texts) -> Excluded:
     tail = f" ({detail})" if detail and detail != unit else ""
     return Excluded(unit, f"{say.own(why) if why else say(f'pool.step.{code}')}{tail}")
@@ -316,81 +341,5 @@ def _worded(spec: Specification, check: Check, say: Texts) -> Check:
     if check.name == "balance" and check.statistic is None and check.verdict == "fail":
         return replace(check, because=say("run.because.balance-apart", names=check.because))
     if check.name == "balance" and check.statistic is not None:
-        return replace(check, because=say("run.because.balance", name=check.because))
+        return replace(check, because=say("run.because.balance", name=label_of(spec, check.because, say.language)))
     return check
-
-
-# --- before and after -------------------------------------------------------------------------------------------------
-
-
-def base_weights(spec: Specification, result: Result, group: int) -> Float1:
-    """(T,) weights of the periods that say where a group stood before its start."""
-    panel, weights = result.panel, result.fit.weights
-    name = panel.group_names[group]
-    if weights is not None and name in weights.groups:
-        time = weights.of(name, panel.units)[1]
-        if time.sum() > 0:
-            return time
-    before = spec.base_periods(panel.periods[int(panel.groups[group])], panel.periods)
-    row = np.isin(panel.periods, before).astype(float)
-    return np.asarray(row / row.sum())
-
-
-def control_weights(result: Result, group: int) -> Float1:
-    """(N,) weights of the controls of a group, summing to 1."""
-    panel, weights = result.panel, result.fit.weights
-    name = panel.group_names[group]
-    if weights is not None and name in weights.groups:
-        return weights.of(name, panel.units)[0]
-    weight = panel.control_weight(panel.group == group) * panel.never
-    return np.asarray(weight / weight.sum())
-
-
-def _change(spec: Specification, result: Result, say: Texts) -> Change | None:
-    """Means before and after, so that the difference in change is the estimate.
-
-    The comparison after the start is its own mean for difference-in-differences; with covariates or synthetic weights
-    it is where the focus areas would have been, moved to the level of the comparison.
-    """
-    panel, cells = result.panel, result.fit.cells
-    if result.fit.untreated is None:
-        return None
-    weights = result.effects.weights[:, -1]
-    focus_before = focus_after = comparison_before = without = 0.0
-    bases = set()
-    for cell in np.flatnonzero(weights):
-        members = panel.group == cells.group[cell]
-        mean = panel.weight[members] / panel.weight[members].sum()
-        base = base_weights(spec, result, int(cells.group[cell]))
-        bases.add(_span(tuple(period for period, share in zip(panel.periods, base, strict=True) if share > 0)))
-        focus_before += weights[cell] * float(mean @ panel.y[members] @ base)
-        focus_after += weights[cell] * float(mean @ panel.y[members, cells.period[cell]])
-        without += weights[cell] * float(mean @ result.fit.untreated[members, cells.period[cell]])
-        comparison_before += weights[cell] * float(
-            control_weights(result, int(cells.group[cell])) @ np.nan_to_num(panel.y) @ base
-        )
-    after = _span(tuple(panel.periods[period] for period in sorted(set(cells.period[weights != 0].tolist()))))
-    before = bases.pop() if len(bases) == 1 else say("run.before")
-    return Change(
-        before, after, focus_before, focus_after, comparison_before, comparison_before + without - focus_before
-    )
-
-
-def _path(spec: Specification, result: Result) -> tuple[PathPoint, ...]:
-    """Weighted means by period; a group counts as much as it does in the estimate."""
-    panel, cells = result.panel, result.fit.cells
-    share = np.bincount(cells.group, weights=result.effects.weights[:, -1], minlength=len(panel.groups))
-    focus, comparison = np.zeros(len(panel.periods)), np.zeros(len(panel.periods))
-    for group in np.flatnonzero(share):
-        members = panel.group == group
-        focus += share[group] * (panel.weight[members] / panel.weight[members].sum()) @ panel.y[members]
-        comparison += share[group] * control_weights(result, int(group)) @ np.nan_to_num(panel.y)
-    first = panel.groups[share > 0].min()
-    return tuple(
-        PathPoint(period, float(focus[number]), float(comparison[number]), bool(number >= first))
-        for number, period in enumerate(panel.periods)
-    )
-
-
-def _span(periods: tuple[str, ...]) -> str:
-    return periods[0] if len(periods) == 1 else f"{periods[0]}–{periods[-1]}" if periods else ""

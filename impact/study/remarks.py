@@ -27,7 +27,17 @@ from impact.study.panels import Comparison
 from impact.study.series import Series
 from impact.study.wording import Teller, ended
 
-__all__ = ["called", "name_of", "notes", "periods_left_out", "said_gaps", "said_population", "unmeasurable"]
+__all__ = [
+    "called",
+    "name_of",
+    "needed",
+    "notes",
+    "periods_left_out",
+    "phrase_of",
+    "said_gaps",
+    "said_population",
+    "unmeasurable",
+]
 
 
 def name_of(outcome: Outcome) -> Text:
@@ -42,6 +52,30 @@ def called(outcome: Outcome, say: Texts) -> str:
     """The name of an outcome in the language of `say`, or in Dutch."""
     names = name_of(outcome)
     return names.get(say.language, names["nl"])
+
+
+def phrase_of(outcome: Outcome) -> Text:
+    """An outcome of the register as it stands in a sentence; nothing for a name of the study's own, which does so."""
+    found = outcome.registered
+    return {} if outcome.name is not None or found is None else {"nl": found.phrase, "en": found.phrase_en}
+
+
+def needed(
+    spec: Specification, series: Series, checks: Sequence[Check], say: Texts, to_come: Sequence[str] = ()
+) -> tuple[str, ...]:
+    """What would make an outcome measurable that is not, as far as the reasons why it is not say so."""
+    registered, found = series.outcome.registered, []
+    if registered is not None and registered.not_measurable:
+        return (say("needed.no-outcome"),)
+    if to_come:
+        found.append(say("needed.to-come", list=listed(to_come, say.language)))
+    for check in checks:
+        if check.name == "pre-periods" and check.verdict != "pass":
+            least = number(check.threshold or 0, say.language, 0)
+            parts = [one.at for one in spec.breaks if one.treat_as == "segment"]
+            found.append(say("needed.earlier", least=least))
+            found += [say("needed.break", at=listed(parts, say.language))] if parts else []
+    return tuple(found)
 
 
 def unmeasurable(

@@ -7,12 +7,14 @@ from importlib.metadata import PackageNotFoundError, version
 from platform import python_version
 from typing import Final
 
+from impact.evidence.collected import Collected
+from impact.evidence.collection_page import collection_document, collection_html
 from impact.evidence.plots import figures
 from impact.evidence.record import Evidence
 from impact.evidence.report import report_html
 from impact.evidence.translation import page_in
 
-__all__ = ["LANGUAGES", "figure", "page", "pages", "versions"]
+__all__ = ["LANGUAGES", "collection_pages", "figure", "page", "pages", "versions"]
 
 _PACKAGES = ("impact-nplv", "numpy", "pandas", "scipy", "statsmodels", "matplotlib", "pyarrow")
 
@@ -33,6 +35,16 @@ def pages(outcomes: Sequence[Evidence]) -> tuple[dict[str, str], dict[str, str]]
             if language == "nl":
                 drawn |= {figure(number, evidence.indicator, name): svg for name, svg in own.items()}
     return html, drawn
+
+
+def collection_pages(outcomes: Sequence[Evidence], value: Collected) -> tuple[dict[str, str], dict[str, str]]:
+    """HTML pages and SVG figures of a collection itself by file name, in its languages."""
+    html = {}
+    for code in value.languages:
+        other = next((one for one in value.languages if one != code), "")
+        document = collection_document(outcomes, value, {}, code, page_in("report.html", other) if other else "")
+        html[page_in("report.html", code)] = collection_html(document)
+    return html, {}
 
 
 def page(number: int, indicator: str, language: str = "nl") -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,7 +20,7 @@ from impact.evidence.translation import page_in
 from impact.study.bundle import own_files
 from impact.study.render import LANGUAGES, page
 
-__all__ = ["check_target", "one_report", "place_of_reports", "reports"]
+__all__ = ["area_page", "check_target", "one_report", "place_of_reports", "reports"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,21 +63,26 @@ def reports(
     texts(language)
     if area:
         return {
-            page_in(f"gebied-{slug}{f'-{evidence.indicator}' if number else ''}.html", language).removesuffix(".html")
+            page_in(area_page(slug, number, evidence.indicator), language).removesuffix(".html")
             + SUFFIXES[form]: formed(document, form, texts(language, evidence.level), {})
             for number, evidence in _chosen(outcomes, outcome)
             for slug, document in area_documents(evidence, area, language).items()
         }
     return {
         f"{one.name}{SUFFIXES[form]}": _formed(one, form, language)
-        for one in _pages(_chosen(outcomes, outcome), language)
+        for one in _pages(_chosen(outcomes, outcome), form, language)
     }
+
+
+def area_page(slug: str, number: int, indicator: str) -> str:
+    """File of the Dutch page of an area about the outcome with this number."""
+    return f"gebied-{slug}{f'-{indicator}' if number else ''}.html"
 
 
 def one_report(outcomes: Sequence[Evidence], form: str, language: str, outcome: int) -> bytes:
     """The report of the outcome at a position."""
     check_form(form)
-    (found,) = _pages([(outcome, outcomes[outcome])], language)
+    (found,) = _pages([(outcome, outcomes[outcome])], form, language)
     return _formed(found, form, language)
 
 
@@ -118,9 +124,10 @@ def _chosen(outcomes: Sequence[Evidence], outcome: str) -> list[tuple[int, Evide
     return found
 
 
-def _pages(outcomes: Sequence[tuple[int, Evidence]], language: str) -> Iterator[_Page]:
+def _pages(outcomes: Sequence[tuple[int, Evidence]], form: str, language: str) -> Iterator[_Page]:
     for number, evidence in outcomes:
-        with drawn_too() as pictures:
+        drawing: AbstractContextManager[dict[str, bytes]] = drawn_too() if form == "docx" else nullcontext({})
+        with drawing as pictures:
             drawn = figures(evidence, language)
         file, other = (page(number, evidence.indicator, one) for one in (language, _other(language)))
         parts = document(evidence, drawn, language, other)

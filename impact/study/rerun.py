@@ -63,6 +63,8 @@ def rerun(
         complete = _inputs(found, Roots(place, None, tuple(folders)), inputs_of(outcomes))
         if not again:
             found.unchecked.append(Said("unchecked.rerun"))
+        elif outcomes[0].belongs_to and outcomes[0].families:
+            found.unchecked.append(Said("unchecked.collection", {"collection": outcomes[0].belongs_to}))
         elif not complete:
             found.unchecked.append(Said("unchecked.no-data"))
         else:

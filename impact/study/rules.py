@@ -16,6 +16,7 @@ from impact.study.correction import faults_of_families, faults_of_indices
 from impact.study.crosswalks import faults_of_crosswalk
 from impact.study.disclosing import faults_of_disclosure
 from impact.study.faults import Fault, near
+from impact.study.for_readers import faults_for_readers, faults_of_persons
 from impact.study.identity import faults_of_identity
 from impact.study.leave_out import faults_of_comparison
 from impact.study.looking import faults_of_looks
@@ -40,6 +41,7 @@ def faults(spec: Specification) -> Iterator[Fault]:
     """Everything that contradicts something else, in the order of the keys."""
     yield from _tables(spec)
     yield from faults_of_crosswalk(spec)
+    yield from faults_for_readers(spec)
     yield from faults_of_level(spec)
     yield from faults_of_similar(spec)
     yield from faults_of_change(spec)
@@ -196,9 +198,7 @@ def _outcome(spec: Specification, outcome: Outcome, loc: Loc) -> Iterator[Fault]
             else ("Name the columns `numerator` and `denominator` under `data.outcomes.columns`, or take `rate` out.")
         )
         yield Fault((*loc, "measure"), "a `rate` goes with the columns `numerator` and `denominator`", hint)
-    if bool(measure.rate) != bool(measure.per):
-        hint = "Write for instance `rate: numerator/denominator` with `per: 100`."
-        yield Fault((*loc, "measure"), "`rate` and `per` belong together", hint)
+    yield from faults_of_persons(spec, outcome, loc)
     for number, year in enumerate(measure.as_percent_of_own.periods if measure.as_percent_of_own else ()):
         at = (*loc, "measure", "as_percent_of_own", "periods", number)
         yield from before_every_start(spec, at, year, "the region's own mean")

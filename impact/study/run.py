@@ -2,54 +2,65 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Generator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TypeAlias
 
-import numpy as np
-
-from impact.checks.protocol import Check
 from impact.errors import DataError, Problem, SpecError, raise_all
-from impact.evidence.record import Evidence, Selection
+from impact.evidence.family import Family
+from impact.evidence.look import Look
+from impact.evidence.record import Evidence
 from impact.files import check_folder
-from impact.inference.support import support
 from impact.parallel import Parallel, Progress, one_thread, silent
-from impact.study.answers import alternative, answers
+from impact.study.answers import Answers, alternative, answers
 from impact.study.areas import focus_areas
 from impact.study.bracket import End, bracket, ends
 from impact.study.bundle import Bundle, check_place, write_bundle
 from impact.study.cache import Cache, Part, kept_in
+from impact.study.collection import Collection
 from impact.study.companions import companions, shared
 from impact.study.comparing import Impute
 from impact.study.composition import shares
+from impact.study.context import read_context, with_context
 from impact.study.controls import other_outcomes, tried
 from impact.study.gates import bracketed, gates
 from impact.study.indices import indexed
-from impact.study.keeping import check_told, checked, ran, stand
-from impact.study.likeness import counted
-from impact.study.living import living
+from impact.study.keeping import check_told, ran, stand
 from impact.study.load import Loaded, load
 from impact.study.looks import at_family_level, at_level, check_number, look_at, looks_in, taken_before
 from impact.study.model import Specification
 from impact.study.panels import Comparison, compare
 from impact.study.read import Study, locate
-from impact.study.record import Case, level_of
+from impact.study.record import Case
 from impact.study.recording import Given, Tried, recorded, variants
 from impact.study.release import release, released
 from impact.study.render import pages, versions
 from impact.study.robust import robust
 from impact.study.roots import Roots
-from impact.study.selection import selection
 from impact.study.shifts import shifts
-from impact.study.thresholds import foreseen
 from impact.study.together import together
 from impact.study.units import wanted
 from impact.study.wording import texts_of
 
-__all__ = ["kept_parts", "outline", "place_of", "run"]
+__all__ = [
+    "Answered",
+    "Made",
+    "Steps",
+    "answered",
+    "case_of",
+    "ended",
+    "in_steps",
+    "kept_parts",
+    "paths_of",
+    "place_of",
+    "run",
+    "variations_of",
+    "with_bracket",
+]
 
 
-def place_of(study: Study, out: str | Path | None = None, look: int = 1) -> Path:
+def place_of(study: Study | Collection, out: str | Path | None = None, look: int = 1) -> Path:
     """The folder of the bundle of a run."""
     name = study.model.id if look == 1 else f"{study.model.id}-look-{look}"
     return Path(out) if out is not None else Path("out") / name
@@ -57,7 +68,7 @@ def place_of(study: Study, out: str | Path | None = None, look: int = 1) -> Path
 
 @one_thread()
 def run(
-    study: Study,
+    study: Study | Collection,
     *,
     data: Sequence[str | Path] = (),
     out: str | Path | None = None,
@@ -67,12 +78,12 @@ def run(
     cache: str | Path | None = None,
     since: str = "",
 ) -> Bundle:
-    """Run `study` and write its bundle.
+    """Run `study` and write its bundle; of a collection, one bundle with those of its studies in it.
 
     Parameters
     ----------
-    study : Study
-        As ``read_study`` gives it.
+    study : Study or Collection
+        As ``read_study`` or ``read_collection`` gives it.
     data : sequence of path
         Folders in which its tables may also stand.
     out : path, optional
@@ -94,13 +105,88 @@ def run(
     SpecError, DataError, UsageError, WriteError
         Nothing is written then.
     """
-    check_number(study.model, look)
     place = place_of(study, out, look)
+    if isinstance(study, Collection):
+        from impact.study.collection_run import run_collection
+
+        return run_collection(
+            study, place, data=data, workers=workers, progress=progress, look=look, cache=cache, since=since
+        )
+    steps = in_steps(study, place, data=data, workers=workers, progress=progress, look=look, cache=cache, since=since)
+    next(steps)
+    asked = answered(steps)
+    made = ended(steps, together(asked.spec, asked.cases, asked.answers))
+    bundle = write_bundle(place, made.outcomes, made.pages, made.figures, versions(), made.beside)
+    return replace(bundle, notes=made.notes)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Answered:
+    """What was estimated of every outcome of a study, before any of them are judged together.
+
+    `spec` is the study with the level that its families have at this look.
+    """
+
+    spec: Specification
+    cases: Sequence[Case]
+    answers: Sequence[Answers]
+    looks: Sequence[Look | None]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Made:
+    """What goes into the bundle of a study; `until` is the last period of which an outcome was opened, "" for none."""
+
+    outcomes: Sequence[Evidence]
+    pages: Mapping[str, str]
+    figures: Mapping[str, str]
+    beside: Mapping[str, bytes]
+    notes: tuple[str, ...]
+    until: str
+
+
+Steps: TypeAlias = Generator[Answered | None, tuple[Family, ...] | None, Made]
+
+
+def answered(steps: Steps) -> Answered:
+    """The second step of a run: everything is estimated."""
+    found = next(steps)
+    assert found is not None, "a run answers in its second step"
+    return found
+
+
+def ended(steps: Steps, judged: tuple[Family, ...]) -> Made:
+    """The last step of a run, with what was found of its outcomes together."""
+    try:
+        steps.send(judged)
+    except StopIteration as end:
+        made: Made = end.value
+        return made
+    raise AssertionError("a run has three steps")
+
+
+def in_steps(
+    study: Study,
+    place: Path,
+    *,
+    data: Sequence[str | Path],
+    workers: int,
+    progress: Progress | None,
+    look: int,
+    cache: str | Path | None,
+    since: str,
+) -> Steps:
+    """A run in steps: its data hold together; all is estimated; its outcomes are judged, here or with other studies.
+
+    Parameters as of `run`; `place` is where the bundle comes, or the one that holds it.
+    """
+    check_number(study.model, look)
     check_place(place)
     folder = None if cache is None else kept_in(Path(cache), place)
     progress = progress or silent
-    loaded = load(study.model, _paths(study, data, opened=True))
-    others, varied = _varied(study, loaded, data, opened=True)
+    notes = read_context(study, data)
+    loaded = load(study.model, paths_of(study, data, opened=True))
+    others, varied = variations_of(study, loaded, data, opened=True)
     files = dict.fromkeys(file for tables in (loaded, *others) for file in tables.files)
     loaded = replace(loaded, files=tuple(files))
     keep = Cache(folder, study, _every(study, data), look, since)
@@ -108,13 +194,14 @@ def run(
     before, stands = stand(study, loaded, look)
     check_told(study, before)
     earlier = taken_before(study.model, before.log, look, loaded.files)
-    nothing = other_outcomes(study.model, lambda spec: load(spec, _paths(study, data, opened=True)))
-    new = shares(study.model, lambda spec: load(spec, _paths(study, data, spec, opened=True)))
+    nothing = other_outcomes(study.model, lambda spec: load(spec, paths_of(study, data, opened=True)))
+    new = shares(study.model, lambda spec: load(spec, paths_of(study, data, spec, opened=True)))
     # Every comparison is made before anything is estimated, so that a study with a hole in it computes nothing.
     outcomes = range(len(study.model.all_outcomes))
-    cases = [_case(study.model, loaded, number) for number in outcomes]
+    cases = [case_of(study.model, loaded, number) for number in outcomes]
     both = [ends(study.model, loaded, number, case.comparison) for number, case in enumerate(cases)]
-    cases = [_bracketed(study.model, case, made) for case, made in zip(cases, both, strict=True)]
+    cases = [with_bracket(study.model, case, made) for case, made in zip(cases, both, strict=True)]
+    yield None
     opened = not all(_sealed(case) for case in cases)
     if opened and folder is not None:
         # What is kept can be looked into, also when the run is ended: that outcomes were opened is written first.
@@ -149,22 +236,24 @@ def run(
             held = None if sealed else robust(spec, case, answer, varying, either, parallel, nothing, new)
         given.append(replace(one, robust=held))
         progress("outcomes", number + 1, len(cases))
-    spec = at_family_level(study.model, [one.look for one in given])
-    answered = [one.answers for one in given]
+    looks = [one.look for one in given]
+    spec = at_family_level(study.model, looks)
+    found_of = [one.answers for one in given]
+    judged = yield Answered(spec, cases, found_of, looks)
     with keep.part(Part("alternatives", "", "families"), study.model):
-        every = indexed(spec, cases, together(spec, cases, answered), parallel)
+        assert judged is not None, "the last step is told what was found together"
+        every = indexed(spec, cases, judged, parallel)
 
     # What may not leave is gone before anything is written: also from the ledger, and from every form of the bundle.
     def leaving(rows: list[Evidence]) -> list[Evidence]:
-        return released(study, cases, answered, rows, others, varied, both)
+        return released(study, cases, found_of, with_context(rows, notes), others, varied, both)
 
     found = recorded(study, cases, given, every, stands, versions(), leaving)
     html, figures = pages(found)
     check_folder(place)  # a line in the ledger says that outcomes were seen, and without a bundle nobody sees them
     after = ran(study, before, loaded, opened, look, looks_in(found))
-    beside = {**after.files, **companions(study, loaded, _shared_paths(study, data)), **release(found)}
-    bundle = write_bundle(place, found, html, figures, versions(), beside)
-    return replace(bundle, notes=(*after.notes, *keep.notes))
+    beside = {**after.files, **companions(study, loaded, _shared_paths(study, data), notes), **release(found)}
+    return Made(found, html, figures, beside, (*after.notes, *keep.notes), loaded.periods[-1] if opened else "")
 
 
 def kept_parts(
@@ -183,124 +272,18 @@ def kept_parts(
     return Cache(Path(cache), study, _every(study, data), look, since).table()
 
 
-@one_thread()
-def outline(study: Study, data: Sequence[str | Path] = ()) -> str:
-    """What would be compared with what, in words; no outcome after the start is used. The ledger says that it was seen.
-
-    Raises
-    ------
-    SpecError, DataError
-        As `run` does.
-    """
-    spec = study.model
-    loaded = load(spec, _paths(study, data), design=True)
-    _, varied = _varied(study, loaded, data)
-    lines = [f"{spec.id}: {spec.title.nl}"]
-    for number, outcome in enumerate(spec.all_outcomes):
-        case = _case(spec, loaded, number)
-        if "bracket" in spec.thresholds:
-            case = _bracketed(spec, case, ends(spec, loaded, number, case.comparison))
-        lines += ["", f"{outcome.indicator} ({outcome.measure.unit}), {loaded.periods[0]} to {loaded.periods[-1]}"]
-        lines += [f"  not opened: outcomes of {', '.join(loaded.awaited)}"] if loaded.awaited else []
-        lines += _design(spec, loaded, case.comparison)
-        lines += _known(spec, case.comparison)
-        lines += _chosen(selection(spec, loaded, case.series, case.comparison))
-        lines += [
-            f"  check {check.name}: {check.verdict.replace('_', ' ')}"
-            + ("" if check.statistic is None else f" ({check.statistic:.3g}, threshold {check.threshold:g})")
-            + _meaning(spec, check)
-            for check in case.checks
-        ]
-    for place, variation in enumerate(study.variations):
-        lines.append(f"alternative {variation.name}: {variation.why}")
-        lines += [_summed(variation.model, row[place]) for row in varied]
-    lines += checked(study, loaded)
-    return "\n".join([*lines, "nothing was estimated"])
-
-
-def _design(spec: Specification, loaded: Loaded, comparison: Comparison) -> list[str]:
-    """Areas with their start and actual base period per cohort, and the flow to the donor pool."""
-    inside = [area for area in comparison.areas if not area.left_out]
-    lines = [f"  {len(inside)} of {len(comparison.areas)} areas, {int(comparison.panel.treated.sum())} units"]
-    if level_of(spec) == "gemeente":
-        lines.append("  whole gemeenten: a result is the change of the gemeente, not of the area in it")
-        for area in inside:
-            found = living(spec, loaded, area)
-            share = f"unknown ({found.why.replace('|', ' ').strip()})" if found.share is None else f"{found.share:.1%}"
-            lines.append(f"  share of its residents in the area: {area.name}: {share}")
-    if comparison.unions is not None:
-        made = comparison.unions.members()
-        for unit, treated in zip(comparison.panel.units, comparison.panel.treated.tolist(), strict=True):
-            if treated:
-                parts = ", ".join(code if part == 1 else f"{code} ({part:.0%})" for code, part in made[unit].items())
-                lines.append(f"  {unit} is made of {parts}")
-    for start in sorted({area.start for area in inside}):
-        base = spec.base_periods(start, comparison.panel.periods)
-        shown = base[0] if len(base) == 1 else f"{base[0]} to {base[-1]}"
-        names = ", ".join(area.name for area in inside if area.start == start)
-        lines.append(f"  cohort {start}: base period {shown}; {names}")
-    lines += [
-        f"  left out: {area.name} ({area.left_out.replace('|', ' ').strip()})"
-        for area in comparison.areas
-        if area.left_out
-    ]
-    lines += [
-        f"  not in the estimate: {row.unit} ({' '.join(filter(None, [row.code, row.detail]))})"
-        for row in comparison.lost
-    ]
-    lines += [f"  {step.code}: {step.removed} removed, {step.left} left" for step in comparison.pool.steps]
-    if comparison.panel.covariates:
-        lines.append(f"  adjusted for: {', '.join(comparison.panel.covariates)}")
-        lines += [f"  {found}" for found in comparison.levels]
-    if comparison.panel.pairs is not None:
-        used = int((comparison.panel.pairs > 0).any(axis=0).sum())
-        lines.append(f"  matched: {used} comparison units")
-    return lines
-
-
-def _known(spec: Specification, comparison: Comparison) -> list[str]:
-    """What simulation says of the level of the declared inferences with as many treated clusters."""
-    if not counted(comparison.panel, spec.target.every):
-        return []
-    panel = comparison.panel.weighted(spec.target.every)
-    weight = np.bincount(panel.cluster, weights=np.where(panel.treated, panel.weight, 0.0))
-    count = int((weight > 0).sum())
-    if not count:
-        return []
-    name, share = spec.estimator.name, float(weight.max() / weight.sum())
-    words = {
-        how.name: "unsized" if panel.covariates else support(name, how.name, count, share)
-        for how in (spec.inference, *spec.inference.beside)
-    }
-    told = ", ".join(f"{how} {word}" for how, word in words.items())
-    return [f"  {count} treated clusters, the largest with {share:.0%} of the weight; level by simulation: {told}"]
-
-
-def _chosen(found: Selection | None) -> list[str]:
-    """What choosing areas on a score may have done."""
-    if found is None:
-        return []
-    lines = [f"  chosen on {', '.join(found.waves)}"]
-    if found.reliability is not None:
-        lines.append(f"  reliability of that score: {found.reliability:.2f} (from {found.low:.2f} to {found.high:.2f})")
-    for name, value in (("without matching", found.unmatched), ("as matched", found.matched)):
-        if value is not None:
-            dates = f"{found.dates[0]} to {found.dates[-1]}"
-            lines.append(f"  the same choice at invented starts from {dates}, {name}: {value:.3g}")
-    return [*lines, *(f"  {refused}" for refused in found.refused)]
-
-
-def _paths(
+def paths_of(
     study: Study, data: Sequence[str | Path], model: Specification | None = None, *, opened: bool = False
 ) -> Mapping[str, Path]:
+    """Where the files of a study are, or those of the `model` of an alternative; see ``locate``."""
     return locate(study, Roots.of(study.path, [Path(folder) for folder in data]), model, opened=opened)
 
 
 def _every(study: Study, data: Sequence[str | Path]) -> dict[str, Path]:
     """All inputs: those of the study by their role, and those that an alternative has beside."""
-    found = dict(_paths(study, data, opened=True))
+    found = dict(paths_of(study, data, opened=True))
     for variation in study.variations:
-        own = _paths(study, data, variation.model, opened=True)
+        own = paths_of(study, data, variation.model, opened=True)
         found |= {f"{variation.name}: {role}": path for role, path in own.items() if path not in found.values()}
     return found
 
@@ -310,7 +293,7 @@ def _shared_paths(study: Study, data: Sequence[str | Path]) -> dict[str, Path]:
     return {file: roots.find(file) for file in shared(study)}
 
 
-def _varied(
+def variations_of(
     study: Study, loaded: Loaded, data: Sequence[str | Path], *, opened: bool = False
 ) -> tuple[list[Loaded], list[list[Comparison]]]:
     """The tables of every alternative, and its comparisons by outcome; what is wrong names the alternative."""
@@ -321,7 +304,7 @@ def _varied(
         spec = variation.model
         try:
             alike = _same_tables(study.model, spec)
-            other = loaded if alike else load(spec, _paths(study, data, spec, opened=opened), design=not opened)
+            other = loaded if alike else load(spec, paths_of(study, data, spec, opened=opened), design=not opened)
             comparisons = [_comparison(spec, other, number) for number in range(len(spec.all_outcomes))]
         except (SpecError, DataError) as error:
             said = f"in the alternative {variation.name!r}: "
@@ -331,17 +314,6 @@ def _varied(
         made.append(comparisons)
     raise_all(problems, DataError)
     return others, [[row[number] for row in made] for number in range(len(study.model.all_outcomes))]
-
-
-def _summed(spec: Specification, comparison: Comparison) -> str:
-    """What an alternative compares with what, in one line, and which thresholds it does not meet."""
-    inside = sum(not area.left_out for area in comparison.areas)
-    pool = int(comparison.pool.keep.sum())
-    line = (
-        f"  {inside} of {len(comparison.areas)} areas, {int(comparison.panel.treated.sum())} units; {pool} to compare"
-    )
-    wrong = [check for check in gates(spec, comparison) if check.gates and check.verdict != "pass"]
-    return line + "".join(f"; check {one.name}: {one.verdict.replace('_', ' ')}{_meaning(spec, one)}" for one in wrong)
 
 
 def _same_tables(one: Specification, other: Specification) -> bool:
@@ -373,18 +345,12 @@ def _sealed(case: Case) -> bool:
     )
 
 
-def _meaning(spec: Specification, check: Check) -> str:
-    """What it means for the estimate that a check is not passed."""
-    if check.verdict == "pass":
-        return ""
-    why = foreseen(spec.checks).get(check.name)
-    return f"; foreseen: {why}" if why is not None else "; no estimate would be given" if check.gates else ""
-
-
-def _bracketed(spec: Specification, case: Case, made: Sequence[End]) -> Case:
+def with_bracket(spec: Specification, case: Case, made: Sequence[End]) -> Case:
+    """The case with the check of its bracket."""
     return replace(case, checks=(*case.checks, *bracketed(spec, [end.comparison for end in made])))
 
 
-def _case(spec: Specification, loaded: Loaded, number: int) -> Case:
+def case_of(spec: Specification, loaded: Loaded, number: int) -> Case:
+    """One outcome with its comparison and the checks of its design."""
     comparison = _comparison(spec, loaded, number)
     return Case(loaded, loaded.series[number], comparison, gates(spec, comparison))

@@ -14,9 +14,9 @@ from impact.longtable import few
 from impact.numerics.subsets import subsets
 from impact.streams import Streams
 from impact.study.answers import Answers
+from impact.study.before_after import base_weights
 from impact.study.load import Loaded
 from impact.study.model import Specification
-from impact.study.record import base_weights
 from impact.study.subsetting import columns_of_sets
 
 __all__ = ["covariate_sets"]

@@ -15,9 +15,9 @@ from impact.inference.placebo import PlaceboSpace
 from impact.inference.protocol import Uncertainty
 from impact.parallel import Parallel
 from impact.study.answers import Answers, estimator_of, inference_of, target
+from impact.study.before_after import base_weights, control_weights
 from impact.study.model import Specification
 from impact.study.panels import Comparison
-from impact.study.record import base_weights, control_weights
 from impact.targets import Target
 
 __all__ = ["single_areas"]

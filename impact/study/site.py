@@ -12,6 +12,7 @@ from pathlib import Path
 
 from impact.errors import DataError, ImpactError, Problem, WriteError
 from impact.evidence.addresses import primary_address
+from impact.evidence.area_page import ALL
 from impact.evidence.document import Cell, Foreign
 from impact.evidence.language import Texts, texts
 from impact.evidence.record import Evidence
@@ -22,6 +23,7 @@ from impact.study.archive import Contents, read_contents
 from impact.study.bundle import ARCHIVE, MANIFEST, parsed
 from impact.study.citing import withdrawn
 from impact.study.render import LANGUAGES, page, pages
+from impact.study.reports import area_page, reports
 from impact.study.verification import Verification
 from impact.study.verify import verify
 
@@ -148,7 +150,9 @@ def _listed(
             return Unfit(where, {language: tuple(_wrong(found, texts(language))) for language in LANGUAGES})
         outcomes = parsed(contents.files[_RESULTS], where)
         one = _entry(contents, outcomes, found, digest, studies, before)
-        made = {f"{_BUNDLES}/{one.name}/{name}": text.encode("utf-8") for name, text in pages(outcomes)[0].items()}
+        made = {name: text.encode("utf-8") for name, text in pages(outcomes)[0].items()}
+        for language in LANGUAGES:
+            made |= reports(outcomes, language=language, area=ALL)
         for language in LANGUAGES:
             site_pages([one], (), language)
     except ImpactError as error:
@@ -157,7 +161,7 @@ def _listed(
     except (ValueError, TypeError, LookupError, AttributeError, ArithmeticError, RecursionError) as error:
         why = [f"{type(error).__name__}: {error}"]
         return Unfit(where, {language: tuple(_no_bundle("unmade", why, texts(language))) for language in LANGUAGES})
-    return one, {one.archive: archive, **made}
+    return one, {f"{_BUNDLES}/{one.name}/{name}": content for name, content in (made | {ARCHIVE: archive}).items()}
 
 
 def _entry(
@@ -179,8 +183,13 @@ def _entry(
             by_language[language], more = withdrawn(contents, evidence, studies, language)
             notes += more
         checked[language] = (*_said(found, say), *dict.fromkeys(notes))
-    reports = [f"{_BUNDLES}/{name}/{page(number, one.indicator)}" for number, one in enumerate(outcomes)]
-    return Listed(name, outcomes, tuple(reports), f"{_BUNDLES}/{name}/{ARCHIVE}", digest, checked, gone)
+    place, numbered = f"{_BUNDLES}/{name}", list(enumerate(outcomes))
+    own = tuple(f"{place}/{page(number, one.indicator)}" for number, one in numbered)
+    areas = [
+        {area.slug: f"{place}/{area_page(area.slug, number, one.indicator)}" for area in one.areas}
+        for number, one in numbered
+    ]
+    return Listed(name, outcomes, own, f"{place}/{ARCHIVE}", digest, checked, gone, areas)
 
 
 def _said(found: Verification, say: Texts) -> Iterator[str]:

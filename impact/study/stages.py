@@ -27,12 +27,13 @@ STAGE_OF: Final[Mapping[str, str]] = {
     **dict.fromkeys(
         ("indicator", "outcome", "unit", "better", "smallest", "smallest_why", "data", "periods", "window"), "data"
     ),
-    **dict.fromkeys(("periods_left_out", "not_measurable", "anticipation", "level", "siblings"), "data"),
+    **dict.fromkeys(("phrase", "needed", "context"), "data"),
+    **dict.fromkeys(("periods_left_out", "not_measurable", "anticipation", "level", "siblings", "belongs_to"), "data"),
     **dict.fromkeys(
         ("areas_total", "areas", "pool", "compared", "balance", "flow", "excluded", "shared"), "comparison"
     ),
     **dict.fromkeys(("selection", "population", "made_of", "units", "map", "map_source", "covariates"), "comparison"),
-    **dict.fromkeys(("primary", "weightings", "event", "change", "path"), "estimate"),
+    **dict.fromkeys(("primary", "weightings", "event", "change", "also_as", "path"), "estimate"),
     **dict.fromkeys(("checks", "refusals", "notes", "remarks"), "checks"),
     **dict.fromkeys(("look", "placebos"), "inference"),
     **dict.fromkeys(("disclosed", "translations", "untranslated", "signed"), "report"),

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from impact.study.fields import Code, Part, Period, Spellings, Word, Written
+from impact.study.fields import Code, Part, Period, Spellings, Texts, Word, Written
 
 __all__ = [
     "Arrives",
@@ -104,7 +104,8 @@ class OutcomeColumns(Part):
     A figure from a sample also has the number of respondents (`n`) and its error: `se`, the `margin`, or neither when
     it is a percentage, of which the error follows from `n`. `change`: what Statistics Netherlands flags of a region
     since the year before (1 unchanged, 2 another code, 3 other borders); then the rows of each year are in the division
-    of that year. `gemeente`: the code of the gemeente, where regions are joined on their name.
+    of that year. `gemeente`: the code of the gemeente, where regions are joined on their name. `base`: how many people
+    a `value` is about, such as the residents of 15 and older of a survey; nothing is estimated from it.
     """
 
     region: Word = Field(description="the column with the code of the wijk, buurt or gemeente")
@@ -118,6 +119,7 @@ class OutcomeColumns(Part):
     identity: Identity | None = None
     change: Word | None = None
     gemeente: Word | None = None
+    base: Word | None = None
 
     @property
     def figures(self) -> tuple[str, ...]:
@@ -128,7 +130,7 @@ class OutcomeColumns(Part):
     def numbers(self) -> tuple[str, ...]:
         """All columns of numbers."""
         bounds = () if self.margin is None else (self.margin.low, self.margin.high)
-        return (*self.figures, *(name for name in (self.n, self.se, *bounds) if name is not None))
+        return (*self.figures, *(name for name in (self.n, self.se, *bounds, self.base) if name is not None))
 
 
 class Arrives(Part):
@@ -154,7 +156,9 @@ class OutcomeTable(File):
     """The table of outcomes: a row per region and period, after `rows`.
 
     `rounded_to`: counts are published as multiples of this number. `sealed`: the later periods, in a file that `impact
-    data split` makes and only `impact run` opens. `arrives`: the periods that are still to come.
+    data split` makes and only `impact run` opens. `arrives`: the periods that are still to come. `national`: the code
+    of the rows about the whole country, such as ``NL00``; they stand beside the others in a report and are in no
+    estimate.
     """
 
     columns: OutcomeColumns = Field(
@@ -163,6 +167,7 @@ class OutcomeTable(File):
     rounded_to: Annotated[int, Field(ge=2, le=1000)] | None = None
     sealed: SealedFile | None = None
     arrives: Arrives | None = None
+    national: Code | None = None
 
 
 class UnitColumns(Part):
@@ -170,7 +175,8 @@ class UnitColumns(Part):
 
     `gemeente` is read from the code when it is not given. `structure` and `size` are the characteristics to match on;
     `selection` are scores on which the areas were chosen, which bring chance with them when they are matched on.
-    `place`: the columns with the coordinates of a point in every region, in metres (Rijksdriehoek).
+    `place`: the columns with the coordinates of a point in every region, in metres (Rijksdriehoek). `labels`: what a
+    reader calls a column.
     """
 
     region: Word = Field(description="the column with the code of the wijk, buurt or gemeente")
@@ -182,6 +188,7 @@ class UnitColumns(Part):
     size: tuple[Word, ...] = ()
     selection: tuple[Word, ...] = ()
     identity: Identity | None = None
+    labels: dict[Word, Texts] = Field(default_factory=dict)
 
     @property
     def groups(self) -> dict[str, tuple[str, ...]]:

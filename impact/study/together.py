@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -30,7 +30,7 @@ from impact.study.record import Case
 from impact.study.remarks import name_of, unmeasurable
 from impact.study.wording import texts_of
 
-__all__ = ["DRAWS", "families", "programme", "together"]
+__all__ = ["DRAWS", "Studied", "families", "programme", "studied", "together"]
 
 DRAWS = 9999
 _NOTHING = 1e-12
@@ -47,12 +47,30 @@ class _Tested:
     scores: Float1 | None
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Studied:
+    """An outcome with what was estimated of it, and what became of it."""
+
+    asked: Asked
+    answers: Answers
+    state: Outcome
+
+
 def together(spec: Specification, cases: Sequence[Case], found: Sequence[Answers]) -> tuple[Family, ...]:
     """The families of a study; nothing where it names none."""
     if spec.correction is None:
         return ()
+    by = {one.asked.indicator: one for one in studied(spec, cases, found)}
+    return families(spec.families, spec.correction, by, Streams(spec.seed))
+
+
+def studied(spec: Specification, cases: Sequence[Case], found: Sequence[Answers]) -> tuple[Studied, ...]:
+    """Every outcome of a study with what became of it."""
     say = texts_of(spec, "nl")
-    return families(spec, found, [_state(spec, case, one, say)[0] for case, one in zip(cases, found, strict=True)])
+    return tuple(
+        Studied(case.series.outcome, answers, _state(spec, case, answers, say)[0])
+        for case, answers in zip(cases, found, strict=True)
+    )
 
 
 def _state(spec: Specification, case: Case, answers: Answers, say: Texts) -> tuple[Outcome, str]:
@@ -64,42 +82,45 @@ def _state(spec: Specification, case: Case, answers: Answers, say: Texts) -> tup
     return state, listed(reasons, say.language)
 
 
-def families(spec: Specification, found: Sequence[Answers], states: Sequence[Outcome]) -> tuple[Family, ...]:
-    """Every family of the study, corrected; none where the study names none.
+def families(
+    named: Mapping[str, Sequence[str]],
+    correction: Correction,
+    found: Mapping[str, Studied | Member],
+    streams: Streams,
+) -> tuple[Family, ...]:
+    """Every family, corrected: of one study, or over several whose draws move together by the clusters they share.
 
     The averages of the outcomes are one family, and the outcomes in every period since the start are another: each
     holds its level by itself. Numbers of members that are sealed or have no p-value are not among them.
 
     Parameters
     ----------
-    spec : Specification
-        Of the study.
-    found : sequence of Answers
-        Of every outcome, in the order of the study.
-    states : sequence of str
-        What became of each: ``estimated``, ``sealed`` or ``not-measurable``.
+    named : mapping of str to sequence of str
+        The indicators of every family.
+    correction : Correction
+        Method and level.
+    found : mapping
+        Every indicator by its slug: what was estimated of it, or a member without any number.
+    streams : Streams
+        Of the study or the collection.
     """
-    if spec.correction is None:
-        return ()
-    number = {outcome.indicator: place for place, outcome in enumerate(spec.all_outcomes)}
-    streams = Streams(spec.seed).at("families")
+    streams = streams.at("families")
     out = []
-    for name, slugs in spec.families.items():
-        places = [number[slug] for slug in slugs]
-        asked = [(spec.all_outcomes[place], found[place], states[place]) for place in places]
-        averages = [entry for one in asked for entry in _average(*one)]
-        periods = [entry for one in asked for entry in _periods(*one)]
-        members, error = _corrected(averages, spec.correction, streams.at(name, "average"))
-        horizons, other = _corrected(periods, spec.correction, streams.at(name, "horizons"))
-        hit = np.array([one.adjusted is not None and one.adjusted <= spec.correction.level for one in members])
+    for name, slugs in named.items():
+        asked = [found[slug] for slug in slugs]
+        averages = [entry for one in asked for entry in _average(one)]
+        periods = [entry for one in asked for entry in _periods(one)]
+        members, error = _corrected(averages, correction, streams.at(name, "average"))
+        horizons, other = _corrected(periods, correction, streams.at(name, "horizons"))
+        hit = np.array([one.adjusted is not None and one.adjusted <= correction.level for one in members])
         out.append(
             Family(
                 name,
-                spec.correction.method,
-                spec.correction.level,
+                correction.method,
+                correction.level,
                 members,
                 horizons,
-                DRAWS if spec.correction.method == "romano-wolf" else 0,
+                DRAWS if correction.method == "romano-wolf" else 0,
                 max(error, other),
                 int(hit.sum()),
                 confirmations(hit, [one.whole for one in members]),
@@ -130,21 +151,25 @@ def programme(spec: Specification, cases: Sequence[Case], found: Sequence[Answer
     return tuple(rows)
 
 
-def _average(asked: Asked, answers: Answers, state: Outcome) -> Iterable[_Tested | Member]:
+def _average(one: Studied | Member) -> Iterable[_Tested | Member]:
     """The number of an outcome over all its periods."""
-    if answers.result is None:
-        yield replace(_blank(asked, "average"), state=state if state != "estimated" else "no-p-value")
+    if isinstance(one, Member):
+        yield one
+    elif one.answers.result is None:
+        yield replace(_blank(one.asked, "average"), state=one.state if one.state != "estimated" else "no-p-value")
     else:
-        yield _tested(asked, answers.result, len(answers.result.effects.terms) - 1, "average")
+        result = one.answers.result
+        yield _tested(one.asked, result, len(result.effects.terms) - 1, "average")
 
 
-def _periods(asked: Asked, answers: Answers, state: Outcome) -> Iterable[_Tested | Member]:
+def _periods(one: Studied | Member) -> Iterable[_Tested | Member]:
     """Its numbers in every period since the start."""
-    if answers.events is None:
+    if isinstance(one, Member) or one.answers.events is None:
         return
-    for column, term in enumerate(answers.events.effects.terms):
+    events = one.answers.events
+    for column, term in enumerate(events.effects.terms):
         if term != "mean" and int(term) >= 0:
-            yield _tested(asked, answers.events, column, term)
+            yield _tested(one.asked, events, column, term)
 
 
 def _blank(asked: Asked, term: str) -> Member:

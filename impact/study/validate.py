@@ -6,28 +6,33 @@ so that what stands inside it is judged too.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from difflib import get_close_matches
 from functools import cache
-from typing import Any, get_args, get_origin
+from typing import Any, TypeVar, get_args, get_origin
 
 import rfc8785
 from pydantic import BaseModel, ValidationError
 
+from impact.study.faults import Fault
 from impact.study.later import ELSEWHERE, INSTEAD, LATER, LATER_VALUES
 from impact.study.model import Specification
 from impact.study.rules import faults
 from impact.study.source import Finding, Loc, Node, Place
 from impact.study.versions import upgraded
 
-__all__ = ["canonical", "dotted", "placed", "validate"]
+__all__ = ["canonical", "conforming", "dotted", "placed", "placed_faults", "validate"]
 
 _MOST = 50
+_Model = TypeVar("_Model", bound=BaseModel)
 
 
-def canonical(model: Specification) -> bytes:
-    """RFC 8785 JSON of what the specification says, without what is standard anyway."""
-    said = model.model_dump(mode="json", by_alias=True, exclude_defaults=True)
+def canonical(model: BaseModel) -> bytes:
+    """RFC 8785 JSON of what a specification says, without what is standard anyway.
+
+    Notes from the field are no part of what a study means: they come as they come, also after it was locked.
+    """
+    said = model.model_dump(mode="json", by_alias=True, exclude_defaults=True, exclude={"context"})
     if "outcome" in said:
         said["outcomes"] = [said.pop("outcome")]
     return rfc8785.dumps(said)
@@ -49,8 +54,16 @@ def placed(tree: Node, loc: Loc, *, key: bool) -> Place:
 def validate(tree: Node) -> tuple[Specification | None, list[Finding]]:
     """The specification, or None, and everything that is wrong; repairs of keys are made in `tree` itself."""
     if "studies" in tree.content:
-        message = f"This is a collection of studies, which comes with a later version ({LATER['studies']})."
-        return None, [Finding("SPEC-005", message, "Give one of its studies.", tree.keys["studies"], "studies")]
+        message = "This is a collection of studies, and here one study is asked for."
+        hint = "Read it with `read_collection`, or give one of its studies."
+        return None, [Finding("SPEC-012", message, hint, tree.keys["studies"], "studies")]
+    model, findings = conforming(tree, Specification)
+    found = [] if model is None else placed_faults(tree, faults(model))
+    return (None if findings or found else model), findings + found
+
+
+def conforming(tree: Node, root: type[_Model]) -> tuple[_Model | None, list[Finding]]:
+    """What `tree` says as a `root`, or None, and what is wrong with its keys and values one by one."""
     # In another version a key may mean something else: nothing more can be said of the others.
     if unread := upgraded(tree):
         return None, unread
@@ -58,30 +71,32 @@ def validate(tree: Node) -> tuple[Specification | None, list[Finding]]:
     empty = {finding.path for finding in findings}
     while True:
         try:
-            model = Specification.model_validate(tree.plain())
+            return root.model_validate(tree.plain()), findings
         except ValidationError as error:
             errors = error.errors(include_url=False, include_context=True)
             strange = [_clean(found["loc"]) for found in errors if found["type"] == "extra_forbidden"]
             if not strange:
-                wrong = [_finding(tree, found) for found in errors]
+                wrong = [_finding(tree, found, root) for found in errors]
                 return None, findings + [found for found in wrong if found.path not in empty]
             # One at a time: a moved or renamed key can make another one known. Not when there are more than are shown:
             # every one takes a whole reading.
             for loc in strange if len(findings) > _MOST else strange[:1]:
                 if tree.at(loc)[1][-1:] == loc[-1:]:
-                    findings.append(_mend(tree, loc))
-        else:
-            found = [
-                Finding(
-                    fault.code,
-                    _sentence(fault.message),
-                    fault.hint,
-                    placed(tree, fault.loc, key=False),
-                    _path(tree, fault.loc),
-                )
-                for fault in faults(model)
-            ]
-            return (None if findings or found else model), findings + found
+                    findings.append(_mend(tree, loc, root))
+
+
+def placed_faults(tree: Node, found: Iterable[Fault]) -> list[Finding]:
+    """Faults with their place in `tree`."""
+    return [
+        Finding(
+            fault.code,
+            _sentence(fault.message),
+            fault.hint,
+            placed(tree, fault.loc, key=False),
+            _path(tree, fault.loc),
+        )
+        for fault in found
+    ]
 
 
 def _clean(loc: tuple[str | int, ...]) -> Loc:
@@ -127,8 +142,8 @@ def _keys(model: type[BaseModel]) -> dict[str, Any]:
     return {field.alias or name: field for name, field in model.model_fields.items()}
 
 
-def _model_at(loc: Loc) -> type[BaseModel]:
-    model: type[BaseModel] = Specification
+def _model_at(loc: Loc, root: type[BaseModel]) -> type[BaseModel]:
+    model = root
     for step in loc:
         field = _keys(model).get(str(step))
         below = next(_models(field.annotation), None) if field is not None else None
@@ -137,7 +152,7 @@ def _model_at(loc: Loc) -> type[BaseModel]:
 
 
 @cache
-def _homes() -> dict[str, tuple[tuple[str, ...], ...]]:
+def _homes(root: type[BaseModel]) -> dict[str, tuple[tuple[str, ...], ...]]:
     """Every key with the mappings it belongs in, not counting mappings inside lists or under names."""
     homes: dict[str, list[tuple[str, ...]]] = {}
 
@@ -148,11 +163,11 @@ def _homes() -> dict[str, tuple[tuple[str, ...], ...]]:
             if isinstance(nested, type) and issubclass(nested, BaseModel):
                 walk(nested, (*loc, key))
 
-    walk(Specification, ())
+    walk(root, ())
     return {key: tuple(locs) for key, locs in homes.items()}
 
 
-def _mend(tree: Node, loc: Loc) -> Finding:
+def _mend(tree: Node, loc: Loc, root: type[BaseModel]) -> Finding:
     """Say what is wrong with the key at `loc`, and rename it, move it or take it out."""
     _, found = tree.at(loc)
     key, inside = str(found[-1]), found[:-1]
@@ -166,9 +181,9 @@ def _mend(tree: Node, loc: Loc) -> Finding:
         return Finding("SPEC-005", f"`{key}` comes with a later version ({LATER[plain]}).", hint, place, path)
     if plain in INSTEAD:
         return Finding("SPEC-004", f"`{key}` is not used here.", INSTEAD[plain], place, path)
-    known = list(_keys(_model_at(loc[:-1])))
+    known = list(_keys(_model_at(loc[:-1], root)))
     where = f"under `{dotted(inside)}`" if inside else "at the top level"
-    home = next((home for home in _homes().get(key, ()) if home != inside), None) if key not in known else None
+    home = next((home for home in _homes(root).get(key, ()) if home != inside), None) if key not in known else None
     close = get_close_matches(key, known, n=1)
     if home is not None and not (close and key.casefold() == close[0].casefold()):
         target, there = tree.at(home)
@@ -201,7 +216,7 @@ _EXPECTED = {
 }
 
 
-def _finding(tree: Node, error: Any) -> Finding:
+def _finding(tree: Node, error: Any, root: type[BaseModel]) -> Finding:
     loc, kind, value, context = _clean(error["loc"]), error["type"], error["input"], error.get("ctx", {})
     path = _path(tree, loc)
     place = placed(tree, loc, key=False)
@@ -209,7 +224,7 @@ def _finding(tree: Node, error: Any) -> Finding:
     if kind == "missing" and isinstance(loc[-1], int):
         return Finding("SPEC-007", f"{name} must be a list of 2 items; here are {loc[-1]}.", "", place, path)
     if kind == "missing":
-        field = _keys(_model_at(loc[:-1])).get(str(loc[-1]))
+        field = _keys(_model_at(loc[:-1], root)).get(str(loc[-1]))
         meant = getattr(field, "description", None) or ""
         where = f" under `{_path(tree, loc[:-1])}`" if _path(tree, loc[:-1]) else ""
         at = placed(tree, loc[:-1], key=True)

@@ -9,7 +9,7 @@ from typing import Literal, TypeAlias
 
 from impact.evidence.language import Texts, texts
 
-__all__ = ["Level", "Said", "Verdict", "Verification"]
+__all__ = ["InStudy", "Level", "Said", "Verdict", "Verification"]
 
 Verdict: TypeAlias = Literal["yes", "no", "not"]
 _ABOUT = "verification"
@@ -28,6 +28,16 @@ class Said:
         if "stage" in values:
             values["stage"] = say(f"{_ABOUT}.stage.{values['stage']}")
         return say(f"{_ABOUT}.{self.key}", **values)
+
+
+@dataclass(frozen=True, slots=True)
+class InStudy(Said):
+    """A sentence about one study of a collection."""
+
+    study: str = ""
+
+    def __call__(self, say: Texts) -> str:
+        return f"{self.study}: {Said.__call__(self, say)}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,7 +26,7 @@ from impact.study.tidy import tidy
 from impact.study.unchanged import read_manifest, unchanged
 from impact.study.verification import Level, Said, Verification
 
-__all__ = ["verify"]
+__all__ = ["outcomes_in", "recomputed", "verify"]
 
 # What is in a bundle as it is; all other files follow from these.
 _GIVEN = ("results.json", "study.yaml", LOCK, LEDGER, "environment.json", "aggregates.csv", SIGNATURES)
@@ -70,18 +70,22 @@ def verify(
     """
     found = read_contents(Path(bundle))
     manifest = read_manifest(found)
-    outcomes = _outcomes(found)
+    if manifest.get("collection") is True:
+        from impact.study.collection_verify import verify_collection
+
+        return verify_collection(found, manifest, [Path(folder) for folder in data], rerun, sha256, progress)
+    outcomes = outcomes_in(found)
     whole = unchanged(found, manifest, sha256)
     if isinstance(outcomes, Said):
         nothing = Said("unchecked.results")
         neither = [Level(name, "not", nothing) for name in ("fixed", "recomputed")]
         broken = Level("unchanged", "no", whole.sentence, (*whole.differences, outcomes), whole.unchecked)
         return Verification(found.path, found.sha256, broken, *neither)
-    second = _recomputed(found, manifest, outcomes, [Path(folder) for folder in data], rerun, progress)
+    second = recomputed(found, manifest, outcomes, [Path(folder) for folder in data], rerun, progress)
     return Verification(found.path, found.sha256, whole, fixed(found, manifest, outcomes), second)
 
 
-def _outcomes(found: Contents) -> tuple[Evidence, ...] | Said:
+def outcomes_in(found: Contents) -> tuple[Evidence, ...] | Said:
     """The results, or why they cannot be read."""
     content = found.files.get("results.json")
     if content is None:
@@ -96,7 +100,7 @@ def _outcomes(found: Contents) -> tuple[Evidence, ...] | Said:
     return outcomes or Said("file.unreadable", {"file": "results.json", "why": "–"})
 
 
-def _recomputed(
+def recomputed(
     found: Contents,
     manifest: Mapping[str, Any],
     outcomes: Sequence[Evidence],

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 from impact.errors import Problem, UsageError
 from impact.evidence.addresses import Address, Place, read_place
+from impact.study.collection import Collection
 from impact.study.lock import beside, read_lock
 from impact.study.log import Entry, Log, append, read_log
 from impact.study.read import Study
@@ -13,12 +14,14 @@ from impact.study.read import Study
 __all__ = ["withdraw", "withdrawals"]
 
 
-def withdraw(study: Study, why: str, what: str = "", superseded_by: str = "") -> tuple[Log, Place | Address]:
+def withdraw(
+    study: Study | Collection, why: str, what: str = "", superseded_by: str = ""
+) -> tuple[Log, Place | Address]:
     """Write in the ledger of `study` that results are withdrawn; the ledger, and what was withdrawn.
 
     Parameters
     ----------
-    study : Study
+    study : Study or Collection
         With the ledger beside it.
     why : str
         The reason.
@@ -68,7 +71,7 @@ def withdrawals(logs: Iterable[Log], address: Address) -> tuple[Entry, ...]:
     return tuple(sorted(found.values(), key=lambda entry: (entry.at, entry.number)))
 
 
-def _current(study: Study) -> str:
+def _current(study: Study | Collection) -> str:
     lock = read_lock(beside(study.path)[0])
     if lock is not None and lock.spec_sha256 == study.sha256:
         return lock.lock8

@@ -209,6 +209,7 @@ def test_what_has_no_course_says_why() -> None:
     assert isinstance(result, impact.Result)
     refused = result.breakdown()
     assert isinstance(refused, Refused) and "no estimate before the start" in refused.because
+    assert "such as group-time" in refused.instead, "one number of twfe has none, however many periods there are"
     ranked = impact.estimate(panel(), "did", inference="score-flip")
     assert isinstance(ranked, impact.Result)
     refused = ranked.breakdown()

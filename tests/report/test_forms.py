@@ -161,27 +161,34 @@ def test_no_text_becomes_a_command_of_tex() -> None:
 # --- bytes, languages, numbers ----------------------------------------------------------------------------------------
 
 
-def test_the_same_bytes_twice() -> None:
+@pytest.fixture(scope="module")
+def drawn() -> tuple[Document, dict[str, bytes]]:
+    with drawn_too() as pictures:
+        return document(ORDINARY, figures(ORDINARY), "nl"), pictures
+
+
+def test_the_same_bytes_twice(drawn: tuple[Document, dict[str, bytes]]) -> None:
+    page, pictures = drawn
+    assert page == document(ORDINARY, figures(ORDINARY), "nl"), "with pictures made too a drawing is what it is"
+    with drawn_too() as again:
+        assert page == document(ORDINARY, figures(ORDINARY), "nl")
+    assert pictures == again and {"flow", "gap", "event-study", "balance"} <= set(pictures)
     for form in FORMS:
-        with drawn_too() as pictures:
-            page = document(ORDINARY, figures(ORDINARY), "nl")
-        with drawn_too() as again:
-            assert page == document(ORDINARY, figures(ORDINARY), "nl")
-        assert pictures == again and set(pictures) == {"flow", "gap", "event-study", "balance"}
         assert formed(page, form, texts("nl"), pictures) == formed(page, form, texts("nl"), again)
 
 
-def test_pictures_of_a_docx_have_their_alternative_text_and_nothing_of_the_machine() -> None:
-    with drawn_too() as pictures:
-        page = document(ORDINARY, figures(ORDINARY), "nl")
+def test_pictures_of_a_docx_have_their_alternative_text_and_nothing_of_the_machine(
+    drawn: tuple[Document, dict[str, bytes]],
+) -> None:
+    page, pictures = drawn
     content = formed(page, "docx", texts("nl"), pictures)
-    drawn = [block for part in page.account for block in part.blocks if isinstance(block, Figure)]
+    shown = [block for part in page.account for block in part.blocks if isinstance(block, Figure)]
     found = opened(io.BytesIO(content))
     about = [mark.get("descr") for mark in found.element.iter(qn("wp:docPr"))]
-    assert about == [figure.alternative for figure in drawn] and all(len(text) > 80 for text in about)
+    assert about == [figure.alternative for figure in shown] and all(len(text) > 80 for text in about)
     with ZipFile(io.BytesIO(content)) as archive:
         images = [archive.read(name) for name in archive.namelist() if name.startswith("word/media/")]
-    assert sorted(images) == sorted(pictures[figure.name] for figure in drawn)
+    assert sorted(images) == sorted(pictures[figure.name] for figure in shown)
     for image in images:
         kinds = re.findall(rb"(tEXt|iTXt|zTXt|tIME|eXIf)", image)
         assert image.startswith(b"\x89PNG") and kinds == []

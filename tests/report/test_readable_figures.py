@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import cache
 from itertools import combinations
 from typing import Any
 
@@ -114,9 +115,14 @@ EVERY = {
 }
 
 
+@cache
+def made(name: str, language: str = "nl") -> dict[str, str]:
+    return figures(SHOWN[name], language)
+
+
 @pytest.fixture(scope="module")
 def drawn() -> dict[str, dict[str, str]]:
-    return {name: figures(evidence) for name, evidence in SHOWN.items()}
+    return {name: made(name) for name in SHOWN}
 
 
 def test_every_figure_of_a_report_is_among_these(drawn: dict[str, dict[str, str]]) -> None:
@@ -128,10 +134,10 @@ def test_every_figure_of_a_report_is_among_these(drawn: dict[str, dict[str, str]
 
 @pytest.mark.parametrize("language", ["nl", "en"])
 def test_letters_are_large_enough_on_a_phone_and_lie_apart(language: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    made: dict[str, Drawing] = {}
+    found: dict[str, Drawing] = {}
 
     def kept(figure: Drawing, name: str, title: str, description: str) -> str:
-        made[name] = figure
+        found[name] = figure
         return real(figure, name, title, description)
 
     real = plots.rendered
@@ -139,8 +145,8 @@ def test_letters_are_large_enough_on_a_phone_and_lie_apart(language: str, monkey
         monkeypatch.setattr(module, "rendered", kept)
     figures(LARGE, language)
     figures(replace(MAPPED, event=(), path=(), balance=(), flow=()), language)
-    assert set(made) == EVERY | {"map"}
-    for name, figure in made.items():
+    assert set(found) == EVERY | {"map"}
+    for name, figure in found.items():
         scale = (PHONE - MARGINS) / (96 * figure.get_figwidth())
         figure.set_dpi(300)
         canvas = FigureCanvasAgg(figure)
@@ -231,8 +237,8 @@ def test_what_differs_in_colour_differs_in_form_too(drawn: dict[str, dict[str, s
 # --- words ------------------------------------------------------------------------------------------------------------
 
 
-def drawings(evidence: Evidence, language: str = "nl") -> Iterator[Figure]:
-    page = document(evidence, figures(evidence, language), language)
+def drawings(name: str, language: str = "nl") -> Iterator[Figure]:
+    page = document(SHOWN[name], made(name, language), language)
     for section in (page.result, *page.front, *page.account):
         yield from (block for block in section.blocks if isinstance(block, Figure))
 
@@ -241,8 +247,8 @@ def drawings(evidence: Evidence, language: str = "nl") -> Iterator[Figure]:
 @pytest.mark.parametrize("name", sorted(SHOWN))
 def test_signed_numbers_of_a_text_stand_in_the_table(name: str, language: str) -> None:
     """What has a sign is an estimate, an end of an interval or a gap: printed in the table as in the text."""
-    found = {alternative(figure.svg)[0]: figure for figure in drawings(SHOWN[name], language)}
-    assert set(found) == set(figures(SHOWN[name], language)), "every drawing stands in the report with its table"
+    found = {alternative(figure.svg)[0]: figure for figure in drawings(name, language)}
+    assert set(found) == set(made(name, language)), "every drawing stands in the report with its table"
     for one, figure in found.items():
         cells = " ".join(plain(cell) for row in figure.table.rows for cell in row)
         _, title, said = alternative(figure.svg)
@@ -271,7 +277,7 @@ def test_texts_state_what_was_found(drawn: dict[str, dict[str, str]]) -> None:
 
 
 def test_both_kinds_of_interval_are_told_apart_in_drawing_table_and_words(drawn: dict[str, dict[str, str]]) -> None:
-    (figure,) = [one for one in drawings(LARGE) if alternative(one.svg)[0] == "event-study"]
+    (figure,) = [one for one in drawings("large") if alternative(one.svg)[0] == "event-study"]
     assert [column.title for column in figure.table.columns][2:4] == [
         "Interval",
         "Interval, voor alle perioden tegelijk",
@@ -282,7 +288,7 @@ def test_both_kinds_of_interval_are_told_apart_in_drawing_table_and_words(drawn:
     assert {"0.9", "2.6"} <= set(widths)
     words = " ".join(
         plain(piece)
-        for section in document(LARGE, figures(LARGE)).account
+        for section in document(LARGE, made("large")).account
         for block in section.blocks
         if isinstance(block, Paragraph)
         for piece in block.pieces
@@ -292,15 +298,15 @@ def test_both_kinds_of_interval_are_told_apart_in_drawing_table_and_words(drawn:
 
 
 def test_a_pretended_start_is_named_in_every_figure() -> None:
-    for svg in figures(REFUSED).values():
+    for svg in made("refused").values():
         assert "Nepstart: er was toen geen programma." in alternative(svg)[2]
-    assert not any("Nepstart" in svg for svg in figures(ORDINARY).values())
+    assert not any("Nepstart" in svg for svg in made("together").values())
 
 
 def test_nothing_of_what_is_sealed_is_drawn_or_told() -> None:
     sealed = replace(LARGE, checks=SEALED.checks)
     assert figures(sealed) == {}
-    page = document(sealed, figures(LARGE))
+    page = document(sealed, made("large"))
     blocks = [block for section in page.account for block in section.blocks]
     said = " ".join(
         plain(cell) for block in blocks for row in getattr(getattr(block, "table", block), "rows", ()) for cell in row

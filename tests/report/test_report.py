@@ -148,8 +148,8 @@ def test_the_result_in_words(pages: dict[str, str]) -> None:
         text_of(row.find("th")): [text_of(cell) for cell in tags(row, "td")]
         for row in tags(parsed(pages["ordinary"]), "tr")
     }
-    assert rows["Verandering"] == ["−7,7", "+0,1"]
-    assert rows["Verschil in verandering"] != [] and "−7,7 (van −12,7 tot −2,7)" in said
+    assert rows["Verandering (% van het eigen gemiddelde)"] == ["−7,7", "+0,1"]
+    assert rows["Verschil in verandering (% van het eigen gemiddelde)"] != [] and "−7,7 (van −12,7 tot −2,7)" in said
     assert rows["Grootste aandeel van één gemeente"] == ["11%"] and rows["Aantal gemeenten, gewogen (G*)"] == ["16,2"]
     assert rows["Rotterdam-Zuid"][-1] == "nee: programma sinds 2011, geen voormeting"
 

@@ -220,6 +220,7 @@ def test_no_donor_left(project: Project) -> None:
     project.lines(project.units, lambda line: ";2022;" in line or ";2011;" in line)
     said = refused(project, "DATA-130")
     assert "not-in-units removed 363" in said, "the flow says where they went"
+    assert "DATA-130 [comparison.leave_out]" in said and "eerste-studie.csv" not in said, "no file is at fault"
 
 
 def test_a_caliper_that_leaves_an_area_alone(project: Project) -> None:

@@ -14,6 +14,7 @@ import pytest
 
 from tests.shared import ROOT
 from tests.study.conftest import Ended, tree
+from tests.study.languages import check_both
 
 DATA = ROOT / "data_synthetic"
 WINDOW = ["2022/'23", "2023/'24", "2024/'25"]
@@ -162,3 +163,8 @@ def test_a_dash_is_no_nought_where_the_table_says_so(safety: tuple[Path, Ended, 
     used = {unit for area in safety[2]["areas"] for unit, _ in area["matched"]}
     assert dashes and dashes.isdisjoint(used)
     assert all(code in lost for code in dashes)
+
+
+@pytest.mark.parametrize("study", ["vsv", "safety", "strict"])
+def test_each_has_its_pages_in_dutch_and_in_english(study: str, request: pytest.FixtureRequest) -> None:
+    check_both(request.getfixturevalue(study)[0])

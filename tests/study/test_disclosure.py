@@ -20,7 +20,7 @@ from impact.disclosure.differencing import hide_more, least_difference
 from impact.disclosure.profile import CBS_RA, Profile
 from impact.evidence.record import Evidence
 from impact.study.behind import Group, judged
-from impact.study.disclose import DESIGN, PARTS
+from impact.study.disclose_known import DESIGN, PARTS
 from impact.study.verify import verify
 from tests.study.conftest import impact, tree
 from tests.study.example import refused

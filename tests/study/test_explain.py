@@ -190,6 +190,15 @@ CASES: dict[str, tuple[dict[str, Any], Any, str]] = {
         "Er zijn uitkomsten tot en met 2022; die over 2023 en 2024 moeten nog komen.",
     ),
     "data.outcomes.arrives.planned": ({}, {"have": 2023, "planned": [2024]}, "die over 2024 moeten nog komen"),
+    "data.outcomes.columns.base": (
+        {"outcome.measure.per": 100},
+        "volwassenen",
+        "Kolom ‘volwassenen’ geeft om hoeveel mensen het gaat; het cijfer is per 100 van hen.",
+    ),
+    "data.outcomes.national": ({}, "NL00", "De rijen van ‘NL00’ gaan over heel Nederland."),
+    "data.units.columns.labels.nl": ({}, {"inwoners": "Aantal inwoners"}, "heet kolom ‘inwoners’: Aantal inwoners."),
+    "context": ({}, ["noten/veldwerk.md"], "wat anderen schreven, in ‘noten/veldwerk.md’. Er wordt niets uit"),
+    "outcome.also_as.nl": (RATE, "leerlingen per jaar", "ook verteld als aantal leerlingen per jaar, met zijn marge"),
     "data.outcomes.columns.change": ({}, "vlag", "staat in kolom ‘vlag’ (1 ongewijzigd"),
     "data.outcomes.columns.gemeente": (NAMED, "gem", "binnen de gemeente kolom ‘gem’; een naam die niet bij één"),
     "data.names.share": (NAMED, True, "Het bestand ‘namen.csv’ zelf gaat mee in de bundel"),
@@ -575,6 +584,8 @@ WRITTEN = {
     "question.nl": "question",
     "seen_before.nl": "seen_before",
     "outcome.name.nl": "outcome.name",
+    "outcome.also_as.nl": "outcome.also_as",
+    "data.units.columns.labels.nl": "data.units.columns.labels",
     "inference.beside.name": "inference.beside",
 }
 # Keys without which the further changes hold together no longer: the example itself is what they are held against.
@@ -586,13 +597,15 @@ FROM_THE_EXAMPLE = {
     "outcome.measure.rate",
     "periods.kind",
 }
-FROM_THE_EXAMPLE |= {"families"}
+FROM_THE_EXAMPLE |= {"families", "data.outcomes.columns.base"}
 # Texts that stand in the other language only, and keys with one value.
 ENGLISH = {
     "title.en": "New title",
     "question.en": "How was it?",
     "seen_before.en": "Figures to 2020",
     "outcome.name.en": "Left early",
+    "outcome.also_as.en": "pupils per year",
+    "data.units.columns.labels.en": "Number of residents",
 }
 ONE_VALUE = {"schema", "target.kind"}
 
@@ -684,7 +697,9 @@ def test_every_form_of_a_sentence(changes: dict[str, Any], words: str, tmp_path:
 @pytest.mark.parametrize("path", ENGLISH)
 def test_english_texts_of_the_study_are_used_in_english(path: str, tmp_path: Path) -> None:
     at, text = path.removesuffix(".en"), ENGLISH[path]
-    changes = {at: {"nl": "Nederlands", "en": text}}
+    both: dict[str, Any] = {"nl": "Nederlands", "en": text}
+    more = RATE if at == "outcome.also_as" else {}
+    changes = {**more, at: {"inwoners": both} if at.endswith("labels") else both}
     assert text in told(tmp_path, changes, "en") and text not in told(tmp_path, changes)
 
 

@@ -104,7 +104,7 @@ def test_text_that_is_no_yaml_gets_the_repair_that_helps(tmp_path: Path, old: st
             "no value",
         ),
         # later versions
-        ("seed: 7", "seed: 7\ncontext: [noten.md]", "SPEC-005", "context", "later version"),
+        ("seed: 7", "seed: 7\ncontext: [noten.md]", None, "", ""),
         ("[{rule: focus-area", "[{km: 1, rule: focus-area", "SPEC-010", "comparison.leave_out[0].km", "to near"),
         # One area would pass for the headline, so a target of several numbers is not accepted.
         ("{kind: average,", "{kind: unit,", "SPEC-005", "target.kind", "no 'unit'"),
@@ -302,9 +302,9 @@ def test_text_that_is_no_yaml_gets_the_repair_that_helps(tmp_path: Path, old: st
         (
             "change: {comparison: {match: none}}",
             "change: {context: []}",
-            "SPEC-005",
+            "SPEC-011",
             "alternatives[0].change.context",
-            "later",
+            "cannot change",
         ),
         (
             "change: {comparison: {match: none}}",

@@ -196,7 +196,7 @@ def test_a_deposit_leaves_the_lock_what_it_is(quick: Project) -> None:
     other = impact("deposit", quick.study, "--where", "elders", "--date", "2026-11-27", "--reference", "2")
     assert (other.code, "LOCK-015" in other.err) == (2, True)
     assert ran(quick) == ("pre-specified", "")
-    assert "Het slot is gedeponeerd: Zenodo, 2026-11-26, 10.5281/zenodo.1." in page(quick)
+    assert "Het slot is gedeponeerd: Zenodo, 26 november 2026, 10.5281/zenodo.1." in page(quick)
     assert "eigen verklaring" not in page(quick)
     # Written by hand, the ledger knows nothing of it.
     lines = (folder(quick) / LOG).read_bytes().splitlines(keepends=True)

@@ -165,7 +165,7 @@ def test_the_lock_the_ledger_and_the_deposit(small: Small) -> None:
     assert say("preregister.ledger.locked") in answer(locked, 8)
     given = ("--where", "OSF", "--date", "2026-11-26", "--reference", "10.17605/x")
     assert impact("deposit", small.study, *given).code == 0
-    assert "OSF, 2026-11-26, 10.17605/x" in lead(made_of(small))
+    assert "OSF, 26 november 2026, 10.17605/x" in lead(made_of(small))
     small.write(("seed: 7", "seed: 8"))
     assert say("standing.because.specification", lock=lock8, detail="") in lead(made_of(small))
 
