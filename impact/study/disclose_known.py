@@ -12,18 +12,7 @@ DESIGN: Final[frozenset[str]] = frozenset(
         *("indicator", "outcome", "unit", "better", "smallest", "smallest_why", "not_measurable", "siblings"),
         *("areas_total", "areas", "periods", "window", "anticipation", "pool", "compared", "flow", "excluded"),
         *("periods_left_out", "covariates", "shared", "level", "population", "made_of", "units", "map", "map_source"),
-        *(
-            "data",
-            "refusals",
-            "programme",
-            "disclosed",
-            "schema",
-            "standing",
-            "signed",
-            "belongs_to",
-            "look",
-            "untranslated",
-        ),
+        *("data", "refusals", "programme", "disclosed", "schema", "standing", "signed", "look", "untranslated"),
         *("phrase", "belongs_to"),
         *("needed", "translations"),  # put in afterwards, from what may leave of both (`impact.study.recording`)
     }
