@@ -26,7 +26,7 @@ from impact.study.unchanged import read_manifest, unchanged
 from impact.study.verification import InStudy, Level, Said, Verification
 from impact.study.verify import outcomes_in, recomputed
 
-__all__ = ["study_contents", "verify_collection"]
+__all__ = ["fixed_together", "study_contents", "verify_collection"]
 
 _OWN: Final = dict(zip(FILES, ("study.yaml", LOCK, LEDGER), strict=True))
 """Specification, lock and ledger of a collection, by the names that those of a study have."""
@@ -57,20 +57,29 @@ def verify_collection(
         broken = Level("unchanged", "no", whole.sentence, (*whole.differences, *wrong), whole.unchecked)
         return Verification(found.path, found.sha256, broken, *neither)
     parts = {slug: study_contents(found, slug) for slug, _ in value.studies}
-    collection = _read(found, parts)
-    own, numbers = [_fixed(found, manifest, outcomes, value, parts, collection)], []
+    numbers = [
+        _of(slug, recomputed(part, *inside, data, again=False, progress=None))
+        for slug, part in parts.items()
+        for inside in [_inside(part)]
+        if not isinstance(inside, Said)
+    ]
+    third = _joined("recomputed", numbers, [*_derived(found, manifest, outcomes, value, parts)])
+    if again:
+        third = _again(third, found, manifest, data, value, progress)
+    return Verification(found.path, found.sha256, whole, fixed_together(found, manifest, outcomes, value), third)
+
+
+def fixed_together(
+    found: Contents, manifest: Mapping[str, Any], outcomes: Sequence[Evidence], value: Collected
+) -> Level:
+    """The second level, of the collection itself and of every study in it."""
+    parts = {slug: study_contents(found, slug) for slug, _ in value.studies}
+    levels = [_fixed(found, manifest, outcomes, value, parts, _read(found, parts))]
     for slug, part in parts.items():
         inside = _inside(part)
-        if isinstance(inside, Said):
-            own.append(_of(slug, Level("fixed", "no", inside, (inside,))))
-            continue
-        stated, rows = inside
-        own.append(_of(slug, fixed(part, stated, rows)))
-        numbers.append(_of(slug, recomputed(part, stated, rows, data, again=False, progress=None)))
-    third = _joined("recomputed", numbers, [*_derived(found, manifest, outcomes, value, parts)])
-    if again and isinstance(collection, Collection):
-        third = _again(third, found, manifest, data, value, progress)
-    return Verification(found.path, found.sha256, whole, _joined("fixed", own, []), third)
+        own = Level("fixed", "no", inside, (inside,)) if isinstance(inside, Said) else fixed(part, *inside)
+        levels.append(_of(slug, own))
+    return _joined("fixed", levels, [])
 
 
 def _collected(found: Contents) -> Collected | Said:
@@ -197,10 +206,13 @@ def _derived(
     }
     try:
         made = collection_files(outcomes, value, versions(), beside)
+        # A value that no report reads would hide in it.
+        if strict(made["results.json"]) != strict(found.files["results.json"]):
+            yield Said("derived.more")
     except (ImpactError, ValueError, TypeError, LookupError, AttributeError, ArithmeticError) as error:
         yield Said("derived.unreadable", {"why": f"{type(error).__name__}: {error}"})
         return
-    for name in sorted((made.keys() | found.files.keys()) - {MANIFEST}):
+    for name in sorted((made.keys() | found.files.keys()) - {MANIFEST, "results.json"}):
         if made.get(name) != found.files.get(name):
             yield Said("derived.differs", {"file": name})
 

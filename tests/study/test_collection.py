@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -14,18 +13,17 @@ from scipy import stats
 
 from impact.errors import Problem, SpecError, UsageError
 from impact.evidence.collection_page import collection_document
-from impact.evidence.document import Paragraph, Table
+from impact.evidence.document import Figure
 from impact.evidence.reading import plain
 from impact.evidence.report import report_html
+from impact.evidence.svg import alternative
 from impact.study.bundle import Bundle, read_bundle
 from impact.study.collection import read_any, read_collection
 from impact.study.collection_life import locked, stand
 from impact.study.read import read_study
 from impact.study.run import answered, in_steps, run
-from tests.study.collected import COLLECTION, write, written
-from tests.study.conftest import Ended, impact, tree
-
-SLUGS = ("criminaliteit", "uitkering")
+from tests.study.collected import COLLECTION, SLUGS, cells, fixed_beforehand, of, write, written
+from tests.study.conftest import impact, tree
 
 
 @pytest.fixture(scope="module")
@@ -41,10 +39,6 @@ def bundle(root: Path) -> Bundle:
 
 
 # --- judged together --------------------------------------------------------------------------------------------------
-
-
-def of(bundle: Bundle, slug: str) -> Any:
-    return next(one for one in bundle.outcomes if one.indicator == slug)
 
 
 def test_two_studies_are_judged_as_one_study_with_both_outcomes_is(root: Path, bundle: Bundle) -> None:
@@ -115,6 +109,20 @@ def test_the_studies_themselves_are_as_when_run_alone(root: Path, bundle: Bundle
 # --- the bundle -------------------------------------------------------------------------------------------------------
 
 
+def test_the_forest_has_the_indicators_of_the_table_with_the_numbers_of_its_own(bundle: Bundle) -> None:
+    assert bundle.collected is not None
+    _, title, said = alternative((bundle.path / "figures" / "forest.svg").read_text(encoding="utf-8"))
+    page = collection_document(bundle.outcomes, bundle.collected, {"forest": "<svg/>"}, "nl")
+    (figure,) = (block for section in page.account for block in section.blocks if isinstance(block, Figure))
+    assert title and len(figure.table.rows) == len(SLUGS)
+    for name, *numbers in figure.table.rows:
+        assert plain(name) in said
+        printed = [one for cell in numbers for one in re.findall(r"[+−]?\d+(?:,\d+)?", plain(cell))]
+        assert len(printed) == 3 and all(one in said for one in printed), (printed, said)
+    assert "figures/forest.svg" in json.loads((bundle.path / "manifest.json").read_text(encoding="utf-8"))["outputs"]
+    assert 'id="forest-title"' in (bundle.path / "report.html").read_text(encoding="utf-8")
+
+
 def test_the_same_bytes_again_and_for_any_number_of_workers(root: Path, bundle: Bundle) -> None:
     again = run(read_collection(root / "samen.yaml"), data=[root], out=root / "out2", workers=2)
     assert tree(again.path) == tree(bundle.path)
@@ -165,16 +173,6 @@ def test_a_hole_in_one_study_is_said_before_any_is_estimated(tmp_path: Path) -> 
 # --- the table and the statements -------------------------------------------------------------------------------------
 
 
-def cells(bundle: Bundle) -> dict[str, list[str]]:
-    assert bundle.collected is not None
-    (table,) = collection_document(bundle.outcomes, bundle.collected).result.blocks
-    assert isinstance(table, Table)
-    return {
-        row.indicator: [plain(cell) for cell in line]
-        for row, line in zip(bundle.collected.rows, table.rows, strict=True)
-    }
-
-
 def test_without_a_lock_there_is_no_statement(bundle: Bundle) -> None:
     rows = cells(bundle)
     assert [*rows] == [*SLUGS]
@@ -183,40 +181,9 @@ def test_without_a_lock_there_is_no_statement(bundle: Bundle) -> None:
 
 
 @pytest.fixture
-def kept(tmp_path: Path) -> Iterator[Path]:
+def kept(tmp_path: Path) -> Path:
     """A collection of which everything is locked, before any outcome was opened."""
-    path = written(tmp_path)
-    for slug in SLUGS:
-        assert impact("lock", tmp_path / slug, "--data", tmp_path).code == 0
-    assert impact("lock", path).code == 0
-    yield path
-
-
-def go(path: Path) -> Ended:
-    return impact("run", path, "--data", path.parent, "--out", path.parent / "out")
-
-
-def test_a_statement_rests_on_the_interval_of_the_family(kept: Path) -> None:
-    assert go(kept).code in (0, 1)
-    bundle = read_bundle(kept.parent / "out")
-    assert bundle.collected is not None and bundle.collected.standing.status == "pre-specified"
-    assert {one.status for one in bundle.outcomes} == {"pre-specified"}
-    document = collection_document(bundle.outcomes, bundle.collected)
-    said = [
-        " ".join(plain(piece) for piece in block.pieces)
-        for block in document.front[0].blocks
-        if isinstance(block, Paragraph)
-    ]
-    for evidence in bundle.outcomes:
-        member = next(one for one in evidence.families[0].members if one.indicator == evidence.indicator)
-        assert member.low is not None and member.high is not None and evidence.primary.low is not None
-        assert member.low < evidence.primary.low
-        row = cells(bundle)[evidence.indicator]
-        shown = f"{member.low:+.1f}".replace(".", ",").replace("-", "−")
-        assert shown in row[4]
-        (own,) = [text for text in said if f"#{evidence.indicator}." in text]
-        assert shown.lstrip("+−") in own
-        assert f"samen@{bundle.collected.standing.lock8}.1#{evidence.indicator}.average.2022-2024" in own
+    return fixed_beforehand(tmp_path)
 
 
 def test_a_study_that_changed_after_the_collection_was_locked_is_said(kept: Path) -> None:
@@ -264,6 +231,8 @@ def test_a_sealed_outcome_has_no_number_anywhere(tmp_path: Path) -> None:
     bundle = run(read_collection(path), data=[tmp_path], out=tmp_path / "out")
     row = cells(bundle)["uitkering"]
     assert row[2] == row[3] == row[4] == "verzegeld"
+    _, _, said = alternative((bundle.path / "figures" / "forest.svg").read_text(encoding="utf-8"))
+    assert said.count(": verzegeld") == 1 and "waarvan 1 met een getal" in said
     assert "uitkering" not in {*bundle.tidy()["outcome"]}
     for evidence in bundle.outcomes:
         for family in evidence.families:
