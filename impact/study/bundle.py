@@ -16,7 +16,7 @@ from impact.errors import DataError, Problem, Refused, UsageError, WriteError
 from impact.evidence.collected import Collected
 from impact.evidence.language import texts
 from impact.evidence.record import Evidence
-from impact.evidence.translation import in_words
+from impact.evidence.translation import OTHERS, in_words
 from impact.files import folder, parse_json, read_bytes, read_json, write, zipped
 from impact.harmless import as_cell, as_csv
 from impact.plotted import EstimatePlots, Plotted
@@ -333,7 +333,10 @@ def parsed(results: bytes, file: str) -> tuple[Evidence, ...]:
         if not outcomes:
             raise ValueError("it holds no outcome")
         _check_names(outcomes)
-        for language in {language for evidence in outcomes for language in evidence.translations}:
+        given = {language for evidence in outcomes for language in evidence.translations}
+        if strange := given - {*OTHERS}:
+            raise ValueError(f"it has texts in {min(strange)[:80]!r}, which is no language of a report")
+        for language in given:
             _check_names([in_words(evidence, language) for evidence in outcomes])
     except (ValueError, KeyError, TypeError, RecursionError, ValidationError) as error:
         raise DataError(_unread(error, file)) from error
