@@ -116,13 +116,13 @@ def _latex(content: bytes, language: str) -> Page:
         )
         assert caption is not None and body is not None and int(caption[2]) == number
         rows = [line for line in body[2].split(" \\\\\n") if line.strip()]
-        cells = tuple(tuple(_untex(cell) for cell in _split(row)) for row in rows)
-        found.append(Read(f"{word[1]} {number}. {_untex(caption[1])}", tuple(map(_untex, _split(body[1]))), cells))
+        cells = tuple(tuple(untex(cell) for cell in _split(row)) for row in rows)
+        found.append(Read(f"{word[1]} {number}. {untex(caption[1])}", tuple(map(untex, _split(body[1]))), cells))
     start = text.index(r"\begin{document}")
     rest = re.sub(
         r"\\begin\{longtable\}\{.*\}\n|\\(begin|end)\{\w+\}|\\(multicolumn|setlength|label).*?\n", " ", text[start:]
     )
-    return Page(tuple(found), _untex(re.sub(r"\\\\\n| & ", " ", rest)))
+    return Page(tuple(found), untex(re.sub(r"\\\\\n| & ", " ", rest)))
 
 
 def _split(row: str) -> list[str]:
@@ -130,7 +130,7 @@ def _split(row: str) -> list[str]:
     return re.split(r"(?<!\\) ?& ?|(?<!\\)(?<=^)& ", row)
 
 
-def _untex(cell: str) -> str:
+def untex(cell: str) -> str:
     """What TeX would set, by its own rules of commands and groups."""
     cell = re.sub(r"^\\multicolumn\{\d+\}\{.*@\{\}\}\{(.*)\}$", r"\1", cell.strip())
     out, place = [], 0

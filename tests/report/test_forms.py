@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import io
 import re
+import unicodedata
 from functools import cache
 from zipfile import ZipFile
 
 import pytest
 from docx import Document as opened
 from docx.oxml.ns import qn
+from hypothesis import given
+from hypothesis import strategies as st
 from lxml import etree
 from openpyxl import load_workbook
 
@@ -23,7 +26,8 @@ from impact.evidence.plots import figures
 from impact.evidence.report import document
 from impact.evidence.sheets import read_number
 from impact.evidence.svg import drawn_too
-from tests.report.read_forms import FORMS, Page, Read, read, squeezed
+from impact.harmless import shown
+from tests.report.read_forms import FORMS, Page, Read, read, squeezed, untex
 from tests.report.samples import ALL, ORDINARY
 
 LANGUAGES = ("nl", "en")
@@ -155,6 +159,16 @@ def test_no_text_becomes_a_command_of_tex() -> None:
     assert not re.search(r"[\\$&#%_^~]", bare) and bare.count("{") == bare.count("}")
     assert re.fullmatch(r"[\x20-\x7e¡-ž‐-‧€™←-↓]*", escaped(SIGNS + HIDDEN)), "nothing without a glyph"
     assert "U+1F600" in escaped("😀") and escaped("e\u0301") == "é" and escaped("a\nb") == "a b"
+
+
+LETTERS = [*map(chr, (*range(32, 127), *range(0xA1, 0x180))), *"−–—‘’“”…€→"]
+
+
+@given(st.text(st.sampled_from(LETTERS)))
+def test_tex_sets_every_text_as_it_stands(text: str) -> None:
+    supported = "".join(sign for sign in text if "U+" not in escaped(sign))
+    assert untex(escaped(supported)) == " ".join(unicodedata.normalize("NFC", shown(supported)).split())
+    assert not re.search(r"--|,,|<<|>>|[?!]`|``|\'\'", re.sub(r"\\[A-Za-z]+", "", escaped(supported))), "no ligature"
 
 
 # --- bytes, languages, numbers ----------------------------------------------------------------------------------------

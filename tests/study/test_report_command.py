@@ -51,6 +51,13 @@ def test_another_language_is_another_file_and_pages_stand_in_their_bundle(small:
     assert tree(small.out) == before, "the bundle is what it was"
 
 
+@pytest.fixture
+def undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without figures, which take the time and are looked at elsewhere."""
+    monkeypatch.setattr("impact.study.reports.figures", lambda *_: {})
+
+
+@pytest.mark.usefixtures("undrawn")
 def test_a_file_says_its_form_by_its_name(small: Small, tmp_path: Path) -> None:
     (file,) = written(impact("report", small.out, "--out", tmp_path / "brief.docx"))
     assert opened(io.BytesIO(file.read_bytes())).paragraphs[0].text == "Niveau"
@@ -61,6 +68,7 @@ def test_a_file_says_its_form_by_its_name(small: Small, tmp_path: Path) -> None:
     assert sorted(one.name for one in tmp_path.iterdir()) == ["brief.docx", "map", "tabellen.xlsx"], "nothing halfway"
 
 
+@pytest.mark.usefixtures("undrawn")
 @pytest.mark.parametrize(
     ("arguments", "code", "said"),
     [
@@ -79,6 +87,7 @@ def test_what_cannot_be_is_said_in_one_message(small: Small, arguments: list[str
     assert tree(small.root) == before
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_no_bundle_is_said(small: Small, tmp_path: Path) -> None:
     (tmp_path / "x.zip").write_bytes(b"PK")
     for place, code in (
@@ -90,6 +99,7 @@ def test_no_bundle_is_said(small: Small, tmp_path: Path) -> None:
         assert ended.code == 2 and code in ended.err
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_what_somebody_wrote_in_a_docx_stays(small: Small, tmp_path: Path) -> None:
     (file,) = written(impact("report", small.out, "--out", tmp_path / "brief.docx"))
     written(impact("report", small.out, "--out", file))  # the same again
@@ -100,6 +110,7 @@ def test_what_somebody_wrote_in_a_docx_stays(small: Small, tmp_path: Path) -> No
     assert ended.code == 2 and "USAGE-042" in ended.err and "Onze toelichting." in opened(file).paragraphs[-1].text
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_without_python_docx_it_says_what_to_install(
     small: Small, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
@@ -109,6 +120,7 @@ def test_without_python_docx_it_says_what_to_install(
     assert written(impact("report", small.out, "--form", "latex", "--out", tmp_path)) == [tmp_path / "report.tex"]
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_every_outcome_has_its_own_file(small: Small) -> None:
     (first,) = read_bundle(small.out).outcomes
     second = replace(first, indicator="anders", primary=replace(first.primary, value=-8.75))
