@@ -15,6 +15,7 @@ from impact.evidence.disclosed import withheld
 from impact.evidence.document import Block, Cell, Code, Document, Figure, Foreign, Paragraph, Points, Section, Table
 from impact.evidence.family_tables import families
 from impact.evidence.language import Texts, listed, number, percent_level, significant, texts
+from impact.evidence.plots_collection import indicator_rows
 from impact.evidence.reading import in_language, interval, periods, plain, printed, value, visible, with_unit, within
 from impact.evidence.record import Evidence
 from impact.evidence.render import html
@@ -320,15 +321,16 @@ def _corrections(outcomes: Sequence[Evidence], figures: Mapping[str, str], say: 
 
 
 def _forest(outcomes: Sequence[Evidence], say: Texts) -> Table:
-    """The numbers of the forest."""
+    """The numbers of the forest, and in words what has none."""
     rows = tuple(
-        (
+        (in_language(one.outcome, say.language), row.state, "")
+        if row.value is None
+        else (
             in_language(one.outcome, say.language),
             with_unit(value(judged(one), say), one.unit),
             interval(judged(one), say),
         )
-        for one in outcomes
-        if not one.sealed and judged(one).value is not None
+        for one, row in zip(outcomes, indicator_rows(outcomes, say), strict=True)
     )
     return Table(
         say("collection.forest"), columns("collection.forest_column", "outcome value interval", "value", say), rows

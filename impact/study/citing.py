@@ -240,15 +240,15 @@ def cite_from(
 
 
 def withdrawn(
-    contents: Contents, evidence: Evidence, studies: Path, language: str
+    ledger: bytes, study: Path, evidence: Evidence, address: Address, language: str
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """That the answer of an outcome was withdrawn, by the bundle's own ledger or by that in `studies`; and what is
-    wrong with the latter."""
+    """That a number was withdrawn, by the ledger in a bundle or the one beside its study, and what is wrong with the
+    latter; the study is a folder, or the file of a collection."""
     say = texts(language)
-    own = parsed_log(contents.files[LEDGER], LEDGER) if LEDGER in contents.files else Log()
-    place = studies / evidence.study
-    later, notes = later_than(evidence, own, place, say) if (place / LOG).is_file() else (Log(), [])
-    found = withdrawals((own, later), primary_address(evidence))
+    own = parsed_log(ledger, LEDGER)
+    there = study / LOG if study.is_dir() else beside(study)[1]
+    later, notes = later_than(evidence, own, study, say) if there.is_file() else (Log(), [])
+    found = withdrawals((own, later), address)
     return tuple(withdrawal(entry, say) for entry in found), tuple(notes)
 
 

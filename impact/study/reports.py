@@ -46,7 +46,7 @@ def reports(
 ) -> dict[str, bytes]:
     """The report of every outcome, or of one, by file name; ``report`` is about the headline outcome.
 
-    Of a collection (`collected`) ``report`` is its own, and those of single outcomes are made when one is named.
+    That of a collection is one about all its studies.
 
     With an `area` its own page, in the same forms: ``gebied-delft-west``.
 
@@ -63,7 +63,7 @@ def reports(
     area : str
         Short name of an area, or ``all`` for a page of each.
     collected : Collected, optional
-        Of the bundle of a collection.
+        What the bundle of a collection says of it.
 
     Raises
     ------
@@ -73,20 +73,19 @@ def reports(
     """
     check_form(form)
     texts(language)
-    if collected is not None and outcome == "all" and not area:
-        return _of_collection(outcomes, collected, form, language)
-    first = 0 if collected is None else 1
     if area:
-        return {
-            page_in(area_page(slug, number, evidence.indicator), language).removesuffix(".html")
-            + SUFFIXES[form]: formed(document, form, texts(language, evidence.level), {})
-            for number, evidence in _chosen(outcomes, outcome, first)
-            for slug, document in area_documents(evidence, area, language).items()
-        }
-    return {
-        f"{one.name}{SUFFIXES[form]}": _formed(one, form, language)
-        for one in _pages(_chosen(outcomes, outcome, first), form, language)
-    }
+        made = {}
+        for number, evidence in _chosen(outcomes, outcome):
+            place = number + (collected is not None)
+            for slug, document in area_documents(evidence, area, language).items():
+                name = page_in(area_page(slug, place, evidence.indicator), language).removesuffix(".html")
+                made[name + SUFFIXES[form]] = formed(document, form, texts(language, evidence.level), {})
+        return made
+    if collected is not None and outcome == "all":
+        found = [_collection(outcomes, collected, form, language)]
+    else:
+        found = list(_pages(_chosen(outcomes, outcome), form, language, alone=collected is None))
+    return {f"{one.name}{SUFFIXES[form]}": _formed(one, form, language) for one in found}
 
 
 def area_page(slug: str, number: int, indicator: str) -> str:
@@ -94,33 +93,26 @@ def area_page(slug: str, number: int, indicator: str) -> str:
     return f"gebied-{slug}{f'-{indicator}' if number else ''}.html"
 
 
-def one_report(outcomes: Sequence[Evidence], form: str, language: str, outcome: int) -> bytes:
-    """The report of the outcome at a position."""
+def one_report(
+    outcomes: Sequence[Evidence], form: str, language: str, outcome: int | None, collected: Collected | None = None
+) -> bytes:
+    """The report of the outcome at a position; without one that of the headline, or of the collection."""
     check_form(form)
-    (found,) = _pages([(outcome, outcomes[outcome])], form, language)
+    texts(language)
+    if collected is not None and outcome is None:
+        found = _collection(outcomes, collected, form, language)
+    else:
+        (found,) = _pages([(outcome or 0, outcomes[outcome or 0])], form, language, alone=collected is None)
     return _formed(found, form, language)
 
 
-def _of_collection(outcomes: Sequence[Evidence], collected: Collected, form: str, language: str) -> dict[str, bytes]:
-    """The report of the collection itself."""
-    ordered = [one for row in collected.rows if (one := outcome_of(outcomes, row)) is not None]
-    drawing: AbstractContextManager[dict[str, bytes]] = drawn_too() if form == "docx" else nullcontext({})
-    with drawing as pictures:
-        drawn = collection_figures(ordered, language)
-    file, other = (page_in("report.html", one) for one in (language, _other(language)))
-    if _other(language) not in collected.languages:
-        other = ""
-    parts = collection_document(outcomes, collected, drawn, language, other)
-    return {f"{file.removesuffix('.html')}{SUFFIXES[form]}": formed(parts, form, texts(language, LEVEL), pictures)}
-
-
-def place_of_reports(bundle: Path, outcomes: Sequence[Evidence], names: Collection[str]) -> Path:
+def place_of_reports(bundle: Path, study: str, names: Collection[str]) -> Path:
     """The bundle where all `names` are files of it, else a folder beside it: a file too many would undo the bundle."""
     inside = bundle if bundle.is_dir() else bundle.parent
     if bundle.is_dir() and own_files(bundle).issuperset(names):
         return bundle
     beside = inside.resolve().parent if (inside / "results.json").is_file() else inside
-    return beside / f"{outcomes[0].study}-report"
+    return beside / f"{study}-report"
 
 
 def check_target(bundle: Path, target: Path, content: bytes) -> None:
@@ -141,8 +133,8 @@ def check_target(bundle: Path, target: Path, content: bytes) -> None:
         raise UsageError(Problem("USAGE-042", "something else stands there already.", hint, str(target)))
 
 
-def _chosen(outcomes: Sequence[Evidence], outcome: str, first: int) -> list[tuple[int, Evidence]]:
-    numbered = list(enumerate(outcomes, first))
+def _chosen(outcomes: Sequence[Evidence], outcome: str) -> list[tuple[int, Evidence]]:
+    numbered = list(enumerate(outcomes))
     if outcome == "all":
         return numbered
     found = [(number, evidence) for number, evidence in numbered if evidence.indicator == outcome]
@@ -152,14 +144,30 @@ def _chosen(outcomes: Sequence[Evidence], outcome: str, first: int) -> list[tupl
     return found
 
 
-def _pages(outcomes: Sequence[tuple[int, Evidence]], form: str, language: str) -> Iterator[_Page]:
+def _pages(outcomes: Sequence[tuple[int, Evidence]], form: str, language: str, *, alone: bool) -> Iterator[_Page]:
+    """Of outcomes of one study, or each of its own study in a collection."""
     for number, evidence in outcomes:
-        drawing: AbstractContextManager[dict[str, bytes]] = drawn_too() if form == "docx" else nullcontext({})
-        with drawing as pictures:
+        with _drawing(form) as pictures:
             drawn = figures(evidence, language)
-        file, other = (page(number, evidence.indicator, one) for one in (language, _other(language)))
+        place = number if alone else 1
+        file, other = (page(place, evidence.indicator, one) for one in (language, _other(language)))
         parts = document(evidence, drawn, language, other)
         yield _Page(file.removesuffix(".html"), parts, pictures, evidence.level)
+
+
+def _collection(outcomes: Sequence[Evidence], collected: Collected, form: str, language: str) -> _Page:
+    ordered = [outcome_of(outcomes, row) for row in collected.rows]
+    with _drawing(form) as pictures:
+        drawn = collection_figures([one for one in ordered if one is not None], language)
+    file, other = (page_in("report.html", one) for one in (language, _other(language)))
+    both = _other(language) in collected.languages
+    parts = collection_document(outcomes, collected, drawn, language, other if both else "")
+    return _Page(file.removesuffix(".html"), parts, pictures, LEVEL)
+
+
+def _drawing(form: str) -> AbstractContextManager[dict[str, bytes]]:
+    """Where pictures are made too, for the form that takes no drawings."""
+    return drawn_too() if form == "docx" else nullcontext({})
 
 
 def _other(language: str) -> str:

@@ -8,12 +8,15 @@ from functools import cache
 
 import pytest
 
+from impact.evidence.area_page import area_document
+from impact.evidence.language import texts
 from impact.evidence.plots import figures
 from impact.evidence.record import Evidence
+from impact.evidence.render import html as html_of
 from impact.evidence.report import report_html
 from tests.browser import DESKTOP, PHONE, Open, axe
 from tests.readable import by_keyboard, cut_off, in_print, pictures, sideways, spaced
-from tests.report.samples import ALL
+from tests.report.samples import ALL, AREAS
 
 NARROW = 320  # 1.4.10: as wide as 1280 pixels are at a zoom of 400%
 
@@ -32,6 +35,12 @@ EVIDENCE = {name: ALL[name] for name in ("robust", "odd", "together", "refused",
 EVIDENCE["not-measurable"] = replace(ALL["ordinary"], not_measurable=("er is maar één meting van voor de start",))
 PAGES: dict[str, Callable[[], str]] = {f"{name}.nl": sample(evidence, "nl") for name, evidence in EVIDENCE.items()}
 PAGES |= {f"{name}.en": sample(EVIDENCE[name], "en") for name in ("robust", "sealed", "hostile")}
+PAGES |= {
+    f"area.{language}": lambda language=language: html_of(
+        area_document(ALL["robust"], AREAS[0].slug, {}, language), texts(language)
+    )
+    for language in ("nl", "en")
+}
 
 
 @pytest.mark.parametrize("name", PAGES)
