@@ -68,8 +68,9 @@ def written(root: Path, collection: str = COLLECTION) -> Path:
     root.mkdir(parents=True, exist_ok=True)
     pd.concat([first, second]).to_csv(root / "uitkomst.csv", sep=";", index=False)
     small.units.to_csv(root / "wijken.csv", sep=";", decimal=",", index=False)
-    for slug in BETTER:
-        write(root / slug / "study.yaml", study(slug, small.listed))
+    for slug in SLUGS:
+        belongs = "belongs_to: ../samen.yaml\n" if slug == "uitkering" else ""
+        write(root / slug / "study.yaml", study(slug, small.listed) + belongs)
     write(root / "in-een" / "study.yaml", both(small.listed))
     write(root / "studies" / "README.md", "")  # the project, where the data stand
     return write(root / "samen.yaml", collection)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ import pytest
 from scipy import stats
 
 from impact.errors import Problem, SpecError, UsageError
+from impact.evidence.collected import families_of
 from impact.evidence.collection_page import collection_document
 from impact.evidence.document import Figure
 from impact.evidence.reading import plain
@@ -103,7 +105,9 @@ def test_the_studies_themselves_are_as_when_run_alone(root: Path, bundle: Bundle
     mine, other = of(bundle, "uitkering"), alone.outcomes[0]
     for name in ("primary", "event", "checks", "change", "path", "balance", "status", "spec_sha256"):
         assert getattr(mine, name) == getattr(other, name)
-    assert not other.families
+    assert not other.families and other.belongs_to == mine.belongs_to == "samen"
+    assert "hoort bij de verzameling ‘samen’" in report_html(other, {})
+    assert "hoort bij de verzameling" not in report_html(mine, {})
 
 
 # --- the bundle -------------------------------------------------------------------------------------------------------
@@ -211,16 +215,6 @@ def test_a_collection_is_locked_after_its_studies_and_before_outcomes(tmp_path: 
     assert (standing.status, standing.because) == ("exploratory", "outcomes")
 
 
-def test_a_study_of_a_collection_run_alone_says_so(tmp_path: Path) -> None:
-    written(tmp_path)
-    path = tmp_path / "uitkering" / "study.yaml"
-    path.write_text(path.read_text(encoding="utf-8") + "belongs_to: ../samen.yaml\n", encoding="utf-8")
-    alone = run(read_study(path), data=[tmp_path], out=tmp_path / "alone").outcomes[0]
-    assert "hoort bij de verzameling ‘samen’" in report_html(alone, {})
-    inside = run(read_collection(tmp_path / "samen.yaml"), data=[tmp_path], out=tmp_path / "out")
-    assert "hoort bij de verzameling" not in report_html(of(inside, "uitkering"), {})
-
-
 def test_a_sealed_outcome_has_no_number_anywhere(tmp_path: Path) -> None:
     path = written(tmp_path)
     study = tmp_path / "uitkering" / "study.yaml"
@@ -238,6 +232,19 @@ def test_a_sealed_outcome_has_no_number_anywhere(tmp_path: Path) -> None:
         for family in evidence.families:
             for member in (*family.members, *family.horizons):
                 assert member.indicator != "uitkering" or (member.state, member.value) == ("sealed", None)
+
+
+def test_a_number_that_its_own_study_may_not_show_stands_in_no_family(bundle: Bundle) -> None:
+    hidden = [
+        replace(one, families=tuple(family.without("uitkering") for family in one.families))
+        if one.indicator == "uitkering"
+        else one
+        for one in bundle.outcomes
+    ]
+    (family,) = families_of(hidden)
+    own = [one for one in (*family.members, *family.horizons) if one.indicator == "uitkering"]
+    assert own and all(one.value is one.adjusted is one.low is None for one in own)
+    assert any(one.value is not None for one in family.members)
 
 
 # --- files that cannot be ---------------------------------------------------------------------------------------------
@@ -322,7 +329,7 @@ def test_a_study_and_a_collection_are_told_apart(root: Path) -> None:
 def test_belongs_to_names_a_file_beside_the_folder(tmp_path: Path, path: str) -> None:
     written(tmp_path)
     file = tmp_path / "uitkering" / "study.yaml"
-    file.write_text(file.read_text(encoding="utf-8") + f"belongs_to: {path}\n", encoding="utf-8")
+    file.write_text(file.read_text(encoding="utf-8").replace("../samen.yaml", path), encoding="utf-8")
     with pytest.raises(SpecError) as caught:
         read_study(file)
     assert [one.path for one in caught.value.problems] == ["belongs_to"]
@@ -331,5 +338,5 @@ def test_belongs_to_names_a_file_beside_the_folder(tmp_path: Path, path: str) ->
 def test_a_study_of_another_collection_is_refused(tmp_path: Path) -> None:
     path = written(tmp_path)
     file = tmp_path / "uitkering" / "study.yaml"
-    file.write_text(file.read_text(encoding="utf-8") + "belongs_to: ../anders.yaml\n", encoding="utf-8")
+    file.write_text(file.read_text(encoding="utf-8").replace("../samen.yaml", "../anders.yaml"), encoding="utf-8")
     assert any("belongs to 'anders'" in one.message for one in problems(path))
