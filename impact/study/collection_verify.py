@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from impact.errors import DataError, ImpactError, SpecError
 from impact.evidence.collected import Collected
+from impact.evidence.grade_form import SIGNATURES
 from impact.evidence.record import DataFile, Evidence
 from impact.parallel import Progress
 from impact.study.archive import Contents, read_contents
@@ -106,7 +107,8 @@ def _inside(part: Contents) -> tuple[Mapping[str, Any], tuple[Evidence, ...]] | 
 def _laid(place: Path, found: Contents, parts: Mapping[str, Contents]) -> Path:
     """The specifications, locks and ledgers of the collection and its studies as files; the collection's own."""
     names = [(name, found) for name in FILES]
-    own = [(f"{slug}/{name}", part, name) for slug, part in parts.items() for name in ("study.yaml", LOCK, LEDGER)]
+    kept = ("study.yaml", LOCK, LEDGER, SIGNATURES)
+    own = [(f"{slug}/{name}", part, name) for slug, part in parts.items() for name in kept]
     for file, holder, name in [*((name, holder, name) for name, holder in names), *own]:
         if name in holder.files:
             (place / file).parent.mkdir(parents=True, exist_ok=True)
