@@ -10,7 +10,7 @@ from pathlib import Path
 from impact.errors import Problem, UsageError
 from impact.evidence.area_page import area_documents
 from impact.evidence.collected import Collected, outcome_of
-from impact.evidence.collection_page import collection_document
+from impact.evidence.collection_page import LEVEL, collection_document
 from impact.evidence.document import Document
 from impact.evidence.forms import SUFFIXES, check_form, formed
 from impact.evidence.language import texts
@@ -74,12 +74,13 @@ def reports(
     check_form(form)
     texts(language)
     if area:
-        return {
-            page_in(area_page(slug, number, evidence.indicator), language).removesuffix(".html")
-            + SUFFIXES[form]: formed(document, form, texts(language, evidence.level), {})
-            for number, evidence in _chosen(outcomes, outcome)
-            for slug, document in area_documents(evidence, area, language).items()
-        }
+        made = {}
+        for number, evidence in _chosen(outcomes, outcome):
+            place = number + (collected is not None)
+            for slug, document in area_documents(evidence, area, language).items():
+                name = page_in(area_page(slug, place, evidence.indicator), language).removesuffix(".html")
+                made[name + SUFFIXES[form]] = formed(document, form, texts(language, evidence.level), {})
+        return made
     if collected is not None and outcome == "all":
         found = [_collection(outcomes, collected, form, language)]
     else:
@@ -161,7 +162,7 @@ def _collection(outcomes: Sequence[Evidence], collected: Collected, form: str, l
     file, other = (page_in("report.html", one) for one in (language, _other(language)))
     both = _other(language) in collected.languages
     parts = collection_document(outcomes, collected, drawn, language, other if both else "")
-    return _Page(file.removesuffix(".html"), parts, pictures, "collection")
+    return _Page(file.removesuffix(".html"), parts, pictures, LEVEL)
 
 
 def _drawing(form: str) -> AbstractContextManager[dict[str, bytes]]:

@@ -22,7 +22,7 @@ from tests.forbidden import FORBIDDEN, claims, texts_of, texts_of_bundle
 from tests.shared import ROOT
 from tests.study.conftest import Ended
 
-STUDIES = sorted(path.name for path in (ROOT / "studies").iterdir() if (path / "study.yaml").is_file())
+STUDIES = sorted(path.name for path in (ROOT / "studies").iterdir() if path.is_dir())  # a collection too
 SAID = "Dankzij het programma nam het af."
 
 
