@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from impact.errors import DataError, ImpactError, Refused, SpecError, UsageError, WriteError
     from impact.estimators.bacon import Decomposition
     from impact.evidence.all_inferences import Battery
+    from impact.evidence.pictures import Picture, picture
     from impact.evidence.result import Result
     from impact.evidence.side_by_side import SideBySide
     from impact.facade import battery, compare, decompose, estimate
@@ -36,6 +37,7 @@ __all__ = [
     "Decomposition",
     "ImpactError",
     "Panel",
+    "Picture",
     "Refused",
     "Result",
     "Sample",
@@ -56,6 +58,7 @@ __all__ = [
     "honest",
     "leave_one_out",
     "match",
+    "picture",
     "placebos",
     "plan",
     "read_bundle",
@@ -77,6 +80,7 @@ _HOME = {
     "Bundle": "impact.study.bundle",
     "Collection": "impact.study.collection",
     "Panel": "impact.panel",
+    "Picture": "impact.evidence.pictures",
     "Refused": "impact.errors",
     "Result": "impact.evidence.result",
     "Sample": "impact.sample",
@@ -96,6 +100,7 @@ _HOME = {
     "honest": "impact.checks.honest",
     "leave_one_out": "impact.robustness",
     "match": "impact.design.match_frame",
+    "picture": "impact.evidence.pictures",
     "placebos": "impact.robustness",
     "plan": "impact.study.planning",
     "read_bundle": "impact.study.bundle",

@@ -98,18 +98,9 @@ def explain(
     language: Annotated[str, typer.Option("--language", help="nl or en.")] = "nl",
 ) -> int:
     """Say in plain sentences what the study will do, from its specification alone; no data are opened."""
-    from impact.evidence.render import plain_text
-    from impact.study.collection import Collection, read_any
-    from impact.study.collection_check import collection_explained, collection_heading
-    from impact.study.explain import explain as explained
-    from impact.study.explain import heading
+    from impact.study.collection import read_any
 
-    found = read_any(study)
-    if isinstance(found, Collection):
-        said = plain_text(collection_explained(found, language))
-        typer.echo(f"{collection_heading(found, language)}\n\n{said}")
-        return COMPLETED
-    typer.echo(f"{heading(found, language)}\n\n{plain_text(explained(found, language))}")
+    typer.echo(read_any(study).summary(language))
     return COMPLETED
 
 

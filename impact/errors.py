@@ -8,8 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
+from impact.displayed import Displayed
 from impact.harmless import shown
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 _LONGEST = 5_000  # characters of a line of a message; a message quotes what it is about
 
@@ -98,7 +103,7 @@ def raise_all(problems: Iterable[Problem], error: type[ImpactError]) -> None:
 
 
 @dataclass(frozen=True, slots=True)
-class Refused:
+class Refused(Displayed):
     """An answer that is not a number: what cannot be given, why, and what can be done instead.
 
     A refusal is falsy, so that ``if not result`` reads naturally, and it is never nan or 0.0.
@@ -114,6 +119,17 @@ class Refused:
     def summary(self) -> str:
         """The refusal in words, so that ``result.summary()`` tells either what was found or why nothing can be."""
         return str(self)
+
+    def tidy(self) -> pd.DataFrame:
+        """One row: ``what, because, instead``."""
+        import pandas as pd
+
+        return pd.DataFrame([{"what": self.what, "because": self.because, "instead": self.instead}])
+
+    @property
+    def plot(self) -> Refused:
+        """The refusal itself: there is nothing to draw."""
+        return self
 
     def __str__(self) -> str:
         tail = f" {self.instead}" if self.instead else ""

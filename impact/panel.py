@@ -11,6 +11,7 @@ import numpy as np
 from impact.arrays import Bool1, Bool2, Float1, Float2, Int1, frozen, renumbered, require, to_one
 from impact.assembly import fields
 from impact.covariates import coded
+from impact.described import Described
 from impact.errors import Problem, UsageError
 from impact.groups import cohorts, group_starts, names_of, one_start
 from impact.longtable import Columns, dense, few
@@ -25,8 +26,8 @@ NEVER = np.inf
 Weighting = Literal["area", "resident", "unit"]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Panel:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Panel(Described):
     """A dense panel of `N` units over `T` ordered periods.
 
     Attributes
@@ -115,13 +116,6 @@ class Panel:
         object.__setattr__(self, "groups", frozen(group_starts(self.group, self.first)))
         if (self.first <= 0).any():
             raise ValueError("a unit treated from the first period on cannot stand in a panel; set it aside")
-
-    def __repr__(self) -> str:
-        starts = ", ".join(self.group_names[:5]) + (" …" if len(self.groups) > 5 else "")
-        return (
-            f"<Panel of {len(self.units)} units, {len(self.periods)} periods from {self.periods[0]} to "
-            f"{self.periods[-1]}; {int(self.treated.sum())} treated in {len(self.areas)} areas ({starts})>"
-        )
 
     # What the estimators ask ------------------------------------------------------------------------------------
 

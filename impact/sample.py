@@ -10,6 +10,7 @@ import numpy as np
 
 from impact.arrays import Bool1, Float1, Int1, frozen, renumbered, require
 from impact.covariates import Coding, coded
+from impact.described import Described
 from impact.errors import Problem, UsageError
 from impact.groups import cohorts, group_starts, names_of
 from impact.longtable import Columns
@@ -23,8 +24,8 @@ if TYPE_CHECKING:
 __all__ = ["Sample"]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Sample:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Sample(Described):
     """Repeated cross-sections: `n` observations over `T` ordered periods.
 
     It offers estimators, targets and inference what a ``Panel`` offers them, with rows in the place of units.

@@ -10,6 +10,7 @@ import numpy as np
 from impact.arrays import Bool1, Float1, frozen, require
 from impact.longtable import as_names, few
 from impact.numerics.propensity import expit
+from impact.plotted import Plotted
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -20,7 +21,7 @@ EQUIPOISE: Final = (0.3, 0.7)  # Walker et al. 2013
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
-class Overlap:
+class Overlap(Plotted):
     """The propensities of both groups. Draw it with ``impact.design.charts.overlap``.
 
     Attributes

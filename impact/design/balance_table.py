@@ -17,6 +17,7 @@ from impact.design.characteristics import (
     one_of,
 )
 from impact.design.propensity import log_odds
+from impact.displayed import Displayed
 from impact.errors import Problem, Refused, UsageError
 from impact.longtable import as_names, few
 
@@ -31,7 +32,7 @@ YARDSTICKS: Final = {"pooled": "the pooled standard deviation", "treated": "the 
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
-class Balance:
+class Balance(Displayed):
     """How alike the treated and the controls are, before and after weighting; ``balance_of`` makes it.
 
     Draw it with ``plot``: ``plot.love()``, ``plot.ecdf(name)``, ``plot.density(name)``, ``plot.overlap()``.

@@ -13,6 +13,7 @@ from impact.design.characteristics import Characteristics
 from impact.design.distances import METRICS
 from impact.design.matching import Match
 from impact.design.strata import Estimand
+from impact.displayed import Displayed
 from impact.errors import Refused
 from impact.longtable import few
 
@@ -27,7 +28,7 @@ __all__ = ["Matched", "shortfall", "too_few"]
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
-class Matched:
+class Matched(Displayed):
     """Who is compared with whom; everything that is indexed has the index of the table that was matched.
 
     Attributes

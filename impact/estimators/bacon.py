@@ -12,6 +12,7 @@ from impact.errors import Refused
 from impact.estimators.regression import weights
 from impact.estimators.twfe import TWFE
 from impact.panel import Panel
+from impact.plotted import Plotted
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -22,7 +23,7 @@ Comparison = Literal["treated vs untreated", "earlier vs later", "later vs earli
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Decomposition:
+class Decomposition(Plotted):
     """`m` comparisons of two groups by means of two spans of time, whose weighted sum is the coefficient.
 
     Attributes
@@ -72,6 +73,12 @@ class Decomposition:
             if mass > 0:
                 out[kind] = mass, float(self.weight[inside] @ self.estimate[inside]) / mass
         return out
+
+    def summary(self) -> str:
+        """The coefficient, and what every kind of comparison adds to it."""
+        lines = [f"coefficient {self.coefficient:.4g}{f' {self.unit}' if self.unit else ''}"]
+        lines += [f"  {kind}: weight {mass:.1%}, mean {mean:.4g}" for kind, (mass, mean) in self.by_kind().items()]
+        return "\n".join([*lines, *self.notes])
 
     def table(self) -> pd.DataFrame:
         """One row per comparison, heaviest first: treated, other, kind, weight, estimate."""

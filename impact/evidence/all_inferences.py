@@ -11,6 +11,7 @@ import numpy as np
 from impact.errors import Refused
 from impact.evidence.result import Result
 from impact.inference.protocol import Uncertainty
+from impact.plotted import Plotted
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -19,7 +20,7 @@ __all__ = ["Battery"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Battery:
+class Battery(Plotted):
     """One estimate under several inferences.
 
     Only the declared one decides. The others show how much hangs on that choice; none of them may be picked for what it

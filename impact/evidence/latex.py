@@ -21,8 +21,8 @@ from impact.harmless import shown
 __all__ = ["as_latex", "escaped"]
 
 _BABEL = {"nl": "dutch", "en": "british"}
-_GAP = 2  # characters, between columns
-_SMALL, _SMALLER, _TURNED = 80, 108, 170  # characters of a line at \small, at \footnotesize, and across the page
+_GAP = 3  # characters, between columns
+_SMALL, _SMALLER, _TURNED = 80, 114, 182  # characters of a line at \small, at \footnotesize, and across the page
 _LONGEST = 24  # characters of a word that is not broken
 _PIECE, _PIECE_OF_CODE = 8, 4
 
@@ -65,9 +65,11 @@ def as_latex(text: Manuscript, say: Texts) -> str:
     lines = [*_preamble(text, say), ""]
     lines.append(rf"\begin{{center}}\Large\bfseries {_cell(text.title)}\end{{center}}")
     lines += _words(text.lead)
-    if text.chapters:
-        lines += [rf"\section*{{{escaped(text.chapters[0].title)}}}", *_words(text.chapters[0].blocks)]
     part = ""
+    for first in text.chapters[:1]:
+        if said := list(_words(first.blocks)):
+            lines += [rf"\section*{{{escaped(first.title)}}}", *said]
+            part = first.title
     for number, (title, table) in enumerate(tables(text), 1):
         lines += _table(table, number, "" if title == part else title, say)
         part = title

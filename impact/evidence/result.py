@@ -12,6 +12,7 @@ from impact.cells import Fit
 from impact.checks.event_study import Combination
 from impact.checks.honest import DRAWS, Method, bounds
 from impact.checks.pretrend_table import pretrend_table
+from impact.displayed import Displayed
 from impact.errors import Problem, Refused, UsageError
 from impact.estimators.diagnostics import briefly, diagnose
 from impact.evidence.departures import breakdown, departures
@@ -38,7 +39,7 @@ _SHOWN = 6  # terms in the short form
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Result:
+class Result(Displayed):
     """An estimate with its uncertainty.
 
     Attributes

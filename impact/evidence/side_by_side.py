@@ -11,6 +11,7 @@ import numpy as np
 from impact.errors import Refused
 from impact.evidence.result import COLUMNS, Result
 from impact.inference.contrast import Contrast, Joint
+from impact.plotted import Plotted
 from impact.targets import Target
 
 if TYPE_CHECKING:
@@ -48,7 +49,7 @@ class Pair:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class SideBySide:
+class SideBySide(Plotted):
     """Several estimators on one panel and one target.
 
     Attributes

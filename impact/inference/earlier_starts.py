@@ -17,6 +17,7 @@ from impact.inference.placebo_statistics import Measured, measure
 from impact.inference.protocol import Found, evaluate
 from impact.panel import Panel
 from impact.parallel import Parallel
+from impact.plotted import Plotted
 from impact.sample import Sample
 from impact.targets import Target
 
@@ -29,7 +30,7 @@ _WHAT = "a placebo in time"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class EarlierStarts:
+class EarlierStarts(Plotted):
     """What an estimator finds when it is told that the programme started earlier than it did.
 
     Attributes
@@ -75,6 +76,16 @@ class EarlierStarts:
         if not given:
             return 0
         return sum(min(given) < back < max(given) for back in self.back) - len(given) + len({min(given), max(given)})
+
+    def summary(self) -> str:
+        """The largest estimate of a start that never was, for every term, and what has none."""
+        found = np.abs(self.measured.estimate)
+        lines = [f"as if it had started {', '.join(map(str, self.back))} periods earlier"]
+        for number, term in enumerate(self.terms):
+            values = found[np.isfinite(found[:, number]), number]
+            largest = f"at most {values.max():.4g} away from 0" if len(values) else "no estimate"
+            lines.append(f"  {term}: {largest}")
+        return "\n".join([*lines, *self.refused])
 
     def table(self) -> pd.DataFrame:
         """One row a pretended start and term: ``back, term, estimate, before, after, whole``.

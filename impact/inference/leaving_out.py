@@ -16,6 +16,7 @@ from impact.inference.protocol import Found, evaluate
 from impact.longtable import few
 from impact.panel import Panel
 from impact.parallel import Parallel
+from impact.plotted import Plotted
 from impact.sample import Sample
 from impact.targets import Target
 
@@ -35,7 +36,7 @@ Kind = Literal["donor", "period", "area", "cluster"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class LeaveOneOut:
+class LeaveOneOut(Plotted):
     """An estimate without each of `n` things it rests on.
 
     Attributes
@@ -78,6 +79,14 @@ class LeaveOneOut:
             return (Refused(f"the most influential {self.what}", "nothing could be left out"),) * len(self.terms)
         away = np.nan_to_num(np.abs(self.estimate - self.full), nan=-1.0)
         return tuple(self.left_out[row] for row in away.argmax(axis=0))
+
+    def summary(self) -> str:
+        """For every term the estimate with everything, the range without any one, and what changes it most."""
+        lines = [f"without each {self.what} in turn ({len(self.left_out)})"]
+        most = self.most_influential if self.left_out else (Refused("", "nothing was left out"),) * len(self.terms)
+        for term, full, low, high, one in zip(self.terms, self.full, self.low, self.high, most, strict=True):
+            lines.append(f"  {term}: {full:.4g}, from {low:.4g} to {high:.4g}; most changed without: {one or 'none'}")
+        return "\n".join([*lines, *(f"not without {name}: {why.because}" for name, why in self.refused.items())])
 
     def table(self) -> pd.DataFrame:
         """One row a thing left out and term: ``left_out, term, estimate, change, refused``; the whole comes first.

@@ -19,6 +19,7 @@ from impact.inference.protocol import Found, Replicates, Uncertainty, drawn_erro
 from impact.longtable import few
 from impact.panel import Panel
 from impact.parallel import Parallel
+from impact.plotted import Plotted
 from impact.sample import Sample
 from impact.streams import Streams
 from impact.targets import Target
@@ -35,7 +36,7 @@ _NULL = "no effect, treated areas exchangeable with donors"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Placebos:
+class Placebos(Plotted):
     """What an estimator finds for `S` sets of donors that take the place of the treated units.
 
     Attributes
@@ -80,6 +81,15 @@ class Placebos:
         """What has no estimate, and why."""
         named = tuple(f"{few(list(self.sets[row]))}: {why}" for row, why in sorted(self.refused.items()))
         return (*named, *("a draw found no donors for the areas left over",) * self.missing)
+
+    def summary(self) -> str:
+        """How many placebo programmes there are, how far their estimates lie apart, and what has none."""
+        how = "all there are" if self.enumerated else "drawn"
+        lines = [f"{len(self.kept)} of {len(self.sets) + self.missing} placebo sets with an estimate ({how})"]
+        for term, values in zip(self.terms, self.measured.estimate[self.kept].T, strict=True):
+            middle = np.quantile(values, (0.025, 0.975)) if len(values) else (np.nan, np.nan)
+            lines.append(f"  {term}: 95% of them from {middle[0]:.4g} to {middle[1]:.4g}")
+        return "\n".join([*lines, *self.failures])
 
     def table(self) -> pd.DataFrame:
         """One row a set and term: ``set, term, estimate, before, after``, the last two root mean squares."""

@@ -10,14 +10,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
-from impact.errors import DataError, Problem, UsageError, WriteError
+from impact.errors import DataError, Problem, Refused, UsageError, WriteError
 from impact.evidence.collected import Collected
+from impact.evidence.language import texts
 from impact.evidence.record import Evidence
 from impact.evidence.translation import in_words
 from impact.files import folder, parse_json, read_bytes, read_json, write, zipped
 from impact.harmless import as_cell, as_csv
+from impact.plotted import EstimatePlots, Plotted
 from impact.study.aggregates import aggregates
 from impact.study.crate import citation, crate
 from impact.study.dictionary import dictionary
@@ -50,7 +52,7 @@ _PAGE = re.compile(rf"report(-{_SLUG.pattern})?\.html")
 
 
 @dataclass(frozen=True, slots=True)
-class Bundle:
+class Bundle(Plotted):
     """A bundle on disk.
 
     Attributes
@@ -70,6 +72,8 @@ class Bundle:
     notes: tuple[str, ...] = ()
     collected: Collected | None = None
 
+    _language: ClassVar[str] = "nl"
+
     @property
     def findings(self) -> int:
         """Checks not met and refusals over all outcomes."""
@@ -78,6 +82,37 @@ class Bundle:
     def tidy(self) -> pd.DataFrame:
         """Every estimate of the study as one row."""
         return tidy(self.outcomes)
+
+    def summary(self, language: str = "nl") -> str:
+        """For every outcome its name, and its `sentences`."""
+        lines: list[str] = []
+        for number, evidence in enumerate(self.outcomes):
+            names = in_words(evidence, language).outcome
+            lines += [names.get(language, names["nl"]), *(f"  {one}" for one in self.sentences(number, language))]
+        return "\n".join([*lines, *self.notes])
+
+    def overview(self, language: str = "nl") -> pd.DataFrame:
+        """The table of a collection as its page shows it, in words; of a study there is none, and no row.
+
+        A row per indicator of the programme, studied or not, with what may be said of it or why there is nothing.
+        """
+        import pandas as pd
+
+        from impact.evidence.collection_page import collection_table
+        from impact.evidence.reading import plain
+
+        if self.collected is None:
+            return pd.DataFrame()
+        table = collection_table(self.outcomes, self.collected, texts(language, "collection"))
+        rows = [[plain(cell) for cell in row] for row in table.rows]
+        return pd.DataFrame(rows, columns=[column.title for column in table.columns])
+
+    @property
+    def plot(self) -> EstimatePlots | Refused:
+        """The figure of the answers of its outcomes; a sealed outcome has none. Those of a report: `figure`."""
+        table = self.tidy()
+        answers = table[table["role"] == "primary"].rename(columns={"name": "answer"})
+        return EstimatePlots(answers) if len(answers) else super(Bundle, self).plot
 
     def sentences(self, outcome: int = 0, language: str = "nl") -> tuple[str, ...]:
         """Status, with the number of areas, and result of an outcome, in the words of its report.
@@ -97,8 +132,10 @@ class Bundle:
         said = (block.pieces for block in page.result.blocks if isinstance(block, Paragraph))
         return (page.status, *(plain(piece) for pieces in said for piece in pieces))
 
-    def report(self, form: str = "html", language: str = "nl", outcome: int = 0) -> bytes:
-        """The report of an outcome in a form, made from the results alone.
+    def report(self, form: str = "html", language: str = "nl", outcome: int | None = None) -> bytes:
+        """The report of an outcome in a form, made from the results alone; without one of the headline.
+
+        For the bundle of a collection: without an outcome that of the collection.
 
         Parameters
         ----------
@@ -106,7 +143,7 @@ class Bundle:
             ``html``, ``docx``, ``latex`` (the tables), ``xlsx`` (the tables) or ``text``.
         language : str
             ``nl`` or ``en``.
-        outcome : int
+        outcome : int, optional
             Position in `outcomes`.
 
         Raises
@@ -116,7 +153,7 @@ class Bundle:
         """
         from impact.study.reports import one_report
 
-        return one_report(self.outcomes, form, language, outcome)
+        return one_report(self.outcomes, form, language, outcome, self.collected)
 
     def figure(self, name: str, outcome: int = 0, language: str = "nl") -> str:
         """The SVG of a figure of an outcome as its report shows it: such as ``flow``, ``map`` or ``gap``.

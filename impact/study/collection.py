@@ -12,13 +12,14 @@ from impact.study.collection_rules import faults_of_collection
 from impact.study.read import Study, problems_of, read_study, text_of
 from impact.study.roots import Roots
 from impact.study.source import Finding, Node, parse
+from impact.study.specified import Specified
 from impact.study.validate import canonical, conforming, placed_faults
 
 __all__ = ["Collection", "is_collection", "read_any", "read_collection"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Collection:
+class Collection(Specified):
     """A collection that was read and holds together, with its studies.
 
     Attributes
@@ -43,6 +44,13 @@ class Collection:
     def sha256(self) -> str:
         """Digest of the meaning: of the RFC 8785 JSON of what the file says, without what is standard."""
         return hashlib.sha256(canonical(self.model)).hexdigest()
+
+    def summary(self, language: str = "nl") -> str:
+        """What a run will do, in the sentences of ``impact explain``."""
+        from impact.evidence.render import plain_text
+        from impact.study.collection_check import collection_explained, collection_heading
+
+        return f"{collection_heading(self, language)}\n\n{plain_text(collection_explained(self, language))}"
 
 
 def read_collection(path: str | Path) -> Collection:

@@ -7,12 +7,16 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from impact.errors import Problem, SpecError
 from impact.files import write
+from impact.plotted import Plotted
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 __all__ = [
     "FILE",
@@ -165,7 +169,7 @@ class Planned(_Kept):
     refused: Refusal | None = None
 
 
-class Plan(_Kept):
+class Plan(_Kept, Plotted):
     """A plan: what the declared design would see, before any outcome after the start is known.
 
     Attributes
@@ -198,11 +202,34 @@ class Plan(_Kept):
     versions: dict[str, str] = {}
     outcomes: tuple[Planned, ...] = ()
 
+    _language: ClassVar[str] = "nl"
+    _estimate: ClassVar[str] = "detectable"
+
     def summary(self, language: str = "nl") -> str:
         """The plan in sentences and a table per outcome."""
         from impact.study.plan_words import told
 
         return told(self, language)
+
+    def tidy(self) -> pd.DataFrame:
+        """One row per outcome and inference, the declared one first; missing where it gives no such number.
+
+        Columns outcome, inference, areas, smallest (the smallest difference that matters), bias, rmse, coverage, size,
+        power, detectable, worlds, unit and status: "ok", or why there is no plan.
+        """
+        import pandas as pd
+
+        numbers = ("bias", "rmse", "coverage", "size", "power", "detectable")
+        rows = []
+        for outcome in self.outcomes:
+            status = "ok" if outcome.refused is None else f"refused: {outcome.refused.because}"
+            for one in outcome.tried or (Tried(inference=""),):
+                amounts = {name: getattr(one, name) for name in numbers}
+                found = {name: None if amount is None else amount.value for name, amount in amounts.items()}
+                head = {"outcome": outcome.indicator, "inference": one.inference, "areas": outcome.areas}
+                tail = {"worlds": one.worlds, "unit": outcome.units.get("en", outcome.units.get("nl", ""))}
+                rows.append(head | {"smallest": outcome.smallest} | found | tail | {"status": status})
+        return pd.DataFrame(rows).astype(dict.fromkeys(("smallest", *numbers), float))
 
 
 def write_plan(plan: Plan, study: Path) -> Path:

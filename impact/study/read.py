@@ -32,6 +32,7 @@ from impact.study.alternatives import Variation, alternatives
 from impact.study.model import Specification
 from impact.study.roots import Roots
 from impact.study.source import MAX_BYTES, Finding, Loc, Node, excerpt, parse
+from impact.study.specified import Specified
 from impact.study.validate import canonical, dotted, placed, validate
 
 __all__ = ["Study", "expand", "locate", "problems_of", "read_study", "text_of"]
@@ -40,7 +41,7 @@ _MOST = 50
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Study:
+class Study(Specified):
     """A specification that was read and holds together.
 
     Attributes
@@ -73,6 +74,13 @@ class Study:
     def sha256(self) -> str:
         """Digest of the meaning: of the RFC 8785 JSON of the specification without what is standard."""
         return hashlib.sha256(canonical(self.model)).hexdigest()
+
+    def summary(self, language: str = "nl") -> str:
+        """What a run will do, in the sentences of ``impact explain``."""
+        from impact.evidence.render import plain_text
+        from impact.study.explain import explain, heading
+
+        return f"{heading(self, language)}\n\n{plain_text(explain(self, language))}"
 
     def problem(self, loc: Loc, code: str, message: str, hint: str = "") -> Problem:
         """A problem that points at the value at `loc`, such as ``("data", "outcomes", "file")``."""

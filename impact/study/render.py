@@ -39,7 +39,7 @@ def pages(outcomes: Sequence[Evidence]) -> tuple[dict[str, str], dict[str, str]]
 
 
 def collection_pages(outcomes: Sequence[Evidence], value: Collected) -> tuple[dict[str, str], dict[str, str]]:
-    """HTML pages and SVG figures of a collection itself by file name, in its languages."""
+    """HTML pages in its languages and SVG figures of a collection itself by file name; figures are Dutch, if it is."""
     ordered = [one for row in value.rows if (one := outcome_of(outcomes, row)) is not None]
     html: dict[str, str] = {}
     drawn: dict[str, str] = {}
@@ -47,8 +47,9 @@ def collection_pages(outcomes: Sequence[Evidence], value: Collected) -> tuple[di
         other = next((one for one in value.languages if one != code), "")
         own = collection_figures(ordered, code)
         document = collection_document(outcomes, value, own, code, page_in("report.html", other) if other else "")
+        if not drawn or code == LANGUAGES[0]:
+            drawn = {f"{name}.svg": svg for name, svg in own.items()}
         html[page_in("report.html", code)] = collection_html(document)
-        drawn = drawn or {f"{name}.svg": svg for name, svg in own.items()}
     return html, drawn
 
 

@@ -5,9 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal, TypeAlias
+from typing import TYPE_CHECKING, ClassVar, Literal, TypeAlias
 
 from impact.evidence.language import Texts, texts
+from impact.plotted import Plotted
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 __all__ = ["InStudy", "Level", "Said", "Verdict", "Verification"]
 
@@ -64,7 +68,7 @@ class Level:
 
 
 @dataclass(frozen=True, slots=True)
-class Verification:
+class Verification(Plotted):
     """The answer of ``impact.verify``.
 
     Attributes
@@ -82,6 +86,8 @@ class Verification:
     fixed: Level
     recomputed: Level
 
+    _language: ClassVar[str] = "nl"
+
     @property
     def levels(self) -> tuple[Level, ...]:
         """All three."""
@@ -95,6 +101,23 @@ class Verification:
     def summary(self, language: str = "nl") -> str:
         """All of it in words, in Dutch (``nl``) or English (``en``)."""
         return "\n".join(_lines(self, texts(language)))
+
+    def tidy(self, language: str = "nl") -> pd.DataFrame:
+        """One row per level: ``level, verdict, sentence, differences, unchecked``."""
+        import pandas as pd
+
+        say = texts(language)
+        rows = [
+            {
+                "level": level.name,
+                "verdict": level.verdict,
+                "sentence": level.sentence(say),
+                "differences": " ".join(one(say) for one in level.differences),
+                "unchecked": " ".join(one(say) for one in level.unchecked),
+            }
+            for level in self.levels
+        ]
+        return pd.DataFrame(rows)
 
 
 def _lines(found: Verification, say: Texts) -> Iterator[str]:

@@ -200,6 +200,13 @@ def _text(content: bytes, language: str) -> Page:
         start = first
         while lines[start - 1].strip():
             start -= 1
+        if lines[first] == f"  {98 * '-'}":  # rows one below the other
+            end = rules[place + 1]
+            pairs = [_named(group) for group in _rows(lines[first + 1 : end])]
+            rows = [tuple(pair[1] for pair in row) for row in pairs]
+            found.append(Read(_line(" ".join(lines[start:first])), tuple(pair[0] for pair in pairs[0]), tuple(rows)))
+            place += 2
+            continue
         spans = [match.span() for match in re.finditer("-+", lines[first])]
         head, body, end = first, rules[place + 1], rules[place + 2]
         rows = [_columns(group, spans) for group in _rows(lines[body + 1 : end])]
@@ -223,6 +230,12 @@ def _rows(lines: list[str]) -> list[list[str]]:
         else:
             groups.append([])
     return groups
+
+
+def _named(lines: list[str]) -> list[tuple[str, str]]:
+    """Names and values of a row; what goes on stands deeper."""
+    whole = re.sub(r"\n {4}", " ", "\n".join(lines)).splitlines()
+    return [(_line(name), _line(value)) for name, _, value in (line.partition(": ") for line in whole)]
 
 
 def _columns(lines: list[str], spans: list[tuple[int, int]]) -> tuple[str, ...]:

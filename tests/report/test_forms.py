@@ -69,9 +69,8 @@ def same(found: Read, expected: Read, form: str, *, total: bool = False) -> None
     assert said == own
 
 
-@pytest.mark.parametrize("language", LANGUAGES)
 @pytest.mark.parametrize("form", OTHERS)
-@pytest.mark.parametrize("name", ALL)
+@pytest.mark.parametrize(("name", "language"), [*((name, "nl") for name in ALL), ("ordinary", "en"), ("robust", "en")])
 def test_every_form_has_every_table_of_the_page(name: str, form: str, language: str) -> None:
     page, found = pages(name, "html", language), pages(name, form, language)
     assert page.tables and [len(page.tables), len(found.tables)] == [len(page.tables)] * 2
@@ -80,7 +79,7 @@ def test_every_form_has_every_table_of_the_page(name: str, form: str, language: 
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-@pytest.mark.parametrize("name", ["ordinary", "sealed", "robust", "placebo", "refused"])
+@pytest.mark.parametrize("name", ["ordinary", "robust", "sealed"])
 def test_every_form_has_the_words_of_the_first_page(name: str, language: str) -> None:
     page = parts(name, language)
     said = [page.status, *page.standing, page.result.title, *(page.warning or ())]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from pathlib import Path
 
@@ -11,7 +12,11 @@ import pytest
 from scipy import stats
 
 from impact.errors import Problem, SpecError, UsageError
+from impact.evidence.collection_page import collection_document
+from impact.evidence.document import Figure
+from impact.evidence.reading import plain
 from impact.evidence.report import report_html
+from impact.evidence.svg import alternative
 from impact.study.bundle import Bundle, read_bundle
 from impact.study.collection import read_any, read_collection
 from impact.study.collection_life import locked, stand
@@ -102,6 +107,20 @@ def test_the_studies_themselves_are_as_when_run_alone(root: Path, bundle: Bundle
 
 
 # --- the bundle -------------------------------------------------------------------------------------------------------
+
+
+def test_the_forest_has_the_indicators_of_the_table_with_the_numbers_of_its_own(bundle: Bundle) -> None:
+    assert bundle.collected is not None
+    _, title, said = alternative((bundle.path / "figures" / "forest.svg").read_text(encoding="utf-8"))
+    page = collection_document(bundle.outcomes, bundle.collected, {"forest": "<svg/>"}, "nl")
+    (figure,) = (block for section in page.account for block in section.blocks if isinstance(block, Figure))
+    assert title and len(figure.table.rows) == len(SLUGS)
+    for name, *numbers in figure.table.rows:
+        assert plain(name) in said
+        printed = [one for cell in numbers for one in re.findall(r"[+−]?\d+(?:,\d+)?", plain(cell))]
+        assert len(printed) == 3 and all(one in said for one in printed), (printed, said)
+    assert "figures/forest.svg" in json.loads((bundle.path / "manifest.json").read_text(encoding="utf-8"))["outputs"]
+    assert 'id="forest-title"' in (bundle.path / "report.html").read_text(encoding="utf-8")
 
 
 def test_the_same_bytes_again_and_for_any_number_of_workers(root: Path, bundle: Bundle) -> None:
@@ -212,6 +231,8 @@ def test_a_sealed_outcome_has_no_number_anywhere(tmp_path: Path) -> None:
     bundle = run(read_collection(path), data=[tmp_path], out=tmp_path / "out")
     row = cells(bundle)["uitkering"]
     assert row[2] == row[3] == row[4] == "verzegeld"
+    _, _, said = alternative((bundle.path / "figures" / "forest.svg").read_text(encoding="utf-8"))
+    assert said.count(": verzegeld") == 1 and "waarvan 1 met een getal" in said
     assert "uitkering" not in {*bundle.tidy()["outcome"]}
     for evidence in bundle.outcomes:
         for family in evidence.families:

@@ -14,6 +14,8 @@ from openpyxl import load_workbook
 from impact.errors import UsageError
 from impact.study.bundle import read_bundle
 from impact.study.reports import reports
+from tests.report.read_forms import read, squeezed
+from tests.study import collected
 from tests.study.conftest import Ended, impact, tree
 from tests.study.small import Small, made
 
@@ -116,3 +118,25 @@ def test_every_outcome_has_its_own_file(small: Small) -> None:
     assert reports([first, second], "text", outcome="anders") == {"report-anders.txt": both["report-anders.txt"]}
     with pytest.raises(UsageError, match="USAGE-051"):
         reports([first, second], "text", outcome="niets")
+
+
+def test_a_collection_has_every_form_of_its_own_and_of_its_studies(tmp_path: Path) -> None:
+    out = tmp_path / "uit"
+    assert impact("run", collected.written(tmp_path), "--out", out).code in (0, 1)
+    bundle = read_bundle(out)
+    assert bundle.collected is not None and len(bundle.outcomes) == 2
+    page = read("html", bundle.report())
+    titles = {evidence.title["nl"] for evidence in bundle.outcomes}
+    for form in SUFFIX:
+        source = out / "bundle.zip" if form in ("text", "docx") else out
+        (file,) = written(impact("report", source, "--form", form, "--out", tmp_path / "vormen"))
+        assert file == tmp_path / "vormen" / f"report{SUFFIX[form]}"
+        found = read(form, file.read_bytes())
+        assert [squeezed(one.caption) for one in found.tables] == [squeezed(one.caption) for one in page.tables]
+        assert [len(one.head) for one in found.tables] == [len(one.head) for one in page.tables]
+    (file,) = written(impact("report", out, "--form", "text", "--outcome", "uitkering"))
+    assert file == tmp_path / "samen-report" / "report-uitkering.txt"
+    assert file.read_text(encoding="utf-8").split("\n")[0] in titles
+    assert file.read_bytes() == bundle.report(
+        "text", outcome=[one.indicator for one in bundle.outcomes].index("uitkering")
+    )
