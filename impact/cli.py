@@ -176,7 +176,8 @@ def run(
     typer.echo(f"sha256 of {ARCHIVE}: {sha256(bundle.path / ARCHIVE)}", err=True)
     for note in bundle.notes:
         typer.echo(shown(note), err=True)
-    typer.echo(verdict(bundle.outcomes), err=True)
+    standing = None if bundle.collected is None else bundle.collected.standing
+    typer.echo(verdict(bundle.outcomes, standing), err=True)
     return FINDINGS if bundle.findings else COMPLETED
 
 

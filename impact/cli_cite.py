@@ -10,6 +10,8 @@ import typer
 
 if TYPE_CHECKING:
     from impact.evidence.record import Evidence
+    from impact.evidence.standing import Standing
+    from impact.study.bundle import Bundle
 
 __all__ = ["cite", "show", "verdict", "withdraw"]
 
@@ -38,13 +40,19 @@ def show(
     language: Annotated[str, _LANGUAGE] = "nl",
 ) -> int:
     """Print the estimates of a bundle, or the one that an address names with what is said of it."""
-    from impact.study.bundle import read_bundle
+    from dataclasses import replace
+
+    from impact.study.bundle import Bundle, collection_in, read_bundle
     from impact.study.citing import opened
 
     asked, place = (bundle, address) if _is_address(bundle) else (address, bundle)
     path = Path(place)
-    outcomes = opened(path)[1] if path.is_file() else read_bundle(path).outcomes
-    return _one(outcomes, asked, language) if _is_address(asked) else _table(outcomes, asked)
+    contents, outcomes = opened(path) if path.is_file() else (None, ())
+    found = Bundle(path, outcomes) if contents is not None else read_bundle(path)
+    if contents is not None:
+        found = replace(found, collected=collection_in(contents.files["results.json"], str(path)))
+    outcomes = found.outcomes
+    return _one(found, asked, language) if _is_address(asked) else _table(outcomes, asked)
 
 
 def cite(
@@ -91,17 +99,21 @@ def _is_address(text: str) -> bool:
     return "@" in text and "#" in text and not Path(text).exists()
 
 
-def _one(outcomes: Sequence[Evidence], text: str, language: str) -> int:
+def _one(bundle: Bundle, text: str, language: str) -> int:
     """One number as it stands in the tidy table, and what is said of it."""
     from impact.evidence.addresses import read_address
     from impact.evidence.citation import cited
     from impact.evidence.references import one_line
     from impact.harmless import shown
     from impact.study.citing import resolve
+    from impact.study.collection_cite import resolve_in_collection
     from impact.study.tidy import tidy
 
     address = read_address(text)
-    evidence, found = resolve(outcomes, address)
+    if bundle.collected is None:
+        evidence, found = resolve(bundle.outcomes, address)
+    else:
+        evidence, found, address = resolve_in_collection(bundle.outcomes, bundle.collected, address)
     said = cited(evidence, found, language)
     if found is not None:
         table = tidy([evidence])
@@ -131,8 +143,8 @@ def _table(outcomes: Sequence[Evidence], chosen: str) -> int:
     return _COMPLETED
 
 
-def verdict(outcomes: Sequence[Evidence]) -> str:
-    """How a run ended, in words."""
+def verdict(outcomes: Sequence[Evidence], standing: Standing | None = None) -> str:
+    """How a run ended, in words; `standing` is that of a collection."""
     from impact.study.keeping import said as standing_of
     from impact.study.tidy import counted
 
@@ -147,4 +159,4 @@ def verdict(outcomes: Sequence[Evidence]) -> str:
         parts.append(f"{failed} check{'s' if failed > 1 else ''} not met")
     if refused:
         parts.append(f"{refused} answer{'s' if refused > 1 else ''} refused")
-    return "\n".join([*said, "; ".join([*parts, *standing_of(outcomes[0].standing)])])
+    return "\n".join([*said, "; ".join([*parts, *standing_of(standing or outcomes[0].standing)])])

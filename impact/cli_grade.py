@@ -42,6 +42,11 @@ def grade(
     typer.echo(as_text(Manuscript(language, title, (), (Chapter(say("grade_form.title"), tuple(sections)),))))
     if out is None:
         return 0
+    studies = list(dict.fromkeys(evidence.study for evidence in outcomes))
+    if len(studies) > 1:
+        message = "a person signs for one study, and this bundle has several"
+        hint = f"Give the bundle of one: {bundle / studies[0]}, …"
+        raise UsageError(Problem("GRADE-004", message, hint, str(bundle)))
     file = out / SIGNATURES if out.is_dir() else out
     if file.exists():
         hint = "Give another name with --out: somebody may have signed in this one."

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    from impact.study.bundle import Bundle
 
 __all__ = ["report"]
 
@@ -28,14 +31,14 @@ def report(
     """Write the report of a bundle again, from its results alone, in a form to read or to go on with."""
     from impact.files import write
     from impact.study.bundle import read_bundle
-    from impact.study.citing import opened
     from impact.study.reports import check_target, place_of_reports, reports
 
     form = form or _form_of(out)
-    outcomes = opened(bundle)[1] if bundle.is_file() else read_bundle(bundle).outcomes
-    made = reports(outcomes, form, language, outcome, area)
+    found = _read(bundle) if bundle.is_file() else read_bundle(bundle)
+    made = reports(found.outcomes, form, language, outcome, area, found.collected)
     if out is None:
-        folder, first = place_of_reports(bundle, outcomes, made), ""
+        name = found.outcomes[0].study if found.collected is None else found.collected.id
+        folder, first = place_of_reports(bundle, name, made), ""
     else:
         folder, first = _place(out, form)
     targets = [folder / (first if first and not number else name) for number, name in enumerate(made)]
@@ -45,6 +48,15 @@ def report(
         write(target, content)
         typer.echo(target)
     return 0
+
+
+def _read(bundle: Path) -> Bundle:
+    """The bundle in a zip."""
+    from impact.study.bundle import Bundle, collection_in
+    from impact.study.citing import opened
+
+    contents, outcomes = opened(bundle)
+    return Bundle(bundle, outcomes, collected=collection_in(contents.files["results.json"], str(bundle)))
 
 
 def _form_of(out: Path | None) -> str:

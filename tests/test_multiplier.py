@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -222,14 +223,19 @@ def test_the_summary_says_which_is_which() -> None:
     assert "band" not in result("cluster-jackknife").summary()
 
 
+def _legend(figure: Any) -> tuple[list[Any], list[Any]]:
+    (legend,) = figure.legends
+    return legend.get_texts(), legend.get_lines()
+
+
 def test_the_figure_tells_the_band_from_the_intervals() -> None:
     found = result("multiplier")
     assert isinstance(found.uncertainty, Uncertainty) and found.uncertainty.band is not None
     figure = found.plot.event_study().figure
-    lines = {lines.get_label(): lines for lines in figure.axes[0].collections if len(lines.get_segments()) > 1}
-    assert set(lines) == {"95%, all periods together", "95%, each period by itself"}
-    assert [text.get_text() for text in figure.legends[0].get_texts()] == list(lines)
-    wide, narrow = lines["95%, all periods together"], lines["95%, each period by itself"]
+    wide, narrow = (lines for lines in figure.axes[0].collections if len(lines.get_segments()) > 1)
+    named = {text.get_text(): mark for text, mark in zip(*_legend(figure), strict=True)}
+    assert list(named) == ["95%, each period by itself", "95%, all periods together"]
+    assert [mark.get_linewidth() for mark in named.values()] == [narrow.get_linewidth()[0], wide.get_linewidth()[0]]
     assert wide.get_linewidth()[0] < narrow.get_linewidth()[0]
     for drawn_lines, low, high in (
         (wide, found.uncertainty.band.low, found.uncertainty.band.high),

@@ -9,13 +9,14 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from impact.arrays import Float2, Int1
+from impact.arrays import Float1, Float2
 from impact.cells import Cells
 from impact.drawing import COMPARISON, FOCUS, INK, look
 from impact.errors import Problem, Refused, UsageError
 from impact.estimators.diagnostics import piece_names
 from impact.evidence import charts_synthetic as drawn
 from impact.evidence.courses import Course, course, each_area
+from impact.evidence.marks import dot, interval_lines, interval_marks
 from impact.inference.placebo_statistics import least, measure, ratio
 from impact.inference.protocol import Uncertainty
 from impact.longtable import few
@@ -71,14 +72,15 @@ class ResultPlots:
             axes.axvline(-0.5, color=INK, linewidth=0.8, linestyle=":")
             events = np.array([int(result.effects.terms[row]) for row in rows])
             if known is not None:
-                _intervals(axes, known, events, rows)
+                _intervals(axes, known, events.astype(float), rows)
             for event, row in zip(events, rows, strict=True):
-                face = FOCUS if event >= 0 else "white"
-                axes.plot(event, result.effects.estimate[row], marker="o", color=FOCUS, markerfacecolor=face)
+                dot(axes, event, float(result.effects.estimate[row]), FOCUS, filled=bool(event >= 0))
             axes.set_xlabel("periods since the start")
             axes.set_ylabel(result.unit or "effect")
             if known is not None and known.band is not None:
-                figure.legend(loc="outside upper left", frameon=False, ncols=2)
+                level = f"{known.level:.0%}"
+                marks = interval_marks(f"{level}, each period by itself", f"{level}, all periods together")
+                figure.legend(handles=marks, loc="outside upper left", frameon=False, ncols=2)
         return axes
 
     def path(self, of: str | None = None, axes: Axes | None = None) -> Axes:
@@ -263,15 +265,11 @@ def _set(names: tuple[str, ...]) -> str:
     return ", ".join(names) if len(names) < 3 else f"{names[0]} and {len(names) - 1} more"
 
 
-def _intervals(axes: Axes, known: Uncertainty, events: Int1, rows: list[int]) -> None:
-    """Intervals of the terms in `rows`, and their band, told apart by width and caps."""
-    level = f"{known.level:.0%}"
+def _intervals(axes: Axes, known: Uncertainty, events: Float1, rows: list[int]) -> None:
+    """Intervals of the terms in `rows`, and their band where there is one."""
     if known.band is not None:
-        low, high = known.band.low[rows], known.band.high[rows]
-        axes.vlines(events, low, high, color=FOCUS, linewidth=0.8, label=f"{level}, all periods together")
-        axes.plot(np.r_[events, events], np.r_[low, high], linestyle="", marker="_", markersize=7, color=FOCUS)
-    single = f"{level}, each period by itself"
-    axes.vlines(events, known.low[rows], known.high[rows], color=FOCUS, linewidth=2.4, label=single)
+        interval_lines(axes, events, known.band.low[rows], known.band.high[rows], together=True)
+    interval_lines(axes, events, known.low[rows], known.high[rows])
 
 
 def decomposition(found: Decomposition) -> Figure:

@@ -15,6 +15,7 @@ from impact.evidence.disclosed import withheld
 from impact.evidence.document import Block, Cell, Code, Document, Figure, Foreign, Paragraph, Points, Section, Table
 from impact.evidence.family_tables import families
 from impact.evidence.language import Texts, listed, number, percent_level, significant, texts
+from impact.evidence.plots_collection import indicator_rows
 from impact.evidence.reading import in_language, interval, periods, plain, printed, value, visible, with_unit, within
 from impact.evidence.record import Evidence
 from impact.evidence.render import html
@@ -22,9 +23,9 @@ from impact.evidence.standing import standing_sentences
 from impact.evidence.statement import Statement, sentence
 from impact.evidence.translation import dutch_in, in_words, page_in
 
-__all__ = ["collection_document", "collection_html", "collection_table"]
+__all__ = ["LEVEL", "collection_document", "collection_html", "collection_table"]
 
-_LEVEL = "collection"
+LEVEL = "collection"
 """Texts of a report that are others for a collection stand in the parts ``…_collection``."""
 _COLUMNS = "indicator source focus comparison difference counts smallest statement status"
 
@@ -56,7 +57,7 @@ def collection_document(
     UsageError
         ``TEXT-001``, ``TEXT-002``.
     """
-    say = texts(language, _LEVEL)
+    say = texts(language, LEVEL)
     shown = _shown(outcomes, language)
     standing = collected.standing
     page = page_in("report.html", language)
@@ -85,7 +86,7 @@ def _shown(outcomes: Sequence[Evidence], language: str) -> tuple[Evidence, ...]:
 
 def collection_html(document: Document) -> str:
     """The report of a collection as one HTML page without script, font or address from elsewhere."""
-    return html(document, texts(document.language, _LEVEL))
+    return html(document, texts(document.language, LEVEL))
 
 
 def collection_table(outcomes: Sequence[Evidence], collected: Collected, say: Texts) -> Table:
@@ -141,7 +142,7 @@ def _indicator(row: Row, evidence: Evidence | None, say: Texts) -> Cell:
 def _absent(row: Row, say: Texts) -> Cell:
     """Why there is no study, in the language of the reason."""
     given = say.language in row.why
-    words = say if given else texts("nl", _LEVEL)
+    words = say if given else texts("nl", LEVEL)
     text = f"{words(f'collection.statement.{row.statement}')}: {row.why.get(say.language, row.why.get('nl', ''))}"
     return text if given else Foreign(text, "nl")
 
@@ -279,7 +280,7 @@ def _stated(evidence: Evidence, row: Row, collected: Collected, say: Texts) -> I
 def _unstudied(row: Row, say: Texts) -> Iterator[Cell]:
     yield _head(row, say)
     given = say.language in row.why
-    words = say if given else texts("nl", _LEVEL)
+    words = say if given else texts("nl", LEVEL)
     reason = row.why.get(say.language, row.why.get("nl", ""))
     name = within(row.outcome.get(words.language, row.outcome["nl"]))
     if row.statement == "not-measurable":
@@ -320,15 +321,16 @@ def _corrections(outcomes: Sequence[Evidence], figures: Mapping[str, str], say: 
 
 
 def _forest(outcomes: Sequence[Evidence], say: Texts) -> Table:
-    """The numbers of the forest."""
+    """The numbers of the forest, and in words what has none."""
     rows = tuple(
-        (
+        (in_language(one.outcome, say.language), row.state, "")
+        if row.value is None
+        else (
             in_language(one.outcome, say.language),
             with_unit(value(judged(one), say), one.unit),
             interval(judged(one), say),
         )
-        for one in outcomes
-        if not one.sealed and judged(one).value is not None
+        for one, row in zip(outcomes, indicator_rows(outcomes, say), strict=True)
     )
     return Table(
         say("collection.forest"), columns("collection.forest_column", "outcome value interval", "value", say), rows

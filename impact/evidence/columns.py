@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-
 from impact.evidence.document import Table
 from impact.evidence.reading import plain
+from impact.harmless import shown
 
 __all__ = ["fitted", "least", "natural", "shares"]
 
-_WORDS = (32, 24, 16, 12, 8)  # characters of a word that is kept whole, as far as there is room
+_KEPT = ((32, 20), (24, 16), (24, 0), (16, 0), (13, 0))
+"""Characters of a word, and of the texts of a column, that are kept whole, as far as there is room."""
 
 
 def natural(table: Table) -> list[int]:
@@ -17,18 +17,23 @@ def natural(table: Table) -> list[int]:
     return [max(map(len, column)) for column in _columns(table)]
 
 
-def least(table: Table, word: int = _WORDS[0]) -> list[int]:
-    """Of every column, so that no word of at most `word` characters is broken, and no cell of numbers folded."""
-    return [
-        max(_longest([text.split() for text in texts], word), _longest([texts[1:]], _WORDS[0]) if column.number else 1)
-        for texts, column in zip(_columns(table), table.columns, strict=True)
-    ]
+def least(table: Table, word: int = 32, text: int = 0) -> list[int]:
+    """Of every column, so that no word of at most `word` characters is broken, and no number folded.
+
+    Neither is a column whose texts have at most `text` characters.
+    """
+    widths = []
+    for texts, column in zip(_columns(table), table.columns, strict=True):
+        longest = max(map(len, texts[1:]), default=1)
+        whole = min(longest, _KEPT[0][0]) if column.number or longest <= text else 1
+        widths.append(max(whole, *(min(len(one), word) for one in " ".join(texts).split()), 1))
+    return widths
 
 
 def fitted(table: Table, room: int) -> list[int] | None:
     """Of every column, `room` at most together, the widest folded first; None where they cannot stand side by side."""
-    for word in _WORDS:
-        narrowest = least(table, word)
+    for kept in _KEPT:
+        narrowest = least(table, *kept)
         if sum(narrowest) <= room:
             widths = [max(pair) for pair in zip(natural(table), narrowest, strict=True)]
             while sum(widths) > room:
@@ -40,7 +45,7 @@ def fitted(table: Table, room: int) -> list[int] | None:
 
 def shares(table: Table, room: int, gap: int) -> list[float]:
     """Which part of a line of `room` characters each column takes, with a `gap` beside it."""
-    widths = fitted(table, room - gap * len(table.columns)) or least(table, _WORDS[-1])
+    widths = fitted(table, room - gap * len(table.columns)) or least(table, *_KEPT[-1])
     whole = sum(widths) + gap * len(widths)
     return [(width + gap) / whole for width in widths]
 
@@ -48,8 +53,4 @@ def shares(table: Table, room: int, gap: int) -> list[float]:
 def _columns(table: Table) -> list[tuple[str, ...]]:
     """The texts of every column, its head first."""
     rows = [[column.title for column in table.columns], *([plain(cell) for cell in row] for row in table.rows)]
-    return list(zip(*([" ".join(text.split()) for text in row] for row in rows), strict=True))
-
-
-def _longest(texts: Iterable[Sequence[str]], most: int) -> int:
-    return max([1, *(min(len(word), most) for words in texts for word in words)])
+    return list(zip(*([" ".join(shown(text).split()) for text in row] for row in rows), strict=True))

@@ -30,6 +30,8 @@ _DATE = datetime(2000, 1, 1)
 _FONT = "Arial"  # that, or one as wide, is there on every system
 _GAP = 3  # characters, between columns
 _LETTERS = {9.0: 86, 8.5: 92, 7.5: 104}  # points, and how many characters a line of a table then holds
+_WIDTH, _TALLEST = 0.7, 6_300_000  # of a picture: part of the line, and EMU, so that its caption and head fit too
+_UPRIGHT = 5_976_000  # EMU between the margins of an upright page: 166 mm
 _NOTHING: Mapping[str, bytes] = MappingProxyType({})
 
 
@@ -59,10 +61,10 @@ def as_docx(text: Manuscript, pictures: Mapping[str, bytes] = _NOTHING) -> bytes
     _filled(made.paragraphs[-1], (text.title,))
     _blocks(made, text.lead, pictures)
     for chapter in text.chapters:
-        made.add_heading(_clean(chapter.title), level=1)
+        _heading(made, chapter.title, 1, chapter.blocks)
         _blocks(made, chapter.blocks, pictures)
         for section in chapter.sections:
-            made.add_heading(_clean(section.title), level=2)
+            _heading(made, section.title, 2, section.blocks)
             _blocks(made, section.blocks, pictures)
     _marked(made, text.dutch)
     content = io.BytesIO()
@@ -74,7 +76,7 @@ def as_docx(text: Manuscript, pictures: Mapping[str, bytes] = _NOTHING) -> bytes
 def _prepared(made: Docx, text: Manuscript) -> None:
     """Paper, language, title and fixed dates, in place of what the template says."""
     from docx.oxml.ns import qn
-    from docx.shared import Mm, Pt
+    from docx.shared import Emu, Mm, Pt
 
     about = made.core_properties
     about.title, about.language = _clean(plain(text.title))[:255], _culture(text.language)
@@ -95,7 +97,7 @@ def _prepared(made: Docx, text: Manuscript) -> None:
         line.set(qn("w:color"), "8C8C8C")
     page = made.sections[0]
     page.page_width, page.page_height = Mm(210), Mm(297)
-    page.left_margin = page.right_margin = Mm(22)
+    page.left_margin = page.right_margin = Emu((page.page_width - _UPRIGHT) // 2)
     package = made.part.package
     for name, relation in list(package.rels.items()):
         if relation.reltype.endswith("/thumbnail"):
@@ -106,8 +108,31 @@ def _culture(language: str) -> str:
     return _CULTURES.get(language, language)
 
 
+def _heading(made: Docx, title: str, level: int, blocks: Sequence[Block]) -> None:
+    """On the page of what follows it."""
+    _page(made, turned=any(_too_wide(block) for block in blocks[:1]))
+    made.add_heading(_clean(title), level=level)
+
+
+def _page(made: Docx, *, turned: bool) -> None:
+    """From here on a page on its side or upright, a new one where the last is not so."""
+    from docx.enum.section import WD_ORIENT, WD_SECTION
+
+    wanted, last = WD_ORIENT.LANDSCAPE if turned else WD_ORIENT.PORTRAIT, made.sections[-1]
+    if last.orientation != wanted:
+        page = made.add_section(WD_SECTION.NEW_PAGE)
+        page.orientation = wanted
+        page.page_width, page.page_height = last.page_height, last.page_width
+
+
+def _too_wide(block: Block) -> bool:
+    """Whether it is a table whose words do not fit an upright page."""
+    return isinstance(block, Table) and sum(least(block)) + _GAP * len(block.columns) > max(_LETTERS.values())
+
+
 def _blocks(made: Docx, blocks: Sequence[Block], pictures: Mapping[str, bytes]) -> None:
     for block in blocks:
+        _page(made, turned=_too_wide(block))
         match block:
             case Paragraph(pieces):
                 _filled(made.add_paragraph(), pieces)
@@ -156,10 +181,13 @@ def _figure(made: Docx, figure: Figure, picture: bytes | None) -> None:
     else:
         paragraph = made.add_paragraph()
         paragraph.paragraph_format.keep_with_next = True
-        drawn = paragraph.add_run().add_picture(io.BytesIO(picture), width=Emu(int(0.8 * _room(made))))
+        drawn = paragraph.add_run().add_picture(io.BytesIO(picture))
+        scale = min(_WIDTH * _room(made) / drawn.width, _TALLEST / drawn.height)
+        drawn.width, drawn.height = Emu(int(scale * drawn.width)), Emu(int(scale * drawn.height))
         about = drawn._inline.docPr
         about.set("title", _clean(figure.caption))
         about.set("descr", _clean(figure.alternative))
+    _page(made, turned=_too_wide(figure.table))
     _table(made, figure.table)
 
 
@@ -191,7 +219,7 @@ def _table(made: Docx, table: Table) -> None:
             cells[1:] = [cells[1].merge(cells[-1])]
         for cell, value in zip(cells, values, strict=True):
             _filled(cell.paragraphs[0], (value,))
-    points, room = _letters(table)
+    points, room = _letters(table, _room(made) / _UPRIGHT)
     numbers = [column.number for column in table.columns]
     for row in drawn.rows:
         for place, cell in enumerate(row.cells):
@@ -211,11 +239,12 @@ def _table(made: Docx, table: Table) -> None:
             cell.width = column.width
 
 
-def _letters(table: Table) -> tuple[float, int]:
-    """As large as lets every text stand in one line, else every word."""
+def _letters(table: Table, wider: float) -> tuple[float, int]:
+    """As large as lets every text stand in one line, else every word, where a line is so many times an upright one."""
     gaps = _GAP * len(table.columns)
+    rooms = {points: int(room * wider) for points, room in _LETTERS.items()}
     for widths in (natural(table), least(table)):
-        for points, room in _LETTERS.items():
+        for points, room in rooms.items():
             if sum(widths) + gaps <= room:
                 return points, room
     return points, room
@@ -223,7 +252,7 @@ def _letters(table: Table) -> tuple[float, int]:
 
 def _room(made: Docx) -> int:
     """The width between the margins."""
-    page = made.sections[0]
+    page = made.sections[-1]
     return int(page.page_width or 0) - int(page.left_margin or 0) - int(page.right_margin or 0)
 
 

@@ -90,7 +90,7 @@ def _checks(names: tuple[str, ...], evidence: Evidence, say: Texts) -> Iterator[
 
 
 def _compared(evidence: Evidence, say: Texts) -> str:
-    matched = [row.name for row in evidence.balance if row.matched_on]
+    matched = [row.label or row.name for row in evidence.balance if row.matched_on]
     if matched:
         return _fact("matched", say, list=listed(matched, say.language))
     if evidence.shared or any(area.weights or area.matched for area in evidence.areas):

@@ -86,7 +86,7 @@ class Texts:
 
     def own(self, text: str) -> str:
         """A text of an author in this language, or as it is where it has no other."""
-        return self.written.get(text, text)
+        return str(self.written.get(text, text))
 
     def known(self, key: str, otherwise: str) -> str:
         """The plain text of `key`, or `otherwise` where the catalogue does not know it (a name added elsewhere)."""

@@ -21,8 +21,8 @@ from impact.harmless import shown
 __all__ = ["as_latex", "escaped"]
 
 _BABEL = {"nl": "dutch", "en": "british"}
-_GAP = 2  # characters, between columns
-_SMALL, _SMALLER, _TURNED = 80, 108, 170  # characters of a line at \small, at \footnotesize, and across the page
+_GAP = 4  # characters, between columns
+_SMALL, _SMALLER, _TURNED = 84, 120, 190  # characters of a line at \small, at \footnotesize, and across the page
 _LONGEST = 24  # characters of a word that is not broken
 _PIECE, _PIECE_OF_CODE = 8, 4
 
@@ -65,9 +65,11 @@ def as_latex(text: Manuscript, say: Texts) -> str:
     lines = [*_preamble(text, say), ""]
     lines.append(rf"\begin{{center}}\Large\bfseries {_cell(text.title)}\end{{center}}")
     lines += _words(text.lead)
-    if text.chapters:
-        lines += [rf"\section*{{{escaped(text.chapters[0].title)}}}", *_words(text.chapters[0].blocks)]
     part = ""
+    for first in text.chapters[:1]:
+        if said := list(_words(first.blocks)):
+            lines += [rf"\section*{{{escaped(first.title)}}}", *said]
+            part = first.title
     for number, (title, table) in enumerate(tables(text), 1):
         lines += _table(table, number, "" if title == part else title, say)
         part = title
@@ -110,6 +112,8 @@ def _preamble(text: Manuscript, say: Texts) -> Iterator[str]:
     yield r"\setlength{\parindent}{0pt}"
     yield r"\setlength{\parskip}{4pt}"
     yield r"\setlength{\emergencystretch}{3em}"
+    # A heading goes to the next page where little of its table would follow it.
+    yield r"\newcommand{\withroom}{\par\vskip 0pt plus 9\baselineskip\penalty-250\vskip 0pt plus -9\baselineskip}"
     yield r"\begin{document}"
     yield rf"\renewcommand{{\tablename}}{{{escaped(say('ui.table'))}}}"
 
@@ -141,7 +145,7 @@ def _table(table: Table, number: int, title: str, say: Texts) -> Iterator[str]:
     if turned:
         yield r"\begin{landscape}"
     if title:
-        yield rf"\section*{{{escaped(title)}}}"
+        yield rf"\withroom\section*{{{escaped(title)}}}"
     size = r"\footnotesize" if folded else r"\small"
     yield rf"\begingroup{size}\setlength{{\tabcolsep}}{{4pt}}\renewcommand{{\arraystretch}}{{1.15}}"
     yield rf"\begin{{longtable}}{{@{{}}{kinds}@{{}}}}"
@@ -176,4 +180,4 @@ def _columns(table: Table, parts: Sequence[float] | None) -> tuple[str, str]:
 
 def _share(part: float, number: bool) -> str:
     side = r"\raggedleft" if number else r"\raggedright"
-    return rf">{{{side}\arraybackslash\hspace{{0pt}}}}p{{\dimexpr{part:.4f}\linewidth-2\tabcolsep\relax}}"
+    return rf">{{{side}\arraybackslash\nobreak\hspace{{0pt}}}}p{{\dimexpr{part:.4f}\linewidth-2\tabcolsep\relax}}"

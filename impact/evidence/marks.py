@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from math import ceil
 
+import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
-from impact.drawing import COMPARISON, INK, SMALL, TEXT, WIDTH
+from impact.arrays import Float1
+from impact.drawing import COMPARISON, FOCUS, INK, SMALL, TEXT, WIDTH
 from impact.evidence.language import Texts, number
 from impact.evidence.svg import round_ticks, wrapped
 
@@ -21,6 +23,8 @@ __all__ = [
     "event_axis",
     "extremes",
     "headed",
+    "interval_lines",
+    "interval_marks",
     "legend",
     "one_sided",
     "period_axis",
@@ -49,6 +53,19 @@ def dot(axes: Axes, x: float, y: float, color: str, *, filled: bool, marker: str
         linestyle="none",
         zorder=4,
     )
+
+
+def interval_lines(axes: Axes, x: Float1, low: Float1, high: Float1, *, together: bool = False) -> None:
+    """Intervals (n,) at the places `x`: heavy by themselves, light with caps where they hold `together`."""
+    axes.vlines(x, low, high, color=FOCUS, linewidth=0.9 if together else 2.6, zorder=2 if together else 3)
+    if together:
+        axes.plot(np.r_[x, x], np.r_[low, high], linestyle="", marker="_", markersize=7, color=FOCUS, zorder=2)
+
+
+def interval_marks(single: str, together: str) -> list[Line2D]:
+    """Both kinds of interval for a legend."""
+    light = Line2D([], [], color=FOCUS, linewidth=0.9, marker="_", markersize=7, label=together)
+    return [Line2D([], [], color=FOCUS, linewidth=2.6, label=single), light]
 
 
 def headed(axes: Axes, text: str, pad: float = 18) -> None:

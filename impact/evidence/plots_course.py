@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
@@ -12,7 +13,17 @@ from matplotlib.patches import Patch
 
 from impact.drawing import COMPARISON, FOCUS, INK, PALE, WIDTH
 from impact.evidence.language import Texts, number, p_value, percent_level
-from impact.evidence.marks import Sign, divide, dot, event_axis, headed, legend, period_axis
+from impact.evidence.marks import (
+    Sign,
+    divide,
+    dot,
+    event_axis,
+    headed,
+    interval_lines,
+    interval_marks,
+    legend,
+    period_axis,
+)
 from impact.evidence.placebos import PlaceboRow
 from impact.evidence.reading import one_base, printed, value
 from impact.evidence.record import Estimate, Evidence, PathPoint
@@ -46,10 +57,8 @@ def event_study(evidence: Evidence, say: Texts, sign: Sign) -> str | None:
     event_axis(axes, min(events), max(events), say)
     headed(axes, evidence.unit)
     level = percent_level(evidence.primary.level, say.language)
-    single = Line2D([], [], color=FOCUS, linewidth=2.6, label=say("figures.single", level=level))
-    together = Line2D([], [], color=FOCUS, linewidth=0.9, marker="_", markersize=7)
-    together.set_label(say("figures.together", level=level))
-    marks = [single, together] if banded(evidence) else []
+    single, together = (say(f"figures.{kind}", level=level) for kind in ("single", "together"))
+    marks = interval_marks(single, together) if banded(evidence) else []
     legend(figure, [*marks, *([] if base is None else [_diamond(say)])])
     return sign(figure, "event-study", say("draw.event_title"), _event_text(evidence, rows, say))
 
@@ -62,14 +71,10 @@ def banded(evidence: Evidence) -> bool:
 def _lines(axes: Axes, x: float, row: Estimate) -> list[float]:
     """The intervals of one estimate; returns their ends."""
     ends: list[float] = []
-    if row.band_low is not None and row.band_high is not None:
-        axes.vlines(x, row.band_low, row.band_high, color=FOCUS, linewidth=0.9, zorder=2)
-        caps = [row.band_low, row.band_high]
-        axes.plot([x, x], caps, linestyle="", marker="_", markersize=7, color=FOCUS, zorder=2)
-        ends += caps
-    if row.low is not None and row.high is not None:
-        axes.vlines(x, row.low, row.high, color=FOCUS, linewidth=2.6, zorder=3)
-        ends += [row.low, row.high]
+    for low, high, together in ((row.band_low, row.band_high, True), (row.low, row.high, False)):
+        if low is not None and high is not None:
+            interval_lines(axes, np.array([x]), np.array([low]), np.array([high]), together=together)
+            ends += [low, high]
     return ends
 
 

@@ -280,11 +280,10 @@ class Evidence:
     units : tuple of PlacedUnit
         Every unit, when the study gives borders; with the regions of focus areas that have no data.
     phrase : dict
-        The outcome as it stands in a sentence, by language; empty where `outcome` does.
+        The outcome as it stands in a sentence; empty where `outcome` does.
     needed : tuple of str
         What would make an outcome measurable that is not, in the language of the study.
     also_as : AlsoAs or None
-        Of whom a difference can be told as a number.
     context : tuple of Note
         What others say beside the results; no number rests on it.
     map : tuple of MapPart

@@ -56,10 +56,10 @@ class Listed:
         Of each outcome: that it was withdrawn, when and why.
     areas : sequence of mapping
         Of each outcome: the Dutch page of an area by its short name.
-    title : mapping of language to text
-        Of a collection; that of the study where it is empty.
-    front : str
-        The Dutch page of a collection; that of the first outcome where it is "".
+    addresses : tuple of str
+        Of the answer of each outcome.
+    title, front : mapping of language to text
+        Of a collection: what it is called, and its own page. Where they are empty, those of the first outcome count.
     """
 
     name: str
@@ -70,8 +70,9 @@ class Listed:
     checked: Said
     withdrawn: Sequence[Said] = ()
     areas: Sequence[Mapping[str, str]] = ()
+    addresses: tuple[str, ...] = ()
     title: Mapping[str, str] = field(default_factory=dict)
-    front: str = ""
+    front: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,9 +126,12 @@ def _bundle(listed: Listed, say: Texts) -> dict[str, Any]:
     first = in_words(listed.outcomes[0], say.language)
     withdrawn = listed.withdrawn or [{}] * len(listed.outcomes)
     own = listed.areas or [{}] * len(listed.outcomes)
+    addresses = listed.addresses or tuple(str(primary_address(one)) for one in listed.outcomes)
     outcomes = [
-        _outcome(evidence, report, gone.get(say.language, ()), of_areas, say)
-        for evidence, report, gone, of_areas in zip(listed.outcomes, listed.reports, withdrawn, own, strict=True)
+        _outcome(evidence, report, gone.get(say.language, ()), of_areas, say) | {"address": address}
+        for evidence, report, gone, of_areas, address in zip(
+            listed.outcomes, listed.reports, withdrawn, own, addresses, strict=True
+        )
     ]
     areas = {key: name for one in outcomes for key, name, *_ in one["areas"]}
     return {
@@ -135,7 +139,7 @@ def _bundle(listed: Listed, say: Texts) -> dict[str, Any]:
         "title": in_language(dict(listed.title) or first.title, say.language),
         "question": "" if listed.title else in_language(first.question, say.language),
         "placebo": first.placebo,
-        "report": page_in(listed.front or listed.reports[0], say.language),
+        "report": listed.front.get(say.language) or listed.front.get("nl") or page_in(listed.reports[0], say.language),
         "archive": listed.archive,
         "sha256": listed.sha256,
         "checked": listed.checked[say.language],
@@ -160,7 +164,6 @@ def _outcome(
         "status": say(f"status.{shown.status}", areas=areas, total=total) + looked(shown.look, say),
         "title": say("citation.statement", title=stated[0]) if stated else cited(shown, None, say.language).title,
         "sentence": parted(stated[1], dutch) if stated else (),
-        "address": str(primary_address(evidence)),
         "withdrawn": withdrawn,
         "report": page_in(report, say.language),
         "areas": [

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from impact.evidence.record import Evidence
 
-__all__ = ["KEYS", "SAME", "dutch_in", "in_words", "page_in", "translated"]
+__all__ = ["KEYS", "OTHERS", "SAME", "dutch_in", "in_words", "page_in", "translated"]
 
 SAME: Final[frozenset[str]] = frozenset(
     {
@@ -22,6 +22,9 @@ SAME: Final[frozenset[str]] = frozenset(
     }
 )
 """Parts of the record that are the same in every language: keys and digests, and what holds its languages itself."""
+
+OTHERS: Final = ("en",)
+"""Languages that a record may have beside Dutch."""
 
 KEYS: Final[frozenset[str]] = frozenset(
     {

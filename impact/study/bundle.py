@@ -16,7 +16,7 @@ from impact.errors import DataError, Problem, Refused, UsageError, WriteError
 from impact.evidence.collected import Collected
 from impact.evidence.language import texts
 from impact.evidence.record import Evidence
-from impact.evidence.translation import in_words
+from impact.evidence.translation import OTHERS, in_words
 from impact.files import folder, parse_json, read_bytes, read_json, write, zipped
 from impact.harmless import as_cell, as_csv
 from impact.plotted import EstimatePlots, Plotted
@@ -132,8 +132,10 @@ class Bundle(Plotted):
         said = (block.pieces for block in page.result.blocks if isinstance(block, Paragraph))
         return (page.status, *(plain(piece) for pieces in said for piece in pieces))
 
-    def report(self, form: str = "html", language: str = "nl", outcome: int = 0) -> bytes:
-        """The report of an outcome in a form, made from the results alone.
+    def report(self, form: str = "html", language: str = "nl", outcome: int | None = None) -> bytes:
+        """The report of an outcome in a form, made from the results alone; without one of the headline.
+
+        For the bundle of a collection: without an outcome that of the collection.
 
         Parameters
         ----------
@@ -141,7 +143,7 @@ class Bundle(Plotted):
             ``html``, ``docx``, ``latex`` (the tables), ``xlsx`` (the tables) or ``text``.
         language : str
             ``nl`` or ``en``.
-        outcome : int
+        outcome : int, optional
             Position in `outcomes`.
 
         Raises
@@ -151,7 +153,7 @@ class Bundle(Plotted):
         """
         from impact.study.reports import one_report
 
-        return one_report(self.outcomes, form, language, outcome)
+        return one_report(self.outcomes, form, language, outcome, self.collected)
 
     def figure(self, name: str, outcome: int = 0, language: str = "nl") -> str:
         """The SVG of a figure of an outcome as its report shows it: such as ``flow``, ``map`` or ``gap``.
@@ -331,7 +333,10 @@ def parsed(results: bytes, file: str) -> tuple[Evidence, ...]:
         if not outcomes:
             raise ValueError("it holds no outcome")
         _check_names(outcomes)
-        for language in {language for evidence in outcomes for language in evidence.translations}:
+        given = {language for evidence in outcomes for language in evidence.translations}
+        if strange := given - {*OTHERS}:
+            raise ValueError(f"it has texts in {min(strange)[:80]!r}, which is no language of a report")
+        for language in given:
             _check_names([in_words(evidence, language) for evidence in outcomes])
     except (ValueError, KeyError, TypeError, RecursionError, ValidationError) as error:
         raise DataError(_unread(error, file)) from error

@@ -17,7 +17,7 @@ from impact.evidence.record import Evidence
 from impact.evidence.references import STYLES, Reference, apa, bibtex, csl_json, one_line
 from impact.evidence.translation import in_words
 from impact.study.archive import Contents, read_contents
-from impact.study.bundle import ARCHIVE, MANIFEST, parsed
+from impact.study.bundle import ARCHIVE, MANIFEST, collection_in, parsed
 from impact.study.crate import LEDGER
 from impact.study.fixed import fixed
 from impact.study.log import LOG, Entry, Log, parsed_log, read_log
@@ -28,7 +28,18 @@ from impact.study.unchanged import read_manifest, unchanged
 from impact.study.verification import Level
 from impact.study.withdrawing import withdrawals
 
-__all__ = ["Citation", "cite", "numbers", "opened", "resolve", "withdrawn"]
+__all__ = [
+    "Citation",
+    "check_whole",
+    "cite",
+    "cite_from",
+    "digest_of",
+    "later_than",
+    "numbers",
+    "opened",
+    "resolve",
+    "withdrawn",
+]
 
 _SHOWN = 12
 _STUDIES = Path("studies")
@@ -186,20 +197,31 @@ def cite(address: str, bundle: Path, *, study: Path | None = None, language: str
     DataError
         As `opened`; ``CITE-001`` the bundle does not hold together.
     """
-    say = texts(language)
     asked = read_address(address)
     contents, outcomes = opened(bundle)
+    if collection_in(contents.files["results.json"], str(bundle)) is not None:
+        from impact.study.collection_cite import cite_in_collection
+
+        return cite_in_collection(asked, contents, outcomes, study, language)
+    return cite_from(asked, contents, outcomes, study, language)
+
+
+def cite_from(
+    asked: Address, contents: Contents, outcomes: Sequence[Evidence], study: Path | None, language: str
+) -> Citation:
+    """The citation of a number in the files of a bundle; see `cite`."""
+    say, bundle = texts(language), contents.path
     evidence, found = resolve([in_words(one, language) for one in outcomes], asked)
     manifest = read_manifest(contents)
-    _whole((unchanged(contents, manifest), fixed(contents, manifest, outcomes)), str(bundle))
+    check_whole((unchanged(contents, manifest), fixed(contents, manifest, outcomes)), str(bundle))
     evidence = signed_beside(evidence, study or _STUDIES / evidence.study)
     said = cited(evidence, found, language)
     own = parsed_log(contents.files[LEDGER], LEDGER) if LEDGER in contents.files else Log()
-    later, notes = _later(evidence, own, study, say)
-    withdrawn = tuple(_withdrawn(entry, say) for entry in withdrawals((own, later), asked))
+    later, notes = later_than(evidence, own, study, say)
+    withdrawn = tuple(withdrawal(entry, say) for entry in withdrawals((own, later), asked))
     if later.entries and not withdrawn:
         notes = [*notes, say("citation.no_withdrawal")]
-    digest = say("citation.digest", **_digest(contents))
+    digest = say("citation.digest", **digest_of(contents))
     name = plain(in_language(evidence.title, language))
     reference = Reference(
         address=str(asked),
@@ -209,7 +231,7 @@ def cite(address: str, bundle: Path, *, study: Path | None = None, language: str
         kind=say("citation.kind"),
         date=_date(own, evidence),
         undated=say("citation.undated"),
-        digest="sha256 ({file}): {sha256}".format(**_digest(contents)),
+        digest="sha256 ({file}): {sha256}".format(**digest_of(contents)),
         statement=" ".join([*withdrawn, f"{said.title}.", *said.sentences]),
         language=language,
         withdrawn=bool(withdrawn),
@@ -218,19 +240,19 @@ def cite(address: str, bundle: Path, *, study: Path | None = None, language: str
 
 
 def withdrawn(
-    contents: Contents, evidence: Evidence, studies: Path, language: str
+    ledger: bytes, study: Path, evidence: Evidence, address: Address, language: str
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """That the answer of an outcome was withdrawn, by the bundle's own ledger or by that in `studies`; and what is
-    wrong with the latter."""
+    """That a number was withdrawn, by the ledger in a bundle or the one beside its study, and what is wrong with the
+    latter; the study is a folder, or the file of a collection."""
     say = texts(language)
-    own = parsed_log(contents.files[LEDGER], LEDGER) if LEDGER in contents.files else Log()
-    place = studies / evidence.study
-    later, notes = _later(evidence, own, place, say) if (place / LOG).is_file() else (Log(), [])
-    found = withdrawals((own, later), primary_address(evidence))
-    return tuple(_withdrawn(entry, say) for entry in found), tuple(notes)
+    own = parsed_log(ledger, LEDGER)
+    there = study / LOG if study.is_dir() else beside(study)[1]
+    later, notes = later_than(evidence, own, study, say) if there.is_file() else (Log(), [])
+    found = withdrawals((own, later), address)
+    return tuple(withdrawal(entry, say) for entry in found), tuple(notes)
 
 
-def _whole(levels: Sequence[Level], bundle: str) -> None:
+def check_whole(levels: Sequence[Level], bundle: str) -> None:
     """Refuse what was changed: a citation gives weight to a number."""
     say = texts("en")
     wrong = [said(say) for level in levels if level.verdict == "no" for said in level.differences]
@@ -239,7 +261,7 @@ def _whole(levels: Sequence[Level], bundle: str) -> None:
         raise DataError(Problem("CITE-001", message, "`impact verify` says all that is wrong.", bundle))
 
 
-def _later(evidence: Evidence, own: Log, study: Path | None, say: Texts) -> tuple[Log, list[str]]:
+def later_than(evidence: Evidence, own: Log, study: Path | None, say: Texts) -> tuple[Log, list[str]]:
     """The ledger beside the study, and what there is to say of it; an empty one where it is not there."""
     place = study or _STUDIES / evidence.study
     file = place / LOG if place.is_dir() else beside(place)[1]
@@ -255,14 +277,14 @@ def _later(evidence: Evidence, own: Log, study: Path | None, say: Texts) -> tupl
     return found, [] if continues else [say("citation.other_ledger")]
 
 
-def _withdrawn(entry: Entry, say: Texts) -> str:
+def withdrawal(entry: Entry, say: Texts) -> str:
     details: Mapping[str, Any] = entry.details
     said = say("citation.withdrawn", date=entry.at[:10], why=str(details.get("why", "")).rstrip("."))
     by = str(details.get("superseded_by", ""))
     return f"{said} {say('citation.superseded', address=by)}" if by else said
 
 
-def _digest(contents: Contents) -> dict[str, str]:
+def digest_of(contents: Contents) -> dict[str, str]:
     """Which file stands for all of the bundle, and its digest."""
     if contents.archive is not None:
         return {"file": ARCHIVE, "sha256": contents.sha256}

@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from impact.errors import DataError, ImpactError, SpecError
 from impact.evidence.collected import Collected
+from impact.evidence.grade_form import SIGNATURES
 from impact.evidence.record import DataFile, Evidence
 from impact.parallel import Progress
 from impact.study.archive import Contents, read_contents
@@ -26,7 +27,7 @@ from impact.study.unchanged import read_manifest, unchanged
 from impact.study.verification import InStudy, Level, Said, Verification
 from impact.study.verify import outcomes_in, recomputed
 
-__all__ = ["study_contents", "verify_collection"]
+__all__ = ["fixed_together", "study_contents", "verify_collection"]
 
 _OWN: Final = dict(zip(FILES, ("study.yaml", LOCK, LEDGER), strict=True))
 """Specification, lock and ledger of a collection, by the names that those of a study have."""
@@ -57,20 +58,29 @@ def verify_collection(
         broken = Level("unchanged", "no", whole.sentence, (*whole.differences, *wrong), whole.unchecked)
         return Verification(found.path, found.sha256, broken, *neither)
     parts = {slug: study_contents(found, slug) for slug, _ in value.studies}
-    collection = _read(found, parts)
-    own, numbers = [_fixed(found, manifest, outcomes, value, parts, collection)], []
+    numbers = [
+        _of(slug, recomputed(part, *inside, data, again=False, progress=None))
+        for slug, part in parts.items()
+        for inside in [_inside(part)]
+        if not isinstance(inside, Said)
+    ]
+    third = _joined("recomputed", numbers, [*_derived(found, manifest, outcomes, value, parts)])
+    if again:
+        third = _again(third, found, manifest, data, value, progress)
+    return Verification(found.path, found.sha256, whole, fixed_together(found, manifest, outcomes, value), third)
+
+
+def fixed_together(
+    found: Contents, manifest: Mapping[str, Any], outcomes: Sequence[Evidence], value: Collected
+) -> Level:
+    """The second level, of the collection itself and of every study in it."""
+    parts = {slug: study_contents(found, slug) for slug, _ in value.studies}
+    levels = [_fixed(found, manifest, outcomes, value, parts, _read(found, parts))]
     for slug, part in parts.items():
         inside = _inside(part)
-        if isinstance(inside, Said):
-            own.append(_of(slug, Level("fixed", "no", inside, (inside,))))
-            continue
-        stated, rows = inside
-        own.append(_of(slug, fixed(part, stated, rows)))
-        numbers.append(_of(slug, recomputed(part, stated, rows, data, again=False, progress=None)))
-    third = _joined("recomputed", numbers, [*_derived(found, manifest, outcomes, value, parts)])
-    if again and isinstance(collection, Collection):
-        third = _again(third, found, manifest, data, value, progress)
-    return Verification(found.path, found.sha256, whole, _joined("fixed", own, []), third)
+        own = Level("fixed", "no", inside, (inside,)) if isinstance(inside, Said) else fixed(part, *inside)
+        levels.append(_of(slug, own))
+    return _joined("fixed", levels, [])
 
 
 def _collected(found: Contents) -> Collected | Said:
@@ -97,7 +107,8 @@ def _inside(part: Contents) -> tuple[Mapping[str, Any], tuple[Evidence, ...]] | 
 def _laid(place: Path, found: Contents, parts: Mapping[str, Contents]) -> Path:
     """The specifications, locks and ledgers of the collection and its studies as files; the collection's own."""
     names = [(name, found) for name in FILES]
-    own = [(f"{slug}/{name}", part, name) for slug, part in parts.items() for name in ("study.yaml", LOCK, LEDGER)]
+    kept = ("study.yaml", LOCK, LEDGER, SIGNATURES)
+    own = [(f"{slug}/{name}", part, name) for slug, part in parts.items() for name in kept]
     for file, holder, name in [*((name, holder, name) for name, holder in names), *own]:
         if name in holder.files:
             (place / file).parent.mkdir(parents=True, exist_ok=True)
@@ -197,10 +208,13 @@ def _derived(
     }
     try:
         made = collection_files(outcomes, value, versions(), beside)
+        # A value that no report reads would hide in it.
+        if strict(made["results.json"]) != strict(found.files["results.json"]):
+            yield Said("derived.more")
     except (ImpactError, ValueError, TypeError, LookupError, AttributeError, ArithmeticError) as error:
         yield Said("derived.unreadable", {"why": f"{type(error).__name__}: {error}"})
         return
-    for name in sorted((made.keys() | found.files.keys()) - {MANIFEST}):
+    for name in sorted((made.keys() | found.files.keys()) - {MANIFEST, "results.json"}):
         if made.get(name) != found.files.get(name):
             yield Said("derived.differs", {"file": name})
 

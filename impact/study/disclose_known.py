@@ -13,7 +13,7 @@ DESIGN: Final[frozenset[str]] = frozenset(
         *("areas_total", "areas", "periods", "window", "anticipation", "pool", "compared", "flow", "excluded"),
         *("periods_left_out", "covariates", "shared", "level", "population", "made_of", "units", "map", "map_source"),
         *("data", "refusals", "programme", "disclosed", "schema", "standing", "signed", "look", "untranslated"),
-        "phrase",
+        *("phrase", "belongs_to"),
         *("needed", "translations"),  # put in afterwards, from what may leave of both (`impact.study.recording`)
     }
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 
@@ -323,6 +324,7 @@ def _all_excluded(comparison: Comparison, say: Texts) -> tuple[Excluded, ...]:
 
 
 def _excluded(unit: str, code: str, why: str, detail: str, say: Texts) -> Excluded:
+    detail = say.known(f"languages.detail.{detail}", re.sub(r"(?<=\d)\.(?=\d)", say("format.decimal"), detail))
     tail = f" ({detail})" if detail and detail != unit else ""
     return Excluded(unit, f"{say.own(why) if why else say(f'pool.step.{code}')}{tail}")
 

@@ -7,9 +7,10 @@ from importlib.metadata import PackageNotFoundError, version
 from platform import python_version
 from typing import Final
 
-from impact.evidence.collected import Collected
+from impact.evidence.collected import Collected, outcome_of
 from impact.evidence.collection_page import collection_document, collection_html
 from impact.evidence.plots import figures
+from impact.evidence.plots_collection import collection_figures
 from impact.evidence.record import Evidence
 from impact.evidence.report import report_html
 from impact.evidence.translation import page_in
@@ -38,13 +39,18 @@ def pages(outcomes: Sequence[Evidence]) -> tuple[dict[str, str], dict[str, str]]
 
 
 def collection_pages(outcomes: Sequence[Evidence], value: Collected) -> tuple[dict[str, str], dict[str, str]]:
-    """HTML pages and SVG figures of a collection itself by file name, in its languages."""
-    html = {}
+    """HTML pages in its languages and SVG figures of a collection itself by file name; figures are Dutch, if it is."""
+    ordered = [one for row in value.rows if (one := outcome_of(outcomes, row)) is not None]
+    html: dict[str, str] = {}
+    drawn: dict[str, str] = {}
     for code in value.languages:
         other = next((one for one in value.languages if one != code), "")
-        document = collection_document(outcomes, value, {}, code, page_in("report.html", other) if other else "")
+        own = collection_figures(ordered, code)
+        document = collection_document(outcomes, value, own, code, page_in("report.html", other) if other else "")
+        if not drawn or code == LANGUAGES[0]:
+            drawn = {f"{name}.svg": svg for name, svg in own.items()}
         html[page_in("report.html", code)] = collection_html(document)
-    return html, {}
+    return html, drawn
 
 
 def page(number: int, indicator: str, language: str = "nl") -> str:

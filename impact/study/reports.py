@@ -9,10 +9,13 @@ from pathlib import Path
 
 from impact.errors import Problem, UsageError
 from impact.evidence.area_page import area_documents
+from impact.evidence.collected import Collected, outcome_of
+from impact.evidence.collection_page import LEVEL, collection_document
 from impact.evidence.document import Document
 from impact.evidence.forms import SUFFIXES, check_form, formed
 from impact.evidence.language import texts
 from impact.evidence.plots import figures
+from impact.evidence.plots_collection import collection_figures
 from impact.evidence.record import Evidence
 from impact.evidence.report import document
 from impact.evidence.svg import drawn_too
@@ -34,9 +37,16 @@ class _Page:
 
 
 def reports(
-    outcomes: Sequence[Evidence], form: str = "html", language: str = "nl", outcome: str = "all", area: str = ""
+    outcomes: Sequence[Evidence],
+    form: str = "html",
+    language: str = "nl",
+    outcome: str = "all",
+    area: str = "",
+    collected: Collected | None = None,
 ) -> dict[str, bytes]:
     """The report of every outcome, or of one, by file name; ``report`` is about the headline outcome.
+
+    That of a collection is one about all its studies.
 
     With an `area` its own page, in the same forms: ``gebied-delft-west``.
 
@@ -52,6 +62,8 @@ def reports(
         Its indicator, or ``all``.
     area : str
         Short name of an area, or ``all`` for a page of each.
+    collected : Collected, optional
+        What the bundle of a collection says of it.
 
     Raises
     ------
@@ -62,16 +74,18 @@ def reports(
     check_form(form)
     texts(language)
     if area:
-        return {
-            page_in(area_page(slug, number, evidence.indicator), language).removesuffix(".html")
-            + SUFFIXES[form]: formed(document, form, texts(language, evidence.level), {})
-            for number, evidence in _chosen(outcomes, outcome)
-            for slug, document in area_documents(evidence, area, language).items()
-        }
-    return {
-        f"{one.name}{SUFFIXES[form]}": _formed(one, form, language)
-        for one in _pages(_chosen(outcomes, outcome), form, language)
-    }
+        made = {}
+        for number, evidence in _chosen(outcomes, outcome):
+            place = number + (collected is not None)
+            for slug, document in area_documents(evidence, area, language).items():
+                name = page_in(area_page(slug, place, evidence.indicator), language).removesuffix(".html")
+                made[name + SUFFIXES[form]] = formed(document, form, texts(language, evidence.level), {})
+        return made
+    if collected is not None and outcome == "all":
+        found = [_collection(outcomes, collected, form, language)]
+    else:
+        found = list(_pages(_chosen(outcomes, outcome), form, language, alone=collected is None))
+    return {f"{one.name}{SUFFIXES[form]}": _formed(one, form, language) for one in found}
 
 
 def area_page(slug: str, number: int, indicator: str) -> str:
@@ -79,20 +93,26 @@ def area_page(slug: str, number: int, indicator: str) -> str:
     return f"gebied-{slug}{f'-{indicator}' if number else ''}.html"
 
 
-def one_report(outcomes: Sequence[Evidence], form: str, language: str, outcome: int) -> bytes:
-    """The report of the outcome at a position."""
+def one_report(
+    outcomes: Sequence[Evidence], form: str, language: str, outcome: int | None, collected: Collected | None = None
+) -> bytes:
+    """The report of the outcome at a position; without one that of the headline, or of the collection."""
     check_form(form)
-    (found,) = _pages([(outcome, outcomes[outcome])], form, language)
+    texts(language)
+    if collected is not None and outcome is None:
+        found = _collection(outcomes, collected, form, language)
+    else:
+        (found,) = _pages([(outcome or 0, outcomes[outcome or 0])], form, language, alone=collected is None)
     return _formed(found, form, language)
 
 
-def place_of_reports(bundle: Path, outcomes: Sequence[Evidence], names: Collection[str]) -> Path:
+def place_of_reports(bundle: Path, study: str, names: Collection[str]) -> Path:
     """The bundle where all `names` are files of it, else a folder beside it: a file too many would undo the bundle."""
     inside = bundle if bundle.is_dir() else bundle.parent
     if bundle.is_dir() and own_files(bundle).issuperset(names):
         return bundle
     beside = inside.resolve().parent if (inside / "results.json").is_file() else inside
-    return beside / f"{outcomes[0].study}-report"
+    return beside / f"{study}-report"
 
 
 def check_target(bundle: Path, target: Path, content: bytes) -> None:
@@ -124,14 +144,30 @@ def _chosen(outcomes: Sequence[Evidence], outcome: str) -> list[tuple[int, Evide
     return found
 
 
-def _pages(outcomes: Sequence[tuple[int, Evidence]], form: str, language: str) -> Iterator[_Page]:
+def _pages(outcomes: Sequence[tuple[int, Evidence]], form: str, language: str, *, alone: bool) -> Iterator[_Page]:
+    """Of outcomes of one study, or each of its own study in a collection."""
     for number, evidence in outcomes:
-        drawing: AbstractContextManager[dict[str, bytes]] = drawn_too() if form == "docx" else nullcontext({})
-        with drawing as pictures:
+        with _drawing(form) as pictures:
             drawn = figures(evidence, language)
-        file, other = (page(number, evidence.indicator, one) for one in (language, _other(language)))
+        place = number if alone else 1
+        file, other = (page(place, evidence.indicator, one) for one in (language, _other(language)))
         parts = document(evidence, drawn, language, other)
         yield _Page(file.removesuffix(".html"), parts, pictures, evidence.level)
+
+
+def _collection(outcomes: Sequence[Evidence], collected: Collected, form: str, language: str) -> _Page:
+    ordered = [outcome_of(outcomes, row) for row in collected.rows]
+    with _drawing(form) as pictures:
+        drawn = collection_figures([one for one in ordered if one is not None], language)
+    file, other = (page_in("report.html", one) for one in (language, _other(language)))
+    both = _other(language) in collected.languages
+    parts = collection_document(outcomes, collected, drawn, language, other if both else "")
+    return _Page(file.removesuffix(".html"), parts, pictures, LEVEL)
+
+
+def _drawing(form: str) -> AbstractContextManager[dict[str, bytes]]:
+    """Where pictures are made too, for the form that takes no drawings."""
+    return drawn_too() if form == "docx" else nullcontext({})
 
 
 def _other(language: str) -> str:

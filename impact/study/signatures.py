@@ -1,7 +1,8 @@
 """The file in which a person gives the level of the evidence: read, held against the study, and made to fill in.
 
 It says nothing of the design and changes no lock. Codes (stable): ``GRADE-001`` the file cannot be read; ``GRADE-002``
-what it says is not whole or not allowed; ``GRADE-003`` it is about another design or another study.
+what it says is not whole or not allowed; ``GRADE-003`` it is about another design or another study; ``GRADE-004`` one
+file is asked for several studies.
 """
 
 from __future__ import annotations

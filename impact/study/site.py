@@ -5,25 +5,20 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from impact.errors import DataError, ImpactError, Problem, WriteError
-from impact.evidence.addresses import primary_address
-from impact.evidence.area_page import ALL
 from impact.evidence.document import Cell, Foreign
 from impact.evidence.language import Texts, texts
-from impact.evidence.record import Evidence
 from impact.evidence.site import Listed, Unfit, site_pages
 from impact.files import folder, read_json, write, zipped
 from impact.parallel import Progress, silent
-from impact.study.archive import Contents, read_contents
-from impact.study.bundle import ARCHIVE, MANIFEST, parsed
-from impact.study.citing import withdrawn
-from impact.study.render import LANGUAGES, page, pages
-from impact.study.reports import area_page, reports
+from impact.study.archive import read_contents
+from impact.study.bundle import ARCHIVE, MANIFEST
+from impact.study.render import LANGUAGES
+from impact.study.site_entry import BUNDLES, RESULTS, entry
 from impact.study.verification import Verification
 from impact.study.verify import verify
 
@@ -32,11 +27,8 @@ __all__ = ["Site", "bundles_in", "write_site"]
 LIST = "site.json"
 """Names every file of a site, by which a later site knows what it may replace."""
 
-_BUNDLES = "bundels"
-_RESULTS = "results.json"
 _SUMS = "SHA256SUMS"
 _DEEPEST = 12
-_LONGEST = 100
 _SHOWN = 12
 
 
@@ -68,18 +60,18 @@ def bundles_in(root: Path, but: Path | None = None) -> list[Path]:
 
 
 def _found(place: Path, apart: Path | None, depth: int) -> Iterator[Path]:
-    if any((place / name).is_file() for name in (_RESULTS, MANIFEST)):
+    if any((place / name).is_file() for name in (RESULTS, MANIFEST)):
         yield place
         return
     with os.scandir(place) as entries:
-        there = sorted(entries, key=lambda entry: entry.name)
-    for entry in there:
-        path = Path(entry.path)
-        if entry.name.startswith(".") or path.resolve() == apart:
+        there = sorted(entries, key=lambda one: one.name)
+    for one in there:
+        path = Path(one.path)
+        if one.name.startswith(".") or path.resolve() == apart:
             continue
-        if entry.is_dir(follow_symlinks=False) and depth < _DEEPEST:
+        if one.is_dir(follow_symlinks=False) and depth < _DEEPEST:
             yield from _found(path, apart, depth + 1)
-        elif entry.is_file(follow_symlinks=False) and path.suffix.lower() == ".zip":
+        elif one.is_file(follow_symlinks=False) and path.suffix.lower() == ".zip":
             yield path
 
 
@@ -148,11 +140,7 @@ def _listed(
         found = verify(path)
         if found.differs or found.sha256 not in ("", digest):
             return Unfit(where, {language: tuple(_wrong(found, texts(language))) for language in LANGUAGES})
-        outcomes = parsed(contents.files[_RESULTS], where)
-        one = _entry(contents, outcomes, found, digest, studies, before)
-        made = {name: text.encode("utf-8") for name, text in pages(outcomes)[0].items()}
-        for language in LANGUAGES:
-            made |= reports(outcomes, language=language, area=ALL)
+        one, made = entry(contents, where, found, digest, studies, {listed.name for listed in before.values()})
         for language in LANGUAGES:
             site_pages([one], (), language)
     except ImpactError as error:
@@ -161,42 +149,7 @@ def _listed(
     except (ValueError, TypeError, LookupError, AttributeError, ArithmeticError, RecursionError) as error:
         why = [f"{type(error).__name__}: {error}"]
         return Unfit(where, {language: tuple(_no_bundle("unmade", why, texts(language))) for language in LANGUAGES})
-    return one, {f"{_BUNDLES}/{one.name}/{name}": content for name, content in (made | {ARCHIVE: archive}).items()}
-
-
-def _entry(
-    contents: Contents,
-    outcomes: tuple[Evidence, ...],
-    found: Verification,
-    digest: str,
-    studies: Path,
-    before: Mapping[str, Listed],
-) -> Listed:
-    name = "-".join(re.findall(r"[a-z0-9]+", str(primary_address(outcomes[0]).place)))[:_LONGEST]
-    if name in {one.name for one in before.values()}:
-        name = f"{name}-{digest[:8]}"
-    gone: list[dict[str, tuple[Cell, ...]]] = [{} for _ in outcomes]
-    checked: dict[str, tuple[Cell, ...]] = {}
-    for language in LANGUAGES:
-        say, notes = texts(language), list[str]()
-        for evidence, by_language in zip(outcomes, gone, strict=True):
-            by_language[language], more = withdrawn(contents, evidence, studies, language)
-            notes += more
-        checked[language] = (*_said(found, say), *dict.fromkeys(notes))
-    place, numbered = f"{_BUNDLES}/{name}", list(enumerate(outcomes))
-    own = tuple(f"{place}/{page(number, one.indicator)}" for number, one in numbered)
-    areas = [
-        {area.slug: f"{place}/{area_page(area.slug, number, one.indicator)}" for area in one.areas}
-        for number, one in numbered
-    ]
-    return Listed(name, outcomes, own, f"{place}/{ARCHIVE}", digest, checked, gone, areas)
-
-
-def _said(found: Verification, say: Texts) -> Iterator[str]:
-    """Each level in words, with what it is not about."""
-    for level in found.levels:
-        title = say(f"verification.title.{level.name}")
-        yield " ".join([f"{title}: {level.sentence(say)}", *(f"{one(say).rstrip('.')}." for one in level.unchecked)])
+    return one, {f"{BUNDLES}/{one.name}/{name}": content for name, content in (made | {ARCHIVE: archive}).items()}
 
 
 def _wrong(found: Verification, say: Texts) -> Iterator[str]:

@@ -116,13 +116,13 @@ def _latex(content: bytes, language: str) -> Page:
         )
         assert caption is not None and body is not None and int(caption[2]) == number
         rows = [line for line in body[2].split(" \\\\\n") if line.strip()]
-        cells = tuple(tuple(_untex(cell) for cell in _split(row)) for row in rows)
-        found.append(Read(f"{word[1]} {number}. {_untex(caption[1])}", tuple(map(_untex, _split(body[1]))), cells))
+        cells = tuple(tuple(untex(cell) for cell in _split(row)) for row in rows)
+        found.append(Read(f"{word[1]} {number}. {untex(caption[1])}", tuple(map(untex, _split(body[1]))), cells))
     start = text.index(r"\begin{document}")
     rest = re.sub(
         r"\\begin\{longtable\}\{.*\}\n|\\(begin|end)\{\w+\}|\\(multicolumn|setlength|label).*?\n", " ", text[start:]
     )
-    return Page(tuple(found), _untex(re.sub(r"\\\\\n| & ", " ", rest)))
+    return Page(tuple(found), untex(re.sub(r"\\\\\n| & ", " ", rest)))
 
 
 def _split(row: str) -> list[str]:
@@ -130,7 +130,7 @@ def _split(row: str) -> list[str]:
     return re.split(r"(?<!\\) ?& ?|(?<!\\)(?<=^)& ", row)
 
 
-def _untex(cell: str) -> str:
+def untex(cell: str) -> str:
     """What TeX would set, by its own rules of commands and groups."""
     cell = re.sub(r"^\\multicolumn\{\d+\}\{.*@\{\}\}\{(.*)\}$", r"\1", cell.strip())
     out, place = [], 0
@@ -200,6 +200,13 @@ def _text(content: bytes, language: str) -> Page:
         start = first
         while lines[start - 1].strip():
             start -= 1
+        if lines[first] == f"  {98 * '-'}":  # rows one below the other
+            end = rules[place + 1]
+            pairs = [_named(group) for group in _rows(lines[first + 1 : end])]
+            rows = [tuple(pair[1] for pair in row) for row in pairs]
+            found.append(Read(_line(" ".join(lines[start:first])), tuple(pair[0] for pair in pairs[0]), tuple(rows)))
+            place += 2
+            continue
         spans = [match.span() for match in re.finditer("-+", lines[first])]
         head, body, end = first, rules[place + 1], rules[place + 2]
         rows = [_columns(group, spans) for group in _rows(lines[body + 1 : end])]
@@ -223,6 +230,12 @@ def _rows(lines: list[str]) -> list[list[str]]:
         else:
             groups.append([])
     return groups
+
+
+def _named(lines: list[str]) -> list[tuple[str, str]]:
+    """Names and values of a row; what goes on stands deeper."""
+    whole = re.sub(r"\n {4}", " ", "\n".join(lines)).splitlines()
+    return [(_line(name), _line(value)) for name, _, value in (line.partition(": ") for line in whole)]
 
 
 def _columns(lines: list[str], spans: list[tuple[int, int]]) -> tuple[str, ...]:

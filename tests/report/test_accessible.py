@@ -8,12 +8,19 @@ from functools import cache
 
 import pytest
 
+from impact.evidence.area_page import area_document
+from impact.evidence.collected import Collected, Row
+from impact.evidence.collection_page import collection_document, collection_html
+from impact.evidence.language import texts
 from impact.evidence.plots import figures
 from impact.evidence.record import Evidence
+from impact.evidence.render import html as html_of
 from impact.evidence.report import report_html
+from impact.register.indicators import indicators
 from tests.browser import DESKTOP, PHONE, Open, axe
 from tests.readable import by_keyboard, cut_off, in_print, pictures, sideways, spaced
-from tests.report.samples import ALL
+from tests.report.samples import ALL, AREAS
+from tests.report.test_citation import FIXED
 
 NARROW = 320  # 1.4.10: as wide as 1280 pixels are at a zoom of 400%
 
@@ -32,6 +39,36 @@ EVIDENCE = {name: ALL[name] for name in ("robust", "odd", "together", "refused",
 EVIDENCE["not-measurable"] = replace(ALL["ordinary"], not_measurable=("er is maar één meting van voor de start",))
 PAGES: dict[str, Callable[[], str]] = {f"{name}.nl": sample(evidence, "nl") for name, evidence in EVIDENCE.items()}
 PAGES |= {f"{name}.en": sample(EVIDENCE[name], "en") for name in ("robust", "sealed", "hostile")}
+PAGES |= {
+    f"area.{language}": lambda language=language: html_of(
+        area_document(ALL["robust"], AREAS[0].slug, {}, language), texts(language)
+    )
+    for language in ("nl", "en")
+}
+ROWS = tuple(
+    Row(one.number, one.slug, {"nl": one.nl, "en": one.en}, {"nl": one.unit, "en": one.unit_en}, "lower", "register")
+    for one in indicators()
+)
+COLLECTED = Collected(
+    "samen",
+    {"nl": "Alle indicatoren", "en": "All indicators"},
+    tuple(
+        replace(row, study=FIXED.study)
+        if row.indicator == FIXED.indicator
+        else replace(row, statement="not-studied", why={"nl": "geen gegevens", "en": "no data"})
+        for row in ROWS
+    ),
+    "ab" * 32,
+    1,
+    FIXED.standing,
+    ((FIXED.study, FIXED.standing.lock8),),
+)
+PAGES |= {
+    f"collection.{language}": lambda language=language: collection_html(
+        collection_document([FIXED], COLLECTED, {}, language, "report.en.html")
+    )
+    for language in ("nl", "en")
+}
 
 
 @pytest.mark.parametrize("name", PAGES)
@@ -60,7 +97,7 @@ def test_by_keyboard_and_on_paper(name: str, page: Open) -> None:
     assert in_print(page(html(name))) == []
 
 
-@pytest.mark.parametrize("name", PAGES)
+@pytest.mark.parametrize("name", ["robust.nl", "hostile.en"])
 def test_reads_without_script(name: str, page: Open) -> None:
     bare, shown = page(html(name), script=False), page(html(name))
     assert bare.locator("body").inner_text() == shown.locator("body").inner_text()

@@ -47,17 +47,18 @@ def result(document: Document) -> str:
 
 def test_the_whole_sentence() -> None:
     assert result(area_document(FOUND, "gebied-3", {})) == (
-        "Dit gebied op zichzelf In 2023–2025 was de verandering van vernielingen in Gebied 3 naar schatting 8,2% van "
-        "het eigen gemiddelde lager dan in de vergelijking (95%-interval: van 12,8 lager tot 3,6 lager). Dit is niet "
-        "wat het gebied alleen laat zien. Dat is naar het gemiddelde van de 5 gebieden in de schatting getrokken (7,7% "
-        "van het eigen gemiddelde lager): van de eigen afstand tot dat gemiddelde is 31% gebleven. Hoe onnauwkeuriger "
+        "Dit gebied op zichzelf In 2023–2025 was de verandering van vernielingen in Gebied 3, naar het gemiddelde "
+        "van de gebieden getrokken, naar schatting 8,2% van het eigen gemiddelde lager dan in de vergelijking "
+        "(95%-interval: van 12,8 lager tot 3,6 lager). Dit is niet wat het gebied alleen laat zien. Van de eigen "
+        "afstand tot het gemiddelde van de 5 gebieden in de schatting (7,7% van het eigen gemiddelde lager) is 31% "
+        "gebleven. Hoe onnauwkeuriger "
         "het cijfer van een gebied, hoe verder het wordt getrokken. Nul ligt buiten dit interval. Het interval houdt "
         "zijn niveau gemiddeld over de gebieden en niet voor elk gebied: van 5 gebieden kan er ook door toeval een "
         "buiten liggen. Fouten die de gebieden delen, zitten er niet in. Dit is geen uitspraak: de vaste uitspraken "
         "gelden voor de gebieden samen. Gebieden worden hier niet met elkaar vergeleken en niet op volgorde gezet."
     )
     english = result(area_document(FOUND, "gebied-3", {}, "en"))
-    assert "the change in vandalism in Gebied 3 was an estimated 8.2% van het eigen gemiddelde lower" in english
+    assert "the change in vandalism in Gebied 3, drawn towards the mean of the areas, was an estimated 8.2%" in english
     assert "(95% interval: 12.8 lower to 3.6 lower)" in english and "This is no statement" in english
 
 

@@ -228,7 +228,11 @@ def test_no_other_colour_carries_anything(drawn: dict[str, dict[str, str]]) -> N
 
 def test_what_differs_in_colour_differs_in_form_too(drawn: dict[str, dict[str, str]]) -> None:
     gap = drawn["large"]["gap"]
-    assert "stroke-dasharray" in gap and len(set(re.findall(r'<path id="gap-(m[0-9a-f]+)" d="([^"]+)"', gap))) > 3
+    assert "stroke-dasharray" in gap
+    shapes = dict(re.findall(r'<path id="([^"]+)" d="([^"]+)"', gap))
+    used = [re.findall(rf'href="#([^"]+)"[^>]*stroke: {color}', gap) for color in (FOCUS, COMPARISON)]
+    focus, comparison = ({shapes[one] for one in names} for names in used)
+    assert focus and comparison and not focus & comparison, "markers of both groups have other shapes"
     bands = drawn["large"]["placebos"]
     dashed = re.findall(rf"stroke: {COMPARISON}; stroke-width: 0.9", bands)
     assert len(dashed) >= 4, "each edge of a band is a line of its own"

@@ -162,6 +162,8 @@ def test_every_table_has_the_numbers_of_the_bundle(
 
     change = record["change"]
     found = rows(page, say("change.caption", outcome="Iets", unit="").split("(")[0])
+    # The rate is per 100, so that a level is a share in percent; the unit stands with the changes.
+    found = [[re.sub(r"\(procentpunt\)|\(percentagepoints\)|%$", "", cell) for cell in row] for row in found]
     assert has(found, say("change.before", period=change["before"]), *map(level, of(change, "before")))
     assert has(found, say("change.after", period=change["after"]), *map(level, of(change, "after")))
     moves = [after - before for before, after in zip(of(change, "before"), of(change, "after"), strict=True)]

@@ -7,6 +7,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from impact.evidence.collection_page import collection_document
+from impact.evidence.document import Table
+from impact.evidence.reading import plain
+from impact.evidence.record import Evidence
+from impact.study.bundle import Bundle
+from tests.study.conftest import impact
 from tests.study.small import SPEC, made
 
 COLLECTION = """\
@@ -19,6 +25,7 @@ correction: {method: romano-wolf, level: 0.05}
 table: {order: studies}
 seed: 7
 """
+SLUGS = ("criminaliteit", "uitkering")
 BETTER = {"criminaliteit": "lower", "uitkering": "lower"}
 
 
@@ -61,8 +68,9 @@ def written(root: Path, collection: str = COLLECTION) -> Path:
     root.mkdir(parents=True, exist_ok=True)
     pd.concat([first, second]).to_csv(root / "uitkomst.csv", sep=";", index=False)
     small.units.to_csv(root / "wijken.csv", sep=";", decimal=",", index=False)
-    for slug in BETTER:
-        write(root / slug / "study.yaml", study(slug, small.listed))
+    for slug in SLUGS:
+        belongs = "belongs_to: ../samen.yaml\n" if slug == "uitkering" else ""
+        write(root / slug / "study.yaml", study(slug, small.listed) + belongs)
     write(root / "in-een" / "study.yaml", both(small.listed))
     write(root / "studies" / "README.md", "")  # the project, where the data stand
     return write(root / "samen.yaml", collection)
@@ -72,3 +80,26 @@ def write(path: Path, text: str) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(text, encoding="utf-8")
     return path
+
+
+def fixed_beforehand(root: Path) -> Path:
+    """The files, with a lock of every study and of the collection."""
+    path = written(root)
+    for slug in SLUGS:
+        assert impact("lock", root / slug, "--data", root).code == 0
+    assert impact("lock", path).code == 0
+    return path
+
+
+def of(bundle: Bundle, slug: str) -> Evidence:
+    """The record of one outcome."""
+    return next(one for one in bundle.outcomes if one.indicator == slug)
+
+
+def cells(bundle: Bundle) -> dict[str, list[str]]:
+    """The cells of the table, by the indicator of the row."""
+    assert bundle.collected is not None
+    (table,) = collection_document(bundle.outcomes, bundle.collected).result.blocks
+    assert isinstance(table, Table)
+    rows = zip(bundle.collected.rows, table.rows, strict=True)
+    return {row.indicator: [plain(cell) for cell in line] for row, line in rows}

@@ -14,7 +14,7 @@ import html5lib
 # Words that the other language does not have, or that a report never uses in it.
 NL = """
 aan als beter bij deze dit een eenheden eigen en gebieden geen gemiddelde heeft het hoe inwoners jaren kunnen maar meer
-met naar niet nog omdat ook onder periodes procentpunt schatting staan staat toetsen tussen uit uitkomst van verandering
+naar niet nog omdat ook onder periodes procentpunt schatting staan staat toetsen tussen uit uitkomst van verandering
 vergelijking verschil voor vooraf waarin wat wordt worden zijn zonder zoals zodat
 """
 EN = """
@@ -23,7 +23,10 @@ outcome percentage points residents than that the their these this to which with
 """
 ONLY = {"nl": frozenset(NL.split()), "en": frozenset(EN.split())}
 # What stands in a page as it does in the data: names of files and columns, of software, and places in the bundle.
-_NAMES = re.compile(r"\S+\.(?:csv|parquet|xlsx|geojson|zip|html|json)\S*|\d+(?:\.\d+){2,}|\w+_\w+")
+_NAMES = re.compile(
+    r"\S+\.(?:csv|parquet|xlsx|geojson|zip|html|json)\S*|\b\d{1,2}(?:\.\d{1,2}){2,}\b|\w+_\w+"
+    r"|difference-in-differences|Van Yperen"
+)
 _SIGN = re.compile(r"(?<=\d)[.,](?=\d)")
 _SECTION = re.compile(r"(?:par\.|section) 6\.2")
 

@@ -116,6 +116,8 @@ def test_a_citation_is_in_the_words_of_its_language(told: Small) -> None:
         {"en": {"/siblings/0/1": "javascript:alert(1)"}},
         {"en": {"/unit": 3}},
         {"en": ["/unit"]},
+        {"nl": {"/unit": "x"}},
+        {"fr": {}},
         "en",
     ],
 )

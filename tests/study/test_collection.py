@@ -3,29 +3,29 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
-from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 from scipy import stats
 
 from impact.errors import Problem, SpecError, UsageError
+from impact.evidence.collected import families_of
 from impact.evidence.collection_page import collection_document
-from impact.evidence.document import Paragraph, Table
+from impact.evidence.document import Figure
 from impact.evidence.reading import plain
 from impact.evidence.report import report_html
+from impact.evidence.svg import alternative
 from impact.study.bundle import Bundle, read_bundle
 from impact.study.collection import read_any, read_collection
 from impact.study.collection_life import locked, stand
 from impact.study.read import read_study
 from impact.study.run import answered, in_steps, run
-from tests.study.collected import COLLECTION, write, written
-from tests.study.conftest import Ended, impact, tree
-
-SLUGS = ("criminaliteit", "uitkering")
+from tests.study.collected import COLLECTION, SLUGS, cells, fixed_beforehand, of, write, written
+from tests.study.conftest import impact, tree
 
 
 @pytest.fixture(scope="module")
@@ -41,10 +41,6 @@ def bundle(root: Path) -> Bundle:
 
 
 # --- judged together --------------------------------------------------------------------------------------------------
-
-
-def of(bundle: Bundle, slug: str) -> Any:
-    return next(one for one in bundle.outcomes if one.indicator == slug)
 
 
 def test_two_studies_are_judged_as_one_study_with_both_outcomes_is(root: Path, bundle: Bundle) -> None:
@@ -109,10 +105,26 @@ def test_the_studies_themselves_are_as_when_run_alone(root: Path, bundle: Bundle
     mine, other = of(bundle, "uitkering"), alone.outcomes[0]
     for name in ("primary", "event", "checks", "change", "path", "balance", "status", "spec_sha256"):
         assert getattr(mine, name) == getattr(other, name)
-    assert not other.families
+    assert not other.families and other.belongs_to == mine.belongs_to == "samen"
+    assert "hoort bij de verzameling ‘samen’" in report_html(other, {})
+    assert "hoort bij de verzameling" not in report_html(mine, {})
 
 
 # --- the bundle -------------------------------------------------------------------------------------------------------
+
+
+def test_the_forest_has_the_indicators_of_the_table_with_the_numbers_of_its_own(bundle: Bundle) -> None:
+    assert bundle.collected is not None
+    _, title, said = alternative((bundle.path / "figures" / "forest.svg").read_text(encoding="utf-8"))
+    page = collection_document(bundle.outcomes, bundle.collected, {"forest": "<svg/>"}, "nl")
+    (figure,) = (block for section in page.account for block in section.blocks if isinstance(block, Figure))
+    assert title and len(figure.table.rows) == len(SLUGS)
+    for name, *numbers in figure.table.rows:
+        assert plain(name) in said
+        printed = [one for cell in numbers for one in re.findall(r"[+−]?\d+(?:,\d+)?", plain(cell))]
+        assert len(printed) == 3 and all(one in said for one in printed), (printed, said)
+    assert "figures/forest.svg" in json.loads((bundle.path / "manifest.json").read_text(encoding="utf-8"))["outputs"]
+    assert 'id="forest-title"' in (bundle.path / "report.html").read_text(encoding="utf-8")
 
 
 def test_the_same_bytes_again_and_for_any_number_of_workers(root: Path, bundle: Bundle) -> None:
@@ -165,16 +177,6 @@ def test_a_hole_in_one_study_is_said_before_any_is_estimated(tmp_path: Path) -> 
 # --- the table and the statements -------------------------------------------------------------------------------------
 
 
-def cells(bundle: Bundle) -> dict[str, list[str]]:
-    assert bundle.collected is not None
-    (table,) = collection_document(bundle.outcomes, bundle.collected).result.blocks
-    assert isinstance(table, Table)
-    return {
-        row.indicator: [plain(cell) for cell in line]
-        for row, line in zip(bundle.collected.rows, table.rows, strict=True)
-    }
-
-
 def test_without_a_lock_there_is_no_statement(bundle: Bundle) -> None:
     rows = cells(bundle)
     assert [*rows] == [*SLUGS]
@@ -183,40 +185,9 @@ def test_without_a_lock_there_is_no_statement(bundle: Bundle) -> None:
 
 
 @pytest.fixture
-def kept(tmp_path: Path) -> Iterator[Path]:
+def kept(tmp_path: Path) -> Path:
     """A collection of which everything is locked, before any outcome was opened."""
-    path = written(tmp_path)
-    for slug in SLUGS:
-        assert impact("lock", tmp_path / slug, "--data", tmp_path).code == 0
-    assert impact("lock", path).code == 0
-    yield path
-
-
-def go(path: Path) -> Ended:
-    return impact("run", path, "--data", path.parent, "--out", path.parent / "out")
-
-
-def test_a_statement_rests_on_the_interval_of_the_family(kept: Path) -> None:
-    assert go(kept).code in (0, 1)
-    bundle = read_bundle(kept.parent / "out")
-    assert bundle.collected is not None and bundle.collected.standing.status == "pre-specified"
-    assert {one.status for one in bundle.outcomes} == {"pre-specified"}
-    document = collection_document(bundle.outcomes, bundle.collected)
-    said = [
-        " ".join(plain(piece) for piece in block.pieces)
-        for block in document.front[0].blocks
-        if isinstance(block, Paragraph)
-    ]
-    for evidence in bundle.outcomes:
-        member = next(one for one in evidence.families[0].members if one.indicator == evidence.indicator)
-        assert member.low is not None and member.high is not None and evidence.primary.low is not None
-        assert member.low < evidence.primary.low
-        row = cells(bundle)[evidence.indicator]
-        shown = f"{member.low:+.1f}".replace(".", ",").replace("-", "−")
-        assert shown in row[4]
-        (own,) = [text for text in said if f"#{evidence.indicator}." in text]
-        assert shown.lstrip("+−") in own
-        assert f"samen@{bundle.collected.standing.lock8}.1#{evidence.indicator}.average.2022-2024" in own
+    return fixed_beforehand(tmp_path)
 
 
 def test_a_study_that_changed_after_the_collection_was_locked_is_said(kept: Path) -> None:
@@ -244,16 +215,6 @@ def test_a_collection_is_locked_after_its_studies_and_before_outcomes(tmp_path: 
     assert (standing.status, standing.because) == ("exploratory", "outcomes")
 
 
-def test_a_study_of_a_collection_run_alone_says_so(tmp_path: Path) -> None:
-    written(tmp_path)
-    path = tmp_path / "uitkering" / "study.yaml"
-    path.write_text(path.read_text(encoding="utf-8") + "belongs_to: ../samen.yaml\n", encoding="utf-8")
-    alone = run(read_study(path), data=[tmp_path], out=tmp_path / "alone").outcomes[0]
-    assert "hoort bij de verzameling ‘samen’" in report_html(alone, {})
-    inside = run(read_collection(tmp_path / "samen.yaml"), data=[tmp_path], out=tmp_path / "out")
-    assert "hoort bij de verzameling" not in report_html(of(inside, "uitkering"), {})
-
-
 def test_a_sealed_outcome_has_no_number_anywhere(tmp_path: Path) -> None:
     path = written(tmp_path)
     study = tmp_path / "uitkering" / "study.yaml"
@@ -264,11 +225,26 @@ def test_a_sealed_outcome_has_no_number_anywhere(tmp_path: Path) -> None:
     bundle = run(read_collection(path), data=[tmp_path], out=tmp_path / "out")
     row = cells(bundle)["uitkering"]
     assert row[2] == row[3] == row[4] == "verzegeld"
+    _, _, said = alternative((bundle.path / "figures" / "forest.svg").read_text(encoding="utf-8"))
+    assert said.count(": verzegeld") == 1 and "waarvan 1 met een getal" in said
     assert "uitkering" not in {*bundle.tidy()["outcome"]}
     for evidence in bundle.outcomes:
         for family in evidence.families:
             for member in (*family.members, *family.horizons):
                 assert member.indicator != "uitkering" or (member.state, member.value) == ("sealed", None)
+
+
+def test_a_number_that_its_own_study_may_not_show_stands_in_no_family(bundle: Bundle) -> None:
+    hidden = [
+        replace(one, families=tuple(family.without("uitkering") for family in one.families))
+        if one.indicator == "uitkering"
+        else one
+        for one in bundle.outcomes
+    ]
+    (family,) = families_of(hidden)
+    own = [one for one in (*family.members, *family.horizons) if one.indicator == "uitkering"]
+    assert own and all(one.value is one.adjusted is one.low is None for one in own)
+    assert any(one.value is not None for one in family.members)
 
 
 # --- files that cannot be ---------------------------------------------------------------------------------------------
@@ -353,7 +329,7 @@ def test_a_study_and_a_collection_are_told_apart(root: Path) -> None:
 def test_belongs_to_names_a_file_beside_the_folder(tmp_path: Path, path: str) -> None:
     written(tmp_path)
     file = tmp_path / "uitkering" / "study.yaml"
-    file.write_text(file.read_text(encoding="utf-8") + f"belongs_to: {path}\n", encoding="utf-8")
+    file.write_text(file.read_text(encoding="utf-8").replace("../samen.yaml", path), encoding="utf-8")
     with pytest.raises(SpecError) as caught:
         read_study(file)
     assert [one.path for one in caught.value.problems] == ["belongs_to"]
@@ -362,5 +338,5 @@ def test_belongs_to_names_a_file_beside_the_folder(tmp_path: Path, path: str) ->
 def test_a_study_of_another_collection_is_refused(tmp_path: Path) -> None:
     path = written(tmp_path)
     file = tmp_path / "uitkering" / "study.yaml"
-    file.write_text(file.read_text(encoding="utf-8") + "belongs_to: ../anders.yaml\n", encoding="utf-8")
+    file.write_text(file.read_text(encoding="utf-8").replace("../samen.yaml", "../anders.yaml"), encoding="utf-8")
     assert any("belongs to 'anders'" in one.message for one in problems(path))

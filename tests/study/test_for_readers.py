@@ -99,7 +99,8 @@ def test_people_follow_from_the_printed_numbers_and_are_rounded_as_their_margin_
     said = page(whole)
     sentence = re.search(
         r"ongeveer ([\d.]+) leerlingen per jaar (minder|meer) dan wanneer deze gebieden waren veranderd zoals "
-        r"vergelijkbare gebieden, met een marge van ([\d.]+) (minder|meer) tot ([\d.]+) (minder|meer), op ([\d.]+) leerlingen\.",
+        r"vergelijkbare gebieden, met een marge van ([\d.]+) (minder|meer) "
+        r"tot ([\d.]+) (minder|meer), op ([\d.]+) leerlingen\.",
         said,
     )
     assert sentence is not None, said[:3000]

@@ -14,6 +14,8 @@ from openpyxl import load_workbook
 from impact.errors import UsageError
 from impact.study.bundle import read_bundle
 from impact.study.reports import reports
+from tests.report.read_forms import read, squeezed
+from tests.study import collected
 from tests.study.conftest import Ended, impact, tree
 from tests.study.small import Small, made
 
@@ -49,6 +51,13 @@ def test_another_language_is_another_file_and_pages_stand_in_their_bundle(small:
     assert tree(small.out) == before, "the bundle is what it was"
 
 
+@pytest.fixture
+def undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without figures, which take the time and are looked at elsewhere."""
+    monkeypatch.setattr("impact.study.reports.figures", lambda *_: {})
+
+
+@pytest.mark.usefixtures("undrawn")
 def test_a_file_says_its_form_by_its_name(small: Small, tmp_path: Path) -> None:
     (file,) = written(impact("report", small.out, "--out", tmp_path / "brief.docx"))
     assert opened(io.BytesIO(file.read_bytes())).paragraphs[0].text == "Niveau"
@@ -59,6 +68,7 @@ def test_a_file_says_its_form_by_its_name(small: Small, tmp_path: Path) -> None:
     assert sorted(one.name for one in tmp_path.iterdir()) == ["brief.docx", "map", "tabellen.xlsx"], "nothing halfway"
 
 
+@pytest.mark.usefixtures("undrawn")
 @pytest.mark.parametrize(
     ("arguments", "code", "said"),
     [
@@ -77,6 +87,7 @@ def test_what_cannot_be_is_said_in_one_message(small: Small, arguments: list[str
     assert tree(small.root) == before
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_no_bundle_is_said(small: Small, tmp_path: Path) -> None:
     (tmp_path / "x.zip").write_bytes(b"PK")
     for place, code in (
@@ -88,6 +99,7 @@ def test_no_bundle_is_said(small: Small, tmp_path: Path) -> None:
         assert ended.code == 2 and code in ended.err
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_what_somebody_wrote_in_a_docx_stays(small: Small, tmp_path: Path) -> None:
     (file,) = written(impact("report", small.out, "--out", tmp_path / "brief.docx"))
     written(impact("report", small.out, "--out", file))  # the same again
@@ -98,6 +110,7 @@ def test_what_somebody_wrote_in_a_docx_stays(small: Small, tmp_path: Path) -> No
     assert ended.code == 2 and "USAGE-042" in ended.err and "Onze toelichting." in opened(file).paragraphs[-1].text
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_without_python_docx_it_says_what_to_install(
     small: Small, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
@@ -107,6 +120,7 @@ def test_without_python_docx_it_says_what_to_install(
     assert written(impact("report", small.out, "--form", "latex", "--out", tmp_path)) == [tmp_path / "report.tex"]
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_every_outcome_has_its_own_file(small: Small) -> None:
     (first,) = read_bundle(small.out).outcomes
     second = replace(first, indicator="anders", primary=replace(first.primary, value=-8.75))
@@ -116,3 +130,26 @@ def test_every_outcome_has_its_own_file(small: Small) -> None:
     assert reports([first, second], "text", outcome="anders") == {"report-anders.txt": both["report-anders.txt"]}
     with pytest.raises(UsageError, match="USAGE-051"):
         reports([first, second], "text", outcome="niets")
+
+
+def test_a_collection_has_every_form_of_its_own_and_of_its_studies(tmp_path: Path) -> None:
+    out = tmp_path / "uit"
+    assert impact("run", collected.written(tmp_path), "--out", out).code in (0, 1)
+    bundle = read_bundle(out)
+    assert bundle.collected is not None and len(bundle.outcomes) == 2
+    assert bundle.report() == (out / "report.html").read_bytes()
+    page = read("html", bundle.report())
+    titles = {evidence.title["nl"] for evidence in bundle.outcomes}
+    for form in SUFFIX:
+        source = out / "bundle.zip" if form in ("text", "docx") else out
+        (file,) = written(impact("report", source, "--form", form, "--out", tmp_path / "vormen"))
+        assert file == tmp_path / "vormen" / f"report{SUFFIX[form]}"
+        found = read(form, file.read_bytes())
+        assert [squeezed(one.caption) for one in found.tables] == [squeezed(one.caption) for one in page.tables]
+        assert [len(one.head) for one in found.tables] == [len(one.head) for one in page.tables]
+    (file,) = written(impact("report", out, "--form", "text", "--outcome", "uitkering"))
+    assert file == tmp_path / "samen-report" / "report-uitkering.txt"
+    assert file.read_text(encoding="utf-8").split("\n")[0] in titles
+    assert file.read_bytes() == bundle.report(
+        "text", outcome=[one.indicator for one in bundle.outcomes].index("uitkering")
+    )

@@ -185,6 +185,7 @@ def test_the_bundle_is_whole(first: Path) -> None:
         "figures/gap.svg",
         "figures/specifications.svg",
         "manifest.json",
+        "report.en.html",
         "report.html",
         "results.json",
         "ro-crate-metadata.json",

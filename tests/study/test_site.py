@@ -12,13 +12,16 @@ import pytest
 
 import impact
 from impact.errors import DataError, WriteError
+from impact.evidence.addresses import primary_address
 from impact.study import site as writing
+from impact.study.collection import read_collection
 from impact.study.log import LOG, read_log
 from impact.study.read import read_study
 from impact.study.site import Site, bundles_in, write_site
 from impact.study.withdrawing import withdraw
 from tests.browser import PHONE, Open, axe
 from tests.readable import by_keyboard, in_print, pictures, sideways
+from tests.study.collected import written
 from tests.study.conftest import impact as command
 from tests.study.conftest import tree
 from tests.study.forging import Sound, sound
@@ -121,6 +124,27 @@ def test_what_was_withdrawn_later(whole: Sound, tmp_path: Path) -> None:
     assert "WITHDRAWN" in (found.path / "index.en.html").read_text(encoding="utf-8")
 
 
+def test_a_collection_is_one_entry_with_the_pages_of_its_studies(tmp_path: Path) -> None:
+    file = written(tmp_path)
+    impact.run(read_collection(file), data=[tmp_path], out=tmp_path / "uit")
+    found = write_site(tmp_path / "uit", tmp_path / "site", studies=tmp_path)
+    (one,) = found.listed
+    assert found.unfit == () and one.title == {"nl": "Samen", "en": "Together"}
+    there = set(tree(found.path))
+    assert {*one.reports, *one.front.values(), one.archive} <= there
+    assert [report.rpartition(one.name)[2] for report in one.reports] == [
+        "/criminaliteit/report.html",
+        "/uitkering/report.html",
+    ]
+    for page in there:
+        if page.endswith(".html"):
+            root = html5lib.HTMLParser(namespaceHTMLElements=False).parse((found.path / page).read_text("utf-8"))
+            for target in filter(None, ((node.get("href") or "").partition("#")[0] for node in root.iter())):
+                assert (found.path / page).parent.joinpath(target).resolve().exists(), (page, target)
+    assert str(primary_address(one.outcomes[0])).partition("#")[2] in one.addresses[0]
+    assert one.addresses[0].startswith("samen@unlocked-")
+
+
 # --- where it comes ---------------------------------------------------------------------------------------------------
 
 
@@ -130,7 +154,7 @@ def test_an_interrupted_run_leaves_the_last_site(made: Site, bundles: Path, monk
     def stop(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(writing, "pages", stop)
+    monkeypatch.setattr(writing, "entry", stop)
     with pytest.raises(KeyboardInterrupt):
         write_site(bundles / "b", made.path)
     assert tree(made.path) == before
