@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator, Mapping
 
 from impact.errors import Problem, UsageError
+from impact.evidence.change_table import level_unit
 from impact.evidence.comparison import count, fact_table
 from impact.evidence.disclosed import withheld
 from impact.evidence.document import Block, Cell, Code, Column, Document, Paragraph, Points, Section, Table
@@ -160,13 +161,14 @@ def _change(area: AreaRow, own: SingleArea | None, evidence: Evidence, say: Text
             written(own.comparison_before),
         ),
         (say("area_page.change.after", period=own.after), written(own.focus_after), written(own.comparison_after)),
-        (say("area_page.change.change"), *(written(x, sign=True) for x in moved)),
+        (say("frontpage.change", unit=evidence.unit), *(written(x, sign=True) for x in moved)),
     )
     columns = tuple(
         Column(say(f"area_page.change.{name}"), name != "period") for name in ("period", "area", "comparison")
     )
+    unit = level_unit(evidence.unit)
     table = Table(
-        say("area_page.change.caption", outcome=_outcome(evidence, say), area=area.name, unit=evidence.unit),
+        say("area_page.change.caption", outcome=_outcome(evidence, say), area=area.name, unit=unit),
         columns,
         rows,
         say("area_page.change.note", difference=size(own.estimate, digits, say, evidence.unit)),
