@@ -29,6 +29,7 @@ def report(
     ] = None,
 ) -> int:
     """Write the report of a bundle again, from its results alone, in a form to read or to go on with."""
+    from impact.errors import Problem, UsageError
     from impact.files import write
     from impact.study.bundle import read_bundle
     from impact.study.reports import check_target, place_of_reports, reports
@@ -41,6 +42,9 @@ def report(
         folder, first = place_of_reports(bundle, name, made), ""
     else:
         folder, first = _place(out, form)
+        if first in list(made)[1:]:
+            hint = "Name a folder, or one outcome with --outcome."
+            raise UsageError(Problem("USAGE-052", f"{first} is the name of another of these reports", hint, str(out)))
     targets = [folder / (first if first and not number else name) for number, name in enumerate(made)]
     for target, content in zip(targets, made.values(), strict=True):
         check_target(bundle, target, content)

@@ -104,7 +104,7 @@ def collection_html(document: Document) -> str:
 def collection_table(outcomes: Sequence[Evidence], collected: Collected, say: Texts) -> Table:
     """All indicators in the order of the collection; `say` is ``texts(language, "collection")``."""
     shown = _shown(outcomes, say.language)
-    levels = {_level(one) for one in shown if _level(one)}
+    levels = {level for one in shown if (level := _level(one, say))}
     level = say("collection.interval", level=levels.pop()) if len(levels) == 1 else ""
     rows = tuple(_row(row, outcome_of(shown, row), bool(level), say) for row in collected.rows)
     heads = columns("collection.column", _COLUMNS, "", say)
@@ -189,14 +189,14 @@ def _difference(evidence: Evidence, one_level: bool, say: Texts) -> str:
         return value(answer, say)
     if one_level or answer.low is None:
         return f"{value(answer, say)} ({interval(answer, say)})"
-    level = say("collection.interval", level=_level(evidence))
+    level = say("collection.interval", level=_level(evidence, say))
     return f"{value(answer, say)} ({level}: {interval(answer, say)})"
 
 
-def _level(evidence: Evidence) -> str:
+def _level(evidence: Evidence, say: Texts) -> str:
     """Of the interval that is shown; "" where there is none."""
     answer = judged(evidence)
-    return "" if evidence.sealed or answer.low is None else percent_level(answer.level, "nl")
+    return "" if evidence.sealed or answer.low is None else percent_level(answer.level, say.language)
 
 
 def _counts(evidence: Evidence, say: Texts) -> str:

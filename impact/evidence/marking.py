@@ -32,7 +32,9 @@ def parted(text: str, dutch: Sequence[str]) -> tuple[str | Foreign, ...]:
 
 def marked(page: str, dutch: Sequence[str]) -> str:
     """An HTML page in which every text of `dutch` is marked, in its drawings too."""
-    said = tuple(escape(shown(text)) for text in dutch)
+    # Quotes stand as they are in drawings, and as the template writes them elsewhere.
+    said = tuple(escape(shown(text), quote=False) for text in dutch)
+    said += tuple(text.replace('"', "&#34;").replace("'", "&#39;") for text in said)
     if _pattern(said) is None:
         return page
     out: list[str] = []

@@ -15,7 +15,7 @@ from impact.study.source import Finding, Node, parse
 from impact.study.specified import Specified
 from impact.study.validate import canonical, conforming, placed_faults
 
-__all__ = ["Collection", "is_collection", "read_any", "read_collection"]
+__all__ = ["Collection", "file_in", "is_collection", "read_any", "read_collection"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -111,6 +111,12 @@ def read_any(path: str | Path) -> Study | Collection:
 def is_collection(folder: Path) -> bool:
     """Whether a folder holds a collection under its own name, and no study."""
     return not (folder / "study.yaml").exists() and (folder / f"{folder.resolve().name}.yaml").is_file()
+
+
+def file_in(studies: Path, name: str) -> Path | None:
+    """The file of the collection of that name in a folder of studies, or in a folder of its own there; None if none."""
+    places = (studies / name / f"{name}.yaml", studies / f"{name}.yaml")
+    return next((file for file in places if file.is_file()), None)
 
 
 def _collects(tree: Node) -> bool:

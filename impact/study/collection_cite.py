@@ -16,6 +16,7 @@ from impact.evidence.record import Evidence
 from impact.study.archive import Contents
 from impact.study.bundle import collection_in
 from impact.study.citing import Citation, check_whole, cite_from, digest_of, resolve, version_of, withdrawal
+from impact.study.collection import file_in
 from impact.study.collection_life import FILES
 from impact.study.collection_verify import fixed_together, study_contents
 from impact.study.log import Log, parsed_log, read_log
@@ -101,14 +102,12 @@ def cite_in_collection(
 
 def _file(given: Path | None, name: str) -> Path | None:
     """The file of the collection: that which is given, or that of its name in ``studies``; None without any."""
-    places = [given] if given is not None else [Path("studies") / name, Path("studies") / f"{name}.yaml"]
-    for place in places:
-        file = place / f"{name}.yaml" if place.is_dir() else place
-        if file.is_file():
-            return file
-    if given is not None:
+    if given is None:
+        return file_in(Path("studies"), name)
+    file = given / f"{name}.yaml" if given.is_dir() else given
+    if not file.is_file():
         raise UsageError(Problem("CITE-002", "there is no collection of this name here", "", str(given)))
-    return None
+    return file
 
 
 def _ledger(file: Path) -> Log:

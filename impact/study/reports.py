@@ -116,17 +116,21 @@ def place_of_reports(bundle: Path, study: str, names: Collection[str]) -> Path:
 
 
 def check_target(bundle: Path, target: Path, content: bytes) -> None:
-    """Refuse a file that is none of the bundle it would stand in, or in the place of a docx that somebody wrote in.
+    """Refuse what would undo the bundle that it came to stand in, or a docx that somebody wrote in.
+
+    Into a folder of a bundle come only pages of its own.
 
     Raises
     ------
     UsageError
         ``USAGE-053``, ``USAGE-042``.
     """
-    if bundle.is_dir() and target.resolve().is_relative_to(bundle.resolve()):
-        name = target.resolve().relative_to(bundle.resolve()).as_posix()
-        if name not in own_files(bundle):
-            message = f"{name} is no file of this bundle, which would no longer be what its manifest says"
+    place = target.resolve()
+    inside = next((folder for folder in place.parents if own_files(folder)), None)
+    if inside is not None:
+        name = place.relative_to(inside).as_posix()
+        if inside != bundle.resolve() or name not in own_files(inside):
+            message = f"{name} would stand in a bundle, which would no longer be what its manifest says"
             raise UsageError(Problem("USAGE-053", message, "Name another folder with --out.", str(target)))
     if target.suffix == ".docx" and target.exists() and not (target.is_file() and target.read_bytes() == content):
         hint = "Give another name with --out: somebody may have written in this one."

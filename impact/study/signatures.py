@@ -20,6 +20,7 @@ from impact.evidence.language import Texts
 from impact.evidence.reading import visible
 from impact.evidence.record import Evidence
 from impact.evidence.signed import Signed
+from impact.files import read_bytes
 from impact.study.read import Study
 from impact.study.source import parse
 
@@ -50,14 +51,13 @@ def signatures(content: bytes, file: str, study: str, design: str, outcomes: Seq
     tree = _parsed(content, file)
     problems = list(_about(tree, study, design, file))
     found: dict[str, Signed] = {}
-    entries = tree.get("grades") or ()
-    for place, entry in enumerate(entries if isinstance(entries, tuple) else (entries,), 1):
+    for place, entry in enumerate(_entries(tree), 1):
         wrong = list(_wrong(entry, outcomes, found))
         if wrong:
             where = f"grade {place}: "
             hint = "Fill in all of it, or nothing."
             problems += [Problem("GRADE-002", where + text, hint, file) for text in wrong]
-        elif any(entry.get(name) not in (None, "") for name in _OWN[1:]):
+        elif _given(entry):
             said = {name: str(entry[name]).strip() for name in _OWN[2:]}
             found[entry["outcome"]] = Signed(entry["level"], **said)
     raise_all(problems, DataError)
@@ -89,7 +89,7 @@ def signed_beside(evidence: Evidence, folder: Path) -> Evidence:
     if not file.is_file():
         return evidence
     content = _read(file)
-    entries = _parsed(content, str(file)).get("grades") or ()
+    entries = _entries(_parsed(content, str(file)))
     others = [str(one.get("outcome")) for one in entries if isinstance(one, dict)]  # one record knows one outcome
     outcomes = [evidence.indicator, *(name for name in others if name != evidence.indicator)]
     found = signatures(content, str(file), evidence.study, evidence.spec_sha256, outcomes)
@@ -114,9 +114,15 @@ def _comment(text: str, indent: str = "") -> list[str]:
 
 def _read(file: Path) -> bytes:
     try:
-        return file.read_bytes()
-    except OSError as error:
-        raise DataError(Problem("GRADE-001", f"the file cannot be read: {error.strerror}", "", str(file))) from error
+        return read_bytes(file, _MAX_BYTES)
+    except (OSError, ValueError) as error:
+        why = getattr(error, "strerror", None) or str(error)
+        raise DataError(Problem("GRADE-001", f"the file cannot be read: {why}", "", str(file))) from error
+
+
+def _entries(tree: Mapping[str, Any]) -> tuple[Any, ...]:
+    found = tree.get("grades") or ()
+    return found if isinstance(found, tuple) else (found,)
 
 
 def _parsed(content: bytes, file: str) -> Mapping[str, Any]:
@@ -156,7 +162,7 @@ def _wrong(entry: Any, outcomes: Sequence[str], found: Mapping[str, Signed]) -> 
         yield f"{outcome!r} is no outcome of the study; it has: {', '.join(outcomes)}"
     elif outcome in found:
         yield f"{outcome} is there twice"
-    given = [name for name in _OWN[1:] if str(entry.get(name) if entry.get(name) is not None else "").strip()]
+    given = _given(entry)
     if not given:
         return
     if absent := [name for name in _OWN[1:] if name not in given]:
@@ -165,6 +171,11 @@ def _wrong(entry: Any, outcomes: Sequence[str], found: Mapping[str, Signed]) -> 
         yield f"a level is 1 to {MOST} for areas that were not drawn by lot, not {level!r}"
     if "date" in given and not _is_date(str(entry["date"])):
         yield f"a date is as 2026-11-26, not {entry['date']!r}"
+
+
+def _given(entry: Mapping[str, Any]) -> list[str]:
+    """What somebody filled in; spaces are nothing."""
+    return [name for name in _OWN[1:] if entry.get(name) is not None and str(entry[name]).strip()]
 
 
 def _is_date(text: str) -> bool:

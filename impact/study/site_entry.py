@@ -19,6 +19,7 @@ from impact.evidence.translation import page_in
 from impact.study.archive import Contents
 from impact.study.bundle import ARCHIVE, collection_in, parsed
 from impact.study.citing import withdrawn
+from impact.study.collection import file_in
 from impact.study.collection_life import FILES
 from impact.study.collection_verify import study_contents
 from impact.study.crate import LEDGER
@@ -133,17 +134,19 @@ def _gone(
     """Of each outcome that it was withdrawn, by its own study or by the collection; and what is wrong with ledgers."""
     gone: list[dict[str, tuple[Cell, ...]]] = []
     notes: dict[str, list[str]] = {language: [] for language in LANGUAGES}
+    file = None if collected is None else file_in(studies, collected.id)
+    beside = studies if file is None else file.parent
     for part in parts:
         for evidence in part.outcomes:
             said: dict[str, tuple[Cell, ...]] = {}
             for language in LANGUAGES:
                 ledger = part.contents.files.get(LEDGER, b"")
                 address = primary_address(evidence)
-                found, wrong = withdrawn(ledger, studies / evidence.study, evidence, address, language)
+                found, wrong = withdrawn(ledger, beside / evidence.study, evidence, address, language)
                 if collected is not None:
-                    ledger, file = contents.files.get(_COLLECTION_LEDGER, b""), studies / f"{collected.id}.yaml"
+                    ledger, there = contents.files.get(_COLLECTION_LEDGER, b""), file or studies / collected.id
                     address = replace(address, place=collected.place)
-                    more, other = withdrawn(ledger, file, evidence, address, language)
+                    more, other = withdrawn(ledger, there, evidence, address, language)
                     found, wrong = (*found, *more), (*wrong, *other)
                 said[language] = found
                 notes[language] += wrong

@@ -170,3 +170,12 @@ def test_what_a_hostile_author_writes_stays_text() -> None:
     evidence: Evidence = replace(DUTCH, notes=("<b>kwaad</b> & erger",), untranslated=("<b>kwaad</b> & erger",))
     evidence = replace(evidence, translations={"en": {"/unit": "percentage points"}})
     assert '<span lang="nl">&lt;b&gt;kwaad&lt;/b&gt; &amp; erger</span>' in report_html(evidence, {}, "en")
+
+
+def test_quotes_hide_no_dutch() -> None:
+    text = 'Zij noemen \'s-Gravenhage "de stad" & meer'
+    evidence = replace(DUTCH, notes=(text,), translations={"en": {"/unit": "points"}}, untranslated=(text,))
+    page = report_html(evidence, {}, "en")
+    assert '<span lang="nl">Zij noemen &#39;s-Gravenhage &#34;de stad&#34; &amp; meer</span>' in page
+    drawn = '<html><body><svg><text>Zij noemen \'s-Gravenhage "de stad" &amp; meer</text></svg></body></html>'
+    assert '<text><tspan lang="nl">' in marked(drawn, (text,))

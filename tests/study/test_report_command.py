@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import shutil
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -12,7 +13,7 @@ from docx import Document as opened
 from openpyxl import load_workbook
 
 from impact.errors import UsageError
-from impact.study.bundle import read_bundle
+from impact.study.bundle import read_bundle, results_json
 from impact.study.reports import reports
 from tests.report.read_forms import read, squeezed
 from tests.study import collected
@@ -88,6 +89,18 @@ def test_what_cannot_be_is_said_in_one_message(small: Small, arguments: list[str
 
 
 @pytest.mark.usefixtures("undrawn")
+def test_no_report_comes_into_the_bundle_of_another(small: Small, tmp_path: Path) -> None:
+    other = shutil.copytree(small.out, tmp_path / "ander")
+    before = tree(tmp_path)
+    for source, out in (("", ""), ("bundle.zip", "report.html"), ("", "x")):
+        ended = impact("report", small.out / source, "--out", other / out)
+        assert ended.code == 2 and "USAGE-053" in ended.err
+    assert tree(tmp_path) == before
+    (tmp_path / "manifest.json").write_text('{"name": "een site"}', encoding="utf-8")
+    assert written(impact("report", small.out, "--out", tmp_path)) == [tmp_path / "report.html"]
+
+
+@pytest.mark.usefixtures("undrawn")
 def test_no_bundle_is_said(small: Small, tmp_path: Path) -> None:
     (tmp_path / "x.zip").write_bytes(b"PK")
     for place, code in (
@@ -126,6 +139,11 @@ def test_every_outcome_has_its_own_file(small: Small) -> None:
     second = replace(first, indicator="anders", primary=replace(first.primary, value=-8.75))
     both = reports([first, second], "text")
     assert list(both) == ["report.txt", "report-anders.txt"] and b"8,8" in both["report-anders.txt"]
+    place = small.root / "twee"
+    place.mkdir()
+    (place / "results.json").write_bytes(results_json([first, second]))
+    ended = impact("report", place, "--form", "text", "--out", place / "report-anders.txt")
+    assert ended.code == 2 and "USAGE-052" in ended.err and not (place / "report-anders.txt").exists()
     assert reports([first, second], "text", "en", "anders").keys() == {"report-anders.en.txt"}
     assert reports([first, second], "text", outcome="anders") == {"report-anders.txt": both["report-anders.txt"]}
     with pytest.raises(UsageError, match="USAGE-051"):
@@ -137,6 +155,7 @@ def test_a_collection_has_every_form_of_its_own_and_of_its_studies(tmp_path: Pat
     assert impact("run", collected.written(tmp_path), "--out", out).code in (0, 1)
     bundle = read_bundle(out)
     assert bundle.collected is not None and len(bundle.outcomes) == 2
+    assert bundle.report() == (out / "report.html").read_bytes()
     page = read("html", bundle.report())
     titles = {evidence.title["nl"] for evidence in bundle.outcomes}
     for form in SUFFIX:

@@ -7,10 +7,12 @@ from pathlib import Path
 
 import pytest
 
+from impact.errors import DataError
 from impact.evidence.signed import Signed
 from impact.study.bundle import parsed, read_bundle, results_json
 from impact.study.lock import read_lock
 from impact.study.read import read_study
+from impact.study.signatures import signatures, signed_beside
 from impact.study.verify import verify
 from tests.study.conftest import impact
 from tests.study.small import Small, made
@@ -119,6 +121,7 @@ def test_a_lock_is_the_same_with_and_without(small: Small) -> None:
         ({"date": None, "why": None}, "it lacks date, why"),
         ({"date": "26-11-2026"}, "a date is as 2026-11-26"),
         ({"why": "x\n    extra: y"}, "`extra` is no key"),
+        ({"level": '" "', "who": '" "'}, "it lacks level, who"),
     ],
 )
 def test_what_is_not_whole_is_refused_before_anything_runs(small: Small, changes: dict[str, str], said: str) -> None:
@@ -137,6 +140,7 @@ def test_what_is_not_whole_is_refused_before_anything_runs(small: Small, changes
         ("outcome: iets", "outcome: anders", "no outcome of the study"),
         ("schema: 1", "schema: &a 1", "GRADE-001"),
         ("grades:", "grades: [", "GRADE-001"),
+        ("schema: 1", "# " + 200_000 * "x" + "\nschema: 1", "GRADE-001"),
     ],
 )
 def test_what_is_no_such_file_is_refused(small: Small, old: str, new: str, said: str) -> None:
@@ -151,6 +155,20 @@ def test_another_design_was_not_judged(small: Small) -> None:
     small.write(("controls: 2,", "controls: 3,"))
     found = problems(small)
     assert "GRADE-003" in found and "impact grade" in found
+
+
+def test_spaces_are_no_judgement(small: Small) -> None:
+    content = 'schema: 1\nstudy: s\ndesign: d\ngrades:\n  - outcome: iets\n    level: " "\n    who: "  "\n'
+    assert signatures(content.encode(), "x", "s", "d", ["iets"]) == {}
+
+
+@pytest.mark.parametrize("grades", ["5", "waar", "{outcome: [iets]}"])
+def test_what_is_no_list_of_judgements_is_refused_by_a_citation(small: Small, tmp_path: Path, grades: str) -> None:
+    (evidence, *_) = read_bundle(small.out).outcomes
+    text = f"schema: 1\nstudy: {evidence.study}\ndesign: {evidence.spec_sha256}\ngrades: {grades}\n"
+    (tmp_path / "study.grade.yaml").write_text(text, encoding="utf-8")
+    with pytest.raises(DataError, match="GRADE-002"):
+        signed_beside(evidence, tmp_path)
 
 
 def test_a_citation_says_what_was_signed_since(small: Small) -> None:

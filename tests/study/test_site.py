@@ -13,6 +13,7 @@ import pytest
 import impact
 from impact.errors import DataError, WriteError
 from impact.evidence.addresses import primary_address
+from impact.evidence.reading import plain
 from impact.study import site as writing
 from impact.study.collection import read_collection
 from impact.study.log import LOG, read_log
@@ -125,8 +126,8 @@ def test_what_was_withdrawn_later(whole: Sound, tmp_path: Path) -> None:
 
 
 def test_a_collection_is_one_entry_with_the_pages_of_its_studies(tmp_path: Path) -> None:
-    file = written(tmp_path)
-    impact.run(read_collection(file), data=[tmp_path], out=tmp_path / "uit")
+    file = written(tmp_path / "samen")
+    impact.run(read_collection(file), data=[file.parent], out=tmp_path / "uit")
     found = write_site(tmp_path / "uit", tmp_path / "site", studies=tmp_path)
     (one,) = found.listed
     assert found.unfit == () and one.title == {"nl": "Samen", "en": "Together"}
@@ -143,6 +144,13 @@ def test_a_collection_is_one_entry_with_the_pages_of_its_studies(tmp_path: Path)
                 assert (found.path / page).parent.joinpath(target).resolve().exists(), (page, target)
     assert str(primary_address(one.outcomes[0])).partition("#")[2] in one.addresses[0]
     assert one.addresses[0].startswith("samen@unlocked-")
+    withdraw(read_collection(file), "de families waren andere", "", "")
+    withdraw(read_study(file.parent / "uitkering" / "study.yaml"), "een fout in de bron", "", "")
+    for studies in (tmp_path, file.parent):  # in a folder of its own, or among the studies
+        (one,) = write_site(tmp_path / "uit", tmp_path / "site", studies=studies).listed
+        said = [" ".join(plain(part) for part in gone["nl"]) for gone in one.withdrawn]
+        assert all("de families waren andere" in text for text in said)
+        assert ["een fout in de bron" in text for text in said] == [False, True]
 
 
 # --- where it comes ---------------------------------------------------------------------------------------------------
