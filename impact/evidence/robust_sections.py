@@ -8,6 +8,7 @@ from impact.errors import Refused
 from impact.evidence.areas_section import areas_side_by_side
 from impact.evidence.comparison import columns, count
 from impact.evidence.composition_section import composed
+from impact.evidence.conclusion import concluded
 from impact.evidence.controls_section import negative_controls
 from impact.evidence.disclosed import withheld
 from impact.evidence.document import Block, Cell, Figure, Paragraph, Table
@@ -107,11 +108,16 @@ def _left_out(found: tuple[LeftOut, ...], evidence: Evidence, say: Texts) -> Ite
             say("robust.left_out.caption", unit=evidence.unit),
             columns("robust.left_out", "what count low high most sign statement", "count low high", say),
             tuple(_row(one, evidence, say) for one in done),
-            say("robust.left_out.note"),
+            _with_statement("robust.left_out.note", evidence, say),
         )
     for one in found:
         if one.refused is not None:
             yield Paragraph(_not(one.what, one.refused, evidence, say))
+
+
+def _with_statement(key: str, evidence: Evidence, say: Texts) -> str:
+    """A note that speaks of the statement, and that there is none where the result has none."""
+    return say(key) if concluded(evidence) is not None else f"{say(key)} {say('answer.would')}"
 
 
 def _rests(found: LeftOut, evidence: Evidence, say: Texts) -> str:

@@ -117,7 +117,7 @@ def test_its_units_comparison_and_data() -> None:
     )
     text = read(area_document(noted, "gebied-3", {}))
     assert "WK000301 en WK000302" in text and "Gemeente 3" in text and "Basisperiode 2022" in text
-    assert "Zoveel vergelijkingsgebieden zijn voor dit gebied gekozen: 5." in text and "WK990304 0,20" in text
+    assert "Vergelijkingsgebieden die voor dit gebied zijn gekozen: 5." in text and "WK990304 0,20" in text
     assert "WK000301 telt niet mee: onderdrukt in 2019" in text and "WK990301 telt" not in text
     assert "Telt niet mee: 2020 en 2021 (corona)." in text
     assert "Gebied 3 is in 2021 gesplitst." in text and "Van WK000302 is 2019 geschat." in text
@@ -127,7 +127,7 @@ def test_its_units_comparison_and_data() -> None:
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ({"weights": (("WK1", 0.7), ("WK2", 0.3), ("WK3", 0.0))}, "tellen mee voor dit gebied: 3"),
+        ({"weights": (("WK1", 0.7), ("WK2", 0.3), ("WK3", 0.0))}, "voor dit gebied meetellen: 3"),
         ({}, "vergeleken met alle vergelijkingsgebieden (94)"),
     ],
 )

@@ -17,7 +17,7 @@ from impact.evidence.language import texts
 from impact.evidence.plots_collection import collection_figures
 from impact.evidence.report import document
 from impact.evidence.statement import Statement
-from tests.report.samples import MEMBERS, ORDINARY, SEALED, TOGETHER
+from tests.report.samples import MEMBERS, ORDINARY, ROBUST, SEALED, TOGETHER
 
 
 def words(page: Document) -> str:
@@ -65,6 +65,12 @@ def test_a_study_without_a_family_says_nothing_of_it() -> None:
     page = words(document(ORDINARY, {}, "nl"))
     assert "deze uitkomst alleen" not in page
     assert "gecorrigeerd" not in page
+
+
+def test_what_would_be_said_without_one_area_is_no_statement_of_an_exploratory_report() -> None:
+    for language, apart in (("nl", "Dit rapport geeft geen uitspraak"), ("en", "This report gives no statement")):
+        assert apart in words(document(ROBUST, {}, language))
+        assert apart not in words(document(replace(ROBUST, status="pre-specified"), {}, language))
 
 
 def test_levels_have_the_unit_of_levels() -> None:
