@@ -25,6 +25,8 @@ _COLUMNS = [
     "estimate",
     "ci_low",
     "ci_high",
+    "band_low",
+    "band_high",
     "p_value",
     "unit",
     "status",

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Displayed", "as_html"]
 
-_LINES, _ROWS = 12, 20
+_LINES, _ROWS = 12, 10
 
 
 class Displayed:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Mapping
 
 from impact.errors import Problem, UsageError
-from impact.evidence.change_table import level_unit
+from impact.evidence.change_table import both_units
 from impact.evidence.comparison import count, fact_table
 from impact.evidence.disclosed import withheld
 from impact.evidence.document import Block, Cell, Code, Column, Document, Paragraph, Points, Section, Table
@@ -60,7 +60,7 @@ def area_document(evidence: Evidence, slug: str, figures: Mapping[str, str], lan
         raise UsageError(Problem("AREA-001", f"the study has no area {slug!r}", hint))
     robust = shown.robust
     own = None if robust is None or robust.areas is None or area.left_out else robust.areas.of(slug)
-    areas = number(shown.primary.areas, language, 0)
+    areas = number(shown.compared_areas, language, 0)
     return Document(
         language,
         say("area_page.title", area=area.name, outcome=within(_outcome(shown, say))),
@@ -161,14 +161,18 @@ def _change(area: AreaRow, own: SingleArea | None, evidence: Evidence, say: Text
             written(own.comparison_before),
         ),
         (say("area_page.change.after", period=own.after), written(own.focus_after), written(own.comparison_after)),
-        (say("frontpage.change", unit=evidence.unit), *(written(x, sign=True) for x in moved)),
+        (say("area_page.change.change"), *(written(x, sign=True) for x in moved)),
     )
     columns = tuple(
         Column(say(f"area_page.change.{name}"), name != "period") for name in ("period", "area", "comparison")
     )
-    unit = level_unit(evidence.unit)
     table = Table(
-        say("area_page.change.caption", outcome=_outcome(evidence, say), area=area.name, unit=unit),
+        say(
+            "area_page.change.caption",
+            outcome=_outcome(evidence, say),
+            area=area.name,
+            unit=both_units(evidence.unit, say),
+        ),
         columns,
         rows,
         say("area_page.change.note", difference=size(own.estimate, digits, say, evidence.unit)),

@@ -9,7 +9,7 @@ from impact.evidence.language import Texts, number
 from impact.evidence.reading import Printed, in_language, interval, plain, printed, two_signs, value, with_unit
 from impact.evidence.record import Change, Evidence
 
-__all__ = ["change", "level_unit"]
+__all__ = ["both_units", "change", "level_unit"]
 
 _POINTS = frozenset({"procentpunt", "procentpunten", "percentage point", "percentage points"})
 
@@ -17,6 +17,12 @@ _POINTS = frozenset({"procentpunt", "procentpunten", "percentage point", "percen
 def level_unit(unit: str) -> str:
     """The unit of a level, where `unit` is that of a difference: ``%`` of ``procentpunt``."""
     return "%" if unit.casefold() in _POINTS else unit
+
+
+def both_units(unit: str, say: Texts) -> str:
+    """The unit of levels that stand with their difference: ``%; verschil in procentpunt``."""
+    level = level_unit(unit)
+    return unit if level == unit else say("answer.difference_in", unit=level, difference=unit)
 
 
 def change(evidence: Evidence, say: Texts) -> Section | None:

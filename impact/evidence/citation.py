@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from impact.evidence.conclusion import concluded, headline, judged, run_apart
+from impact.evidence.conclusion import answered, concluded, headline, judged, run_apart
 from impact.evidence.disclosed import withheld
 from impact.evidence.grade import grade, grade_sentences
 from impact.evidence.language import Texts, listed, number, percent_level, texts
@@ -60,7 +60,7 @@ def cited(evidence: Evidence, found: Numbered | None, language: str) -> Cited:
     """What may be said of a number of `evidence`; None for any number of an outcome that has none."""
     say = texts(language, evidence.level)
     # Of a family that gives no interval for all of it a statement has none to judge by, and no number.
-    answer = evidence.primary if concluded(evidence) is None else judged(evidence)
+    answer = answered(evidence) if concluded(evidence) is None else judged(evidence)
     primary = Numbered("primary", "", True, answer)
     nothing = bool(evidence.not_measurable) or evidence.sealed
     about = primary if found is None or nothing or found.role == "primary" else found
@@ -83,7 +83,7 @@ def cited(evidence: Evidence, found: Numbered | None, language: str) -> Cited:
 def _answer(evidence: Evidence, say: Texts) -> tuple[str, list[str]]:
     """The answer of the study: its statement, or what was found."""
     warned = [say("citation.is_placebo")] if evidence.placebo else []
-    primary = Numbered("primary", "", True, evidence.primary)
+    primary = Numbered("primary", "", True, answered(evidence))
     absent = evidence.sealed or not _numbered(evidence.primary)
     stated = headline(evidence, say)
     if stated is not None:

@@ -41,6 +41,8 @@ class Row:
         ``not-measurable`` or ``not-studied``.
     why : dict
         The reason, by language.
+    phrase : dict
+        The outcome as it stands inside a sentence, of a row without a study.
     """
 
     number: int | None
@@ -53,6 +55,7 @@ class Row:
     study: str = ""
     statement: str = ""
     why: Text = field(default_factory=dict)
+    phrase: Text = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

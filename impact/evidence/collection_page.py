@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 from impact.evidence.addresses import primary_address
+from impact.evidence.change_table import both_units
 from impact.evidence.collected import Collected, Row, families_of, outcome_of
 from impact.evidence.comparison import columns, count
 from impact.evidence.conclusion import concluded, judged, said, title
@@ -16,7 +17,18 @@ from impact.evidence.document import Block, Cell, Code, Document, Figure, Foreig
 from impact.evidence.family_tables import families
 from impact.evidence.language import Texts, listed, number, percent_level, significant, texts
 from impact.evidence.plots_collection import indicator_rows
-from impact.evidence.reading import in_language, interval, periods, plain, printed, value, visible, with_unit, within
+from impact.evidence.reading import (
+    in_language,
+    interval,
+    named,
+    periods,
+    plain,
+    printed,
+    value,
+    visible,
+    with_unit,
+    within,
+)
 from impact.evidence.record import Evidence
 from impact.evidence.render import html
 from impact.evidence.standing import standing_sentences
@@ -128,7 +140,7 @@ def _row(row: Row, evidence: Evidence | None, one_level: bool, say: Texts) -> tu
 
 
 def _indicator(row: Row, evidence: Evidence | None, say: Texts) -> Cell:
-    unit = row.unit.get(say.language, row.unit["nl"])
+    unit = both_units(row.unit.get(say.language, row.unit["nl"]), say)
     parts = [unit, say(f"collection.better.{row.better}")]
     if evidence is not None and evidence.level == "gemeente":
         parts.append(say("collection.whole"))
@@ -189,9 +201,8 @@ def _level(evidence: Evidence, say: Texts) -> str:
 
 def _counts(evidence: Evidence, say: Texts) -> str:
     """Areas, gemeenten, and measurements before and after."""
-    span, included = periods(evidence), () if evidence.not_measurable else evidence.included
-    areas = len(included) if evidence.sealed else evidence.primary.areas
-    gemeenten = len({area.cluster for area in included})
+    span = periods(evidence)
+    areas, gemeenten = evidence.compared_areas, evidence.compared_gemeenten
     waves = say("collection.nothing") if span is None else f"{count(span.before, say)}/{count(span.after, say)}"
     return f"{count(areas, say)} · {count(gemeenten, say)} · {waves}"
 
@@ -203,8 +214,12 @@ def _conclusion(evidence: Evidence, say: Texts) -> str:
     if evidence.not_measurable:
         return f"{say('collection.statement.not-measurable')}: {listed(evidence.not_measurable, say.language)}"
     if found is None:
-        return say("collection.none", why=say(f"collection.because.{_why_none(evidence)}"))
+        why = "answer.sealed" if _hidden(evidence) else f"collection.because.{_why_none(evidence)}"
+        return say("collection.none", why=say(why))
     name = title(found, evidence, own)
+    if found.form == "smaller" and evidence.smallest is not None:
+        bound = with_unit(significant(evidence.smallest, say.language), evidence.unit)
+        return say("answer.smaller", title=name, bound=bound)
     if found.kind != "cannot-be-established":
         return name
     return f"{name}: {_because(found, evidence, say)}"
@@ -215,9 +230,7 @@ def _because(found: Statement, evidence: Evidence, say: Texts) -> str:
     if found.form == "interval" and evidence.smallest is not None:
         return say(key, bound=with_unit(significant(evidence.smallest, say.language), evidence.unit))
     if found.form == "check":
-        closed = [check for check in evidence.checks if check.gates and check.verdict != "pass"]
-        names = (f"‘{say.known(f'checks.{check.name}.title', check.name)}’" for check in closed)
-        return say(key, check=listed(names, say.language))
+        return say(key, check=_closed(evidence, say))
     return say(key)
 
 
@@ -266,15 +279,27 @@ def _stated(evidence: Evidence, row: Row, collected: Collected, say: Texts) -> I
     if found is not None:
         yield said(found, evidence, own)
     elif evidence.not_measurable:
-        name = within(plain(in_language(evidence.outcome, say.language)))
         reason = listed(evidence.not_measurable, say.language)
-        yield own("statements.not-measurable.text", outcome=name, reason=reason)
+        yield own("statements.not-measurable.text", outcome=named(evidence, say), reason=reason)
     else:
-        why = say(f"collection.because.{_why_none(evidence)}")
-        yield say("collection.no_statement", why=why, study=evidence.study)
+        yield _no_statement(evidence, say)
     number_of = str(primary_address(evidence)).partition("#")[2]
     yield say("result.address")
     yield Code(f"{collected.place}#{number_of}")
+
+
+def _no_statement(evidence: Evidence, say: Texts) -> str:
+    """Why there is none, and where what was found stands: nowhere, if a check sealed it."""
+    if _hidden(evidence):
+        return say("answer.sealed_statement", checks=_closed(evidence, say))
+    why = say(f"collection.because.{_why_none(evidence)}")
+    return say("collection.no_statement", why=why, study=evidence.study)
+
+
+def _closed(evidence: Evidence, say: Texts) -> str:
+    """The checks that seal it."""
+    closed = (check.name for check in evidence.checks if check.gates and check.verdict != "pass")
+    return listed((f"‘{say.known(f'checks.{name}.title', name)}’" for name in closed), say.language)
 
 
 def _unstudied(row: Row, say: Texts) -> Iterator[Cell]:
@@ -282,7 +307,8 @@ def _unstudied(row: Row, say: Texts) -> Iterator[Cell]:
     given = say.language in row.why
     words = say if given else texts("nl", LEVEL)
     reason = row.why.get(say.language, row.why.get("nl", ""))
-    name = within(row.outcome.get(words.language, row.outcome["nl"]))
+    about = row.phrase or row.outcome
+    name = within(about.get(words.language, about["nl"]))
     if row.statement == "not-measurable":
         text = sentence(Statement("not-measurable"), words.language, outcome=name, reason=reason)
     else:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from impact.evidence.change_table import both_units
 from impact.evidence.document import Block, Cell, Column, Figure, Paragraph, Table
 from impact.evidence.language import Texts, listed, number, p_value, percent_level, significant
 from impact.evidence.maps import map_table
@@ -225,7 +226,7 @@ def course(evidence: Evidence, figures: Mapping[str, str], say: Texts) -> list[B
                 )
             )
         table = Table(
-            say("path.caption", unit=evidence.unit),
+            say("path.caption", unit=both_units(evidence.unit, say)),
             columns("path", "period focus comparison gap side", "focus comparison gap", say),
             tuple(rows),
             folded="gap" in figures,

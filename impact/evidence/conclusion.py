@@ -11,7 +11,7 @@ from impact.evidence.reading import named, opening, printed, size, two_signs, wi
 from impact.evidence.record import Estimate, Evidence
 from impact.evidence.statement import Statement, choose, sentence
 
-__all__ = ["concluded", "headline", "judged", "run_apart", "said", "title"]
+__all__ = ["answered", "concluded", "headline", "judged", "run_apart", "said", "title"]
 
 _LOCKED = ("pre-specified", "amended")
 _OPENS = ("more-favourable", "less-favourable", "no-difference-of-s")  # in Dutch these sentences begin with the outcome
@@ -29,10 +29,23 @@ def judged(evidence: Evidence) -> Estimate:
     return evidence.primary
 
 
+def answered(evidence: Evidence) -> Estimate:
+    """The primary estimate as its page tells it: as it is judged; with its own interval where its family has none."""
+    own = judged(evidence)
+    return evidence.primary if own.low is None else own
+
+
 def run_apart(evidence: Evidence, say: Texts) -> Iterator[str]:
-    """That a study of a collection was run apart from it, and that its interval is not corrected for the others."""
+    """For what the interval of the answer holds: for a family at once, or, of a study of a collection that was run
+    apart from it, for this study alone."""
     if evidence.belongs_to and not evidence.families:
         yield say("collection.alone", collection=evidence.belongs_to)
+    own = judged(evidence)
+    if own is not evidence.primary and own.low is not None:
+        families = (
+            one.name for one in evidence.families if any(m.indicator == evidence.indicator for m in one.members)
+        )
+        yield say("answer.together", family=next(families))
 
 
 def concluded(evidence: Evidence) -> Statement | None:
@@ -67,7 +80,7 @@ def said(statement: Statement, evidence: Evidence, say: Texts) -> str:
     opens = statement.kind in _OPENS and say.language == "nl"
     common = {
         "outcome": opening(name) if opens else name,
-        "areas": number(evidence.primary.areas, say.language, 0),
+        "areas": number(evidence.compared_areas, say.language, 0),
         "total": number(evidence.areas_total, say.language, 0),
         "period": window(evidence),
     }

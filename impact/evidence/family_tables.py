@@ -116,11 +116,14 @@ def _interval(member: Member, say: Texts) -> str:
 
 
 def _drawn(family: Family, say: Texts) -> list[str]:
-    return [say("family.drawn", count=count(family.draws, say))] if family.draws else []
+    tested = any(member.adjusted is not None for member in family.members)
+    return [say("family.drawn", count=count(family.draws, say))] if family.draws and tested else []
 
 
 def _counted(family: Family, say: Texts) -> list[str]:
     tested = sum(member.adjusted is not None for member in family.members)
+    if not tested:
+        return [say("answer.untested")]
     counts = {"found": count(family.found, say), "tested": count(tested, say), "level": _percent(family.level, say)}
     said = [say("family.found", **counts)]
     if family.separate < family.found:

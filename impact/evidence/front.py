@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from impact.evidence.addresses import primary_address
 from impact.evidence.change_table import change
-from impact.evidence.conclusion import headline
+from impact.evidence.conclusion import answered, headline
 from impact.evidence.disclosed import withheld
 from impact.evidence.document import Block, Cell, Code, Paragraph, Points, Section
 from impact.evidence.language import Texts, listed, number, p_value, percent_level, significant
@@ -63,11 +63,12 @@ def check_title(name: str, say: Texts) -> str:
 def _sentences(evidence: Evidence, say: Texts) -> Iterator[Cell]:
     common = {
         "outcome": named(evidence, say),
-        "areas": number(evidence.primary.areas, say.language, 0),
+        "areas": number(evidence.compared_areas, say.language, 0),
         "total": number(evidence.areas_total, say.language, 0),
         "period": window(evidence),
     }
-    shown = printed(evidence.primary)
+    estimate = answered(evidence)
+    shown = printed(estimate)
     if evidence.not_measurable:
         reasons = listed(evidence.not_measurable, say.language)
         yield say("result.not_measurable", outcome=common["outcome"], reason=reasons)
@@ -85,7 +86,7 @@ def _sentences(evidence: Evidence, say: Texts) -> Iterator[Cell]:
         yield say("result.point" if shown.value else "result.point_same", difference=difference, **common)
         yield from _without_interval(evidence, say)
     else:
-        level = percent_level(evidence.primary.level, say.language)
+        level = percent_level(estimate.level, say.language)
         low, high = (size(x, shown.digits, say) for x in (shown.low, shown.high))
         yield say(
             "result.found" if shown.value else "result.found_same",
@@ -177,14 +178,14 @@ def _gates(evidence: Evidence, say: Texts) -> str:
 
 
 def _basis(evidence: Evidence, say: Texts) -> Section:
-    primary, span = evidence.primary, periods(evidence)
+    span = periods(evidence)
     counts = {
-        "areas": number(primary.areas, say.language, 0),
-        "clusters": number(primary.treated_clusters, say.language, 0),
+        "areas": number(evidence.compared_areas, say.language, 0),
+        "clusters": number(evidence.compared_gemeenten, say.language, 0),
         "compared": number(evidence.compared, say.language, 0),
         "pool": number(evidence.pool, say.language, 0),
     }
-    pieces = [say("basis.areas", **counts)]
+    pieces = [say("answer.basis_sealed" if evidence.sealed else "basis.areas", **counts)]
     if span is not None:
         pieces.append(
             say("basis.periods", before=number(span.before, say.language, 0), after=number(span.after, say.language, 0))

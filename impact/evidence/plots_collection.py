@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from matplotlib.figure import Figure
 
 from impact.drawing import SMALL, WIDTH, look
-from impact.evidence.conclusion import judged
+from impact.evidence.conclusion import concluded, judged
 from impact.evidence.disclosed import withheld
-from impact.evidence.language import Texts, texts
+from impact.evidence.language import Texts, listed, texts
 from impact.evidence.plots import OUTCOMES, source
 from impact.evidence.plots_forest import ForestRow, forest
 from impact.evidence.reading import in_language, plain, printed
@@ -37,7 +37,10 @@ def collection_figures(outcomes: Sequence[Evidence], language: str = "nl") -> di
         figure.supxlabel(wrapped(about, WIDTH - 0.1, SMALL), x=0.01, ha="left", fontsize=SMALL)
         return rendered(figure, name, title, f"{text} {about}".rstrip())
 
-    together = say("figures.judged")
+    unsaid = [row.name for row, one in zip(rows, said, strict=True) if row.value is not None and not concluded(one)]
+    together = " ".join(
+        [say("figures.judged"), *([say("answer.unsaid", list=listed(unsaid, language))] if unsaid else [])]
+    )
     with look():
         common = len(units) > 1 and matters
         drawn = forest(rows, "forest", say("figures.forest_title"), together, say, sign, common=common)

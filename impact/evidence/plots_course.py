@@ -12,6 +12,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from impact.drawing import COMPARISON, FOCUS, INK, PALE, WIDTH
+from impact.evidence.change_table import both_units, level_unit
 from impact.evidence.language import Texts, number, p_value, percent_level
 from impact.evidence.marks import (
     Sign,
@@ -164,14 +165,19 @@ def gap(evidence: Evidence, say: Texts, sign: Sign) -> str | None:
     period_axis(lower, [point.period for point in path])
     upper.tick_params(bottom=False)
     upper.spines["bottom"].set_visible(False)
-    headed(upper, evidence.unit)
-    lower.set_title(say("draw.gap"), pad=9)
+    headed(upper, level_unit(evidence.unit))
+    lower.set_title(say("draw.gap") + _in_unit(evidence.unit), pad=9)
     marks = [
         Line2D([], [], color=FOCUS, marker="o", label=say("draw.focus")),
         Line2D([], [], color=COMPARISON, marker="s", linestyle="--", label=say("draw.comparison")),
     ]
     legend(figure, marks)
     return sign(figure, "gap", say("draw.gap_title"), _gap_text(evidence, say))
+
+
+def _in_unit(unit: str) -> str:
+    """The unit of a difference, where it is another than that of the levels above it."""
+    return "" if level_unit(unit) == unit else f" ({unit})"
 
 
 def _gaps(path: Sequence[PathPoint]) -> list[float | None]:
@@ -205,7 +211,7 @@ def _gap_text(evidence: Evidence, say: Texts) -> str:
             "draw.gap_text",
             first=first.period,
             last=last.period,
-            unit=evidence.unit,
+            unit=both_units(evidence.unit, say),
             focus_first=level(first.focus),
             focus_last=level(last.focus),
             comparison_first=level(first.comparison),

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from impact.drawing import FOCUS, SMALL, TEXT, WIDTH
 from impact.evidence.family import Family, Member
 from impact.evidence.language import Texts, decimals, number, percent_level
-from impact.evidence.marks import Sign, dot, extremes, one_sided, row_height, rows_axis, value_axis
+from impact.evidence.marks import Sign, dot, extremes, row_height, rows_axis, value_axis
 from impact.evidence.reading import in_language, plain, with_unit
 from impact.evidence.record import Evidence
 from impact.evidence.svg import wrapped
@@ -120,17 +120,13 @@ def _edge(rows: Sequence[ForestRow]) -> float | None:
 
 
 def forest_text(rows: Sequence[ForestRow], say: Texts) -> str:
-    """Every row in words, with its numbers as they are printed; what is not given is named."""
+    """Every row in words, with its numbers as they are printed; what is not given is named, and nothing is counted:
+    rows are not to be added up."""
     units = {row.unit for row in rows if row.value is not None}
     shown = [_row_text(row, say, "" if len(units) == 1 else row.unit) for row in rows if row.value is not None]
-    ends = [
-        (round(row.low, row.digits), round(row.high, row.digits))
-        for row in rows
-        if row.value is not None and row.low is not None and row.high is not None
-    ]
     counts = {"count": number(len(rows), say.language, 0), "shown": number(len(shown), say.language, 0)}
     inside = say("figures.forest_unit", unit=units.pop()) if len(units) == 1 else ""
-    said = [say("figures.forest_text", list="; ".join(shown), unit=inside, **counts), *one_sided(ends, say)]
+    said = [say("figures.forest_text", list="; ".join(shown), unit=inside, **counts)]
     absent = "; ".join(f"{row.name}: {row.state}" for row in rows if row.value is None)
     return " ".join([*said, *([say("figures.forest_absent", list=absent)] if absent else [])])
 

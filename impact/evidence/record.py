@@ -377,6 +377,17 @@ class Evidence:
         return tuple(area for area in self.areas if not area.left_out)
 
     @property
+    def compared_areas(self) -> int:
+        """How many areas the answer is about; where a check sealed it, how many it would have been about."""
+        return len(self.included) if self.sealed and not self.not_measurable else self.primary.areas
+
+    @property
+    def compared_gemeenten(self) -> int:
+        """The same of their gemeenten."""
+        sealed = self.sealed and not self.not_measurable
+        return len({area.cluster for area in self.included}) if sealed else self.primary.treated_clusters
+
+    @property
     def others(self) -> tuple[AreaRow, ...]:
         """The areas that are not, each with the reason."""
         return tuple(area for area in self.areas if area.left_out)

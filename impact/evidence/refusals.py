@@ -97,8 +97,9 @@ def translated(refused: Refused, say: Texts) -> tuple[str, str, str] | None:
     for key, pattern in KNOWN.items():
         found = re.fullmatch(pattern, refused.because, re.DOTALL)
         if found is not None and f"refused.known.{key}.because" in say:
-            values = {name: text for name, text in found.groupdict().items() if text is not None}
-            values |= {"least": values["least"].replace(".", say("format.decimal"))} if "least" in values else {}
+            given = {name: text for name, text in found.groupdict().items() if text is not None}
+            sign = say("format.decimal")
+            values = {name: re.sub(r"(?<=\d)\.(?=\d)", sign, text) for name, text in given.items()}
             parts = (f"refused.known.{key}.{part}" for part in ("what", "because", "instead"))
             what, because, instead = (say(part, **values) for part in parts)
             return what, because, instead

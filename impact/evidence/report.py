@@ -25,7 +25,7 @@ def document(evidence: Evidence, figures: Mapping[str, str], language: str = "nl
     """The parts of the report, before any format; `translation` is the file of the same page in the other language."""
     say = texts(language, evidence.level)
     shown = visible(in_words(evidence, language))
-    areas = number(shown.primary.areas, language, 0)
+    areas = number(shown.compared_areas, language, 0)
     status = say(f"status.{shown.status}", areas=areas, total=number(shown.areas_total, language, 0))
     stands = (status + looked(evidence.look, say), *standing_sentences(shown.standing, say), *run_apart(shown, say))
     answer, first = result(shown, say), footnoted(front(shown, say), say)

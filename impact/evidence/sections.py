@@ -8,6 +8,7 @@ from impact.errors import Refused
 from impact.evidence.checked import checked
 from impact.evidence.chosen import chosen
 from impact.evidence.comparison import balance, by_area, columns, count, course, design, fact_table
+from impact.evidence.conclusion import judged
 from impact.evidence.context_notes import framed
 from impact.evidence.disclosure import disclosure
 from impact.evidence.document import Block, Cell, Code, Foreign, Paragraph, Points, Section, Table
@@ -77,7 +78,14 @@ def _looks(evidence: Evidence, say: Texts) -> tuple[Section, ...]:
 def _robust(evidence: Evidence, figures: Mapping[str, str], say: Texts) -> tuple[Section, ...]:
     """Only where there is an estimate whose strength could be looked at."""
     blocks = robust(evidence, figures, say)
-    return (_section("houdbaarheid", "robust", blocks, say),) if blocks else ()
+    return (_section("houdbaarheid", "robust", [*_alone(evidence, say), *blocks], say),) if blocks else ()
+
+
+def _alone(evidence: Evidence, say: Texts) -> list[Block]:
+    """That intervals beside the answer are not those of its family."""
+    own = judged(evidence)
+    corrected = own is not evidence.primary and own.low is not None
+    return [Paragraph((say("answer.others"),))] if corrected else []
 
 
 def _disclosure(evidence: Evidence, say: Texts) -> tuple[Section, ...]:
@@ -104,7 +112,13 @@ def _estimate(evidence: Evidence, say: Texts) -> list[Block]:
 
     facts: list[tuple[Cell, Cell]] = [
         (say("estimate.value"), with_unit(value(primary, say, missing), evidence.unit) if shown else nothing),
-        (say("estimate.interval", level=percent_level(primary.level, say.language)), interval(primary, say, missing)),
+        (
+            say(
+                "answer.alone" if evidence.families else "estimate.interval",
+                level=percent_level(primary.level, say.language),
+            ),
+            interval(primary, say, missing),
+        ),
         (say("estimate.std_error"), given(primary.std_error, digits)),
         (say("estimate.df"), given(primary.df, 0)),
         (say("estimate.p_value"), nothing if primary.p_value is None else p_value(primary.p_value, say.language)),
@@ -169,6 +183,8 @@ def _beside(second: Second, evidence: Evidence, say: Texts) -> tuple[Cell, ...]:
 def _others(evidence: Evidence, say: Texts) -> list[Block]:
     blocks: list[Block] = []
     names = "name value interval share effective"
+    if evidence.weightings or evidence.bracket or evidence.alternatives:
+        blocks += _alone(evidence, say)
     if evidence.weightings:
         rows = tuple(_weighting(variant, evidence, say) for variant in evidence.weightings)
         blocks.append(

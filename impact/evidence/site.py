@@ -156,7 +156,7 @@ def _outcome(
     shown = in_words(evidence, say.language)
     dutch = dutch_in(evidence, say.language)
     stated = headline(shown, say)
-    areas, total = (number(count, say.language, 0) for count in (shown.primary.areas, shown.areas_total))
+    areas, total = (number(count, say.language, 0) for count in (shown.compared_areas, shown.areas_total))
     return {
         "key": _key(evidence.indicator),
         "slug": evidence.indicator,

@@ -38,6 +38,7 @@ __all__ = [
     "numbers",
     "opened",
     "resolve",
+    "version_of",
     "withdrawn",
 ]
 
@@ -227,7 +228,7 @@ def cite_from(
         address=str(asked),
         title=say("citation.retracted", title=name) if withdrawn else name,
         authors=say("citation.authors", study=evidence.study),
-        version=_version(evidence, say),
+        version=version_of(evidence, primary_address(evidence).place, say),
         kind=say("citation.kind"),
         date=_date(own, evidence),
         undated=say("citation.undated"),
@@ -291,8 +292,8 @@ def digest_of(contents: Contents) -> dict[str, str]:
     return {"file": MANIFEST, "sha256": hashlib.sha256(contents.files[MANIFEST]).hexdigest()}
 
 
-def _version(evidence: Evidence, say: Texts) -> str:
-    place = primary_address(evidence).place
+def version_of(evidence: Evidence, place: Place, say: Texts) -> str:
+    """How far a result was fixed, by which lock, and at which look; `place` is that of the study or its collection."""
     locked = not place.lock.startswith("unlocked-")
     lock = say("citation.locked", lock=place.lock) if locked else say("citation.unlocked", spec=place.lock[-8:])
     return say("citation.version", status=_status(evidence, say), lock=lock, look=str(place.look))

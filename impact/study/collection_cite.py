@@ -15,7 +15,7 @@ from impact.evidence.reading import in_language, plain
 from impact.evidence.record import Evidence
 from impact.study.archive import Contents
 from impact.study.bundle import collection_in
-from impact.study.citing import Citation, check_whole, cite_from, digest_of, resolve, withdrawal
+from impact.study.citing import Citation, check_whole, cite_from, digest_of, resolve, version_of, withdrawal
 from impact.study.collection import file_in
 from impact.study.collection_life import FILES
 from impact.study.collection_verify import fixed_together, study_contents
@@ -88,6 +88,7 @@ def cite_in_collection(
     reference = replace(
         found.reference,
         address=str(asked),
+        version=version_of(evidence, asked.place, say),
         title=say("citation.retracted", title=title) if withdrawn else title,
         authors=say("citation.authors", study=value.id),
         digest="sha256 ({file}): {sha256}".format(**digest),

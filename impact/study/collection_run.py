@@ -248,4 +248,5 @@ def _left_out(collection: Collection, known: Indicator) -> Row:
         known.kind.value,
         statement="not-measurable" if said is None else said.statement,
         why={"nl": known.not_measurable, "en": known.not_measurable_en} if said is None else said.why.languages(),
+        phrase={"nl": known.phrase, "en": known.phrase_en},
     )

@@ -155,6 +155,7 @@ def test_a_collection_has_every_form_of_its_own_and_of_its_studies(tmp_path: Pat
     assert impact("run", collected.written(tmp_path), "--out", out).code in (0, 1)
     bundle = read_bundle(out)
     assert bundle.collected is not None and len(bundle.outcomes) == 2
+    assert bundle.report() == (out / "report.html").read_bytes()
     page = read("html", bundle.report())
     titles = {evidence.title["nl"] for evidence in bundle.outcomes}
     for form in SUFFIX:
