@@ -28,8 +28,12 @@ class Displayed:
 
     def tidy(self) -> pd.DataFrame:
         """The rows of `table`, their names as a column."""
+        import pandas as pd
+
         table: pd.DataFrame = self.table()  # type: ignore[attr-defined]
-        return table if table.index.name is None else table.reset_index()
+        if isinstance(table.index, pd.RangeIndex):
+            return table
+        return table.reset_index(names=table.index.name or "unit", allow_duplicates=True)
 
     def _repr_html_(self) -> str:
         return as_html(self.summary(), self.tidy(), self._language)
@@ -43,7 +47,8 @@ def as_html(summary: str, table: pd.DataFrame, language: str = "en") -> str:
     lines = summary.splitlines()
     if len(lines) > _LINES:
         lines = [*lines[:_LINES], f"… {len(lines) - _LINES} / {len(lines)}: .summary()"]
-    told = f'<pre lang="{language}" style="white-space:pre-wrap">{_text(chr(10).join(lines))}</pre>'
+    style = "white-space:pre-wrap;font-family:monospace"
+    told = f'<pre lang="{language}" style="{style}">{_text(chr(10).join(lines))}</pre>'
     heads = "".join(f'<th scope="col">{_text(name)}</th>' for name in table.columns)
     rows = table.head(_ROWS).itertuples(index=False, name=None)
     body = "\n".join(f"<tr>{''.join(map(_cell, row))}</tr>" for row in rows)

@@ -31,7 +31,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 import pandas as pd
-from IPython.display import SVG, Markdown, display
+from IPython.display import Markdown, display
 
 import impact
 
@@ -118,7 +118,7 @@ tabel(uitkomst.primary.beside, "name", "p_value", "draws")
 tabel(uitkomst.balance, "name", "focus", "pool", "matched", "smd_pool", "smd_matched", "matched_on")
 
 # %% tags=["figure-balance"]
-SVG(bundel.figure("balance"))
+impact.Picture(bundel.figure("balance"))
 
 # %% [markdown]
 # ## Hoe liepen zij?
@@ -127,13 +127,13 @@ SVG(bundel.figure("balance"))
 # Punten van voor de start laten zien of beide toen al uiteenliepen.
 
 # %% tags=["figure-gap"]
-SVG(bundel.figure("gap"))
+impact.Picture(bundel.figure("gap"))
 
 # %% tags=["path"]
 tabel(uitkomst.path, "period", "focus", "comparison", "after")
 
 # %% tags=["figure-event-study"]
-SVG(bundel.figure("event-study"))
+impact.Picture(bundel.figure("event-study"))
 
 # %% tags=["event"]
 schattingen.loc[schattingen["role"] == "event", ["term", "estimate", "ci_low", "ci_high", "areas"]]

@@ -135,9 +135,9 @@ pd.concat({naam: balans.tidy() for naam, balans in balansen.items()}, names=["ma
 ]
 
 # %% [markdown]
-# Het grootste verschil dat overblijft, en hoeveel wijken de vergelijking nog waard is (`effective`). Die twee trekken
-# aan elkaar: gewichten die alles gelijk maken, laten de vergelijking soms op weinig wijken rusten. Een verschil als
-# `3e-15` is nul, op de afronding van de computer na.
+# Het grootste verschil dat overblijft, en hoeveel even zware wijken de vergelijking nog waard is (Kish). Die twee
+# trekken aan elkaar: gewichten die alles gelijk maken, laten de vergelijking soms op weinig wijken rusten. Een
+# verschil als `3e-15` is nul, op de afronding van de computer na.
 
 # %% tags=["methods"]
 pd.DataFrame(
@@ -146,7 +146,7 @@ pd.DataFrame(
             "manier": naam,
             "grootste verschil": balans.largest["after"][0],
             "in": balans.largest["after"][1],
-            "effectief aantal vergelijkingswijken": balans.effective["control"],
+            "vergelijkingswijken waard": balans.effective["control"],
         }
         for naam, balans in balansen.items()
     ]

@@ -132,21 +132,22 @@ tabel([robuust.ring.area, robuust.ring.ring, robuust.ring.net], "value", "low", 
 #
 # Het programma kent weinig gemeenten; dan maakt het uit hoe de fout wordt berekend. De studie noemt er vooraf één. De
 # andere staan ernaast om te laten zien hoeveel van die keuze afhangt; geen ervan mag worden gekozen om wat zij zegt.
-# Hier de eerste studie op haar eigen wijktabel, zonder koppeling, met vijf manieren en minder trekkingen dan in een
-# studie (199): de laatste cijfer van een p-waarde kan daardoor verschillen.
+# Hier het aandeel personen met een uitkering, zonder koppeling en met vijf manieren. Er zijn minder trekkingen dan in
+# een studie (199), zodat u niet hoeft te wachten: het laatste cijfer van een p-waarde kan daardoor verschillen.
 
 # %%
-wijken = pd.read_csv(project / "data_synthetic" / "eerste-studie-wijken.csv", sep=";", decimal=",")
-cijfers = pd.read_csv(project / "data_synthetic" / "eerste-studie.csv", sep=";", na_values=["x", "."])
-cijfers = cijfers.assign(vsv=cijfers.eval("100 * vsv / deelnemers"))
+wijken = pd.read_parquet(project / "data_synthetic" / "land-wijken.parquet")
+cijfers = pd.read_parquet(project / "data_synthetic" / "land-indicatoren.parquet")
+cijfers = cijfers.query("indicator == 'uitkering' and status == 'ok' and '2013' <= period <= '2024'")
+compleet = cijfers["region"].map(cijfers["region"].value_counts()).eq(cijfers["period"].nunique())
 panel = impact.Panel.from_frame(
-    cijfers.merge(wijken, on="region"),
+    cijfers[compleet].merge(wijken, on="region"),
     unit="region",
     time="period",
-    outcome="vsv",
-    first_treated="first_treated",
+    outcome="value",
+    first_treated="start",
     cluster="gemeente",
-    area="area",
+    area="focusgebied",
     residents="inwoners",
     outcome_unit="procentpunt",
 )

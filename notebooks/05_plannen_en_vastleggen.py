@@ -104,10 +104,10 @@ impact.picture(
 # %% [markdown]
 # ## Te weinig om te zien
 #
-# Dezelfde studie voor vier van de gebieden, met één vergelijkingswijk per wijk. Er verandert verder niets, ook niet
-# wat telt. De studie eist een kans van 80% om dat te zien (`needs`); die is er niet, en dan weigert `lock`, tenzij
-# iemand opschrijft waarom het toch moet. Zo'n uitkomst heet *niet meetbaar*: ‘geen verschil gevonden’ zou niets
-# zeggen.
+# Dezelfde studie voor vier van de gebieden, met twee vergelijkingswijken per wijk. Er verandert verder niets, ook
+# niet wat telt. De studie eist een kans van 80% om dat te zien (`needs`); die is er niet, en dan weigert `lock`,
+# tenzij iemand opschrijft waarom het toch moet. Zo'n uitkomst heet *niet meetbaar*: ‘geen verschil gevonden’ zou
+# niets zeggen.
 #
 # Het kleinste verschil dat telt achteraf verhogen tot wat te zien is, is geen oplossing: dan beslist de meting wat
 # ertoe doet.
@@ -120,7 +120,7 @@ vier = ["", "arnhem-oost", "breda-noord", "zaandam-oost", "heerlen-noord"]
 wijken[wijken["area"].isin(vier)].to_csv(werkmap / "data_synthetic" / "vier-gebieden.csv", sep=";", index=False)
 wijzig(kleinmap, "id: eerste-studie", "id: te-klein")
 wijzig(kleinmap, "data_synthetic/eerste-studie-wijken.csv", "data_synthetic/vier-gebieden.csv")
-wijzig(kleinmap, "ratio: 5", "ratio: 1")
+wijzig(kleinmap, "ratio: 5", "ratio: 2")
 wijzig(kleinmap, "seed: 20261123", "needs: {power: 0.80}\nseed: 20261123")
 klein = impact.plan(impact.read_study(kleinmap), draws=40)
 klein.tidy()[["areas", "inference", "smallest", "detectable", "power"]]

@@ -24,6 +24,8 @@
 
 # %%
 import os
+import subprocess
+import sys
 from dataclasses import asdict
 from pathlib import Path
 
@@ -78,9 +80,9 @@ bundel.overview()
 # %% [markdown]
 # ## De uitspraken
 #
-# Per studie de status en de zinnen, woordelijk zoals in de rapporten. Deze verzameling is niet vooraf vastgelegd, en
-# dat staat bij elke zin: zij heten verkennend. Het interval van een studie zelf is smaller dan dat van de tabel; de
-# tabel gebruikt het interval dat voor de hele familie tegelijk geldt.
+# Per studie de status en de zinnen, woordelijk zoals in de rapporten. De status zegt of de opzet vooraf is
+# vastgelegd; zonder slot is er geen uitspraak, alleen een verkennende uitkomst. Het interval van een studie zelf is
+# smaller dan dat van de tabel: de tabel gebruikt het interval dat voor de hele familie tegelijk geldt.
 
 # %% tags=["statements"]
 for nummer, uitkomst in enumerate(bundel.outcomes):
@@ -123,17 +125,24 @@ for uitkomst in bundel.outcomes:
 # Elk getal heeft een kenmerk. `impact cite KENMERK BUNDEL` geeft de hele zin met interval, status en verwijzing,
 # zodat niemand het getal zonder zijn voorbehoud hoeft over te nemen.
 
+# %% tags=["addresses"]
+kenmerken = schattingen.loc[schattingen["role"] == "primary", ["study", "address"]]
+kenmerken
+
 # %% tags=["cite"]
-schattingen.loc[schattingen["role"] == "primary", ["study", "address"]]
+code = "from impact.cli import main; main()"
+woorden = ["cite", kenmerken["address"].iloc[0], str(bundel.path), "--style", "apa"]
+klaar = subprocess.run([sys.executable, "-c", code, *woorden], capture_output=True, encoding="utf-8", check=True)
+print(klaar.stdout)
 
 # %% [markdown]
 # ## Controleren
 #
-# `impact verify` gaat na of de bundel is zoals hij is gemaakt, met alle studies erin. Nagerekend is hier niets: dat
-# doet `impact verify BUNDEL --rerun`.
+# `impact verify` gaat na of de bundel is zoals hij is gemaakt, met alle studies erin, en of de getallen volgen uit de
+# opgeslagen sommen. De hele berekening overdoen kan ook: `impact verify BUNDEL --rerun`.
 
 # %% tags=["verify"]
-impact.verify(bundel.path)
+impact.verify(bundel.path, data=[project])
 
 # %% [markdown]
 # ## Rapport
@@ -150,4 +159,4 @@ print("\n".join(bundel.report("text").decode("utf-8").splitlines()[:24]))
 # - Dat het programma als geheel iets deed of niet deed. Tien van de vijftien indicatoren hebben hier geen studie.
 # - Dat een uitkomst zonder aangetoond verschil ‘geen verschil’ is. Kijk naar het interval en naar het kleinste
 #   verschil dat telt.
-# - Dat een verkennende uitkomst een vastgelegde vervangt.
+# - Dat een kleine p-waarde een groot verschil is. Leg het verschil naast het kleinste verschil dat telt.

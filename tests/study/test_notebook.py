@@ -1,10 +1,8 @@
-"""What a notebook does: run a study from Python, read its bundle, and show what the report shows."""
+"""What the first notebook does: run a study from Python, read its bundle, and show what the report shows."""
 
 from __future__ import annotations
 
-import ast
 import html
-import json
 import re
 from pathlib import Path
 from typing import Any
@@ -16,28 +14,9 @@ import pytest
 import impact
 from impact.errors import UsageError
 from tests.shared import ROOT
-from tests.study.conftest import apart
+from tests.study.notebooks import executed, joined, rows, said
 
 NOTEBOOK = ROOT / "notebooks" / "01_eerste_studie.py"
-# In a process of its own: a kernel talks over local sockets (ipc), and a notebook is executed as a reader would.
-EXECUTE = """
-import os, sys, tempfile
-from pathlib import Path
-
-import jupytext, nbformat
-from jupyter_client.manager import AsyncKernelManager
-from nbclient import NotebookClient
-
-source, target = map(Path, sys.argv[1:])
-with tempfile.TemporaryDirectory(prefix="k") as short:
-    for name in ("IPYTHONDIR", "JUPYTER_RUNTIME_DIR", "JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR"):
-        os.environ[name] = short
-    # The path of a socket is short, so it cannot lie in the folder of a test.
-    manager = AsyncKernelManager(kernel_name="python3", transport="ipc", ip=f"{short}/s")
-    notebook = jupytext.read(source)
-    NotebookClient(notebook, km=manager, timeout=240, resources={"metadata": {"path": str(source.parent)}}).execute()
-nbformat.write(notebook, target)
-"""
 
 
 def test_an_interval_that_was_not_sized_is_marked(first: Path) -> None:
@@ -72,30 +51,7 @@ def test_a_bundle_gives_the_sentences_and_figures_of_its_report(first: Path) -> 
 @pytest.fixture(scope="module")
 def shown(first: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[dict[str, Any]]]:
     """What the cells of the executed notebook show, by the tag of the cell: for each output its data by kind."""
-    target = tmp_path_factory.mktemp("notebook") / "executed.ipynb"
-    done = apart(NOTEBOOK, target, code=EXECUTE, IMPACT_BUNDLE=str(first))
-    assert done.returncode == 0, done.stderr[-3000:]
-    cells = json.loads(target.read_text(encoding="utf-8"))["cells"]
-    found = {}
-    for cell in cells:
-        for tag in cell["metadata"].get("tags", ()):
-            found[tag] = [output["data"] for output in cell["outputs"]]
-    return found
-
-
-def joined(text: str | list[str]) -> str:
-    return text if isinstance(text, str) else "".join(text)
-
-
-def said(outputs: list[dict[str, Any]]) -> list[str]:
-    return [joined(data["text/markdown"]) for data in outputs]
-
-
-def rows(outputs: list[dict[str, Any]]) -> list[list[str]]:
-    """Cells of the one table of an output, without its head and its index."""
-    (data,) = outputs
-    table = html5lib.parse(joined(data["text/html"]), namespaceHTMLElements=False).find(".//table")
-    return [["".join(cell.itertext()).strip() for cell in row.findall("td")] for row in table.find("tbody")]
+    return executed(NOTEBOOK, tmp_path_factory.mktemp("notebook"), IMPACT_BUNDLE=str(first)).tagged
 
 
 @pytest.fixture(scope="module")
@@ -186,7 +142,7 @@ def test_balance_is_that_of_the_report(shown: Shown, report: Report) -> None:
 @pytest.mark.parametrize("name", ["gap", "event-study", "balance"])
 def test_figures_are_those_of_the_report(name: str, shown: Shown, first: Path) -> None:
     (data,) = shown[f"figure-{name}"]
-    drawn, kept = joined(data["image/svg+xml"]), (first / "figures" / f"{name}.svg").read_text(encoding="utf-8")
+    drawn, kept = joined(data["text/html"]), (first / "figures" / f"{name}.svg").read_text(encoding="utf-8")
     assert kept.strip() in (first / "report.html").read_text(encoding="utf-8")
     text = [re.findall(r"<text[^>]*>([^<]*)", svg) for svg in (drawn, kept)]
     paths = [re.findall(r'\bd="([^"]*)"', svg) for svg in (drawn, kept)]
@@ -234,17 +190,3 @@ def test_checks_refusals_and_remarks_are_those_of_the_report(shown: Shown, repor
     assert said(shown["notes"]) and all(note.removeprefix("- ") in text for note in said(shown["notes"]))
     digests = [row[3] for row in rows(shown["data"])]
     assert len(digests) == 2 and all(digest in text for digest in digests)
-
-
-def test_the_notebook_uses_the_public_face_and_computes_nothing() -> None:
-    tree = ast.parse(NOTEBOOK.read_text(encoding="utf-8"))
-    imported = [alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names]
-    imported += [node.module or "" for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)]
-    assert sorted(imported) == ["IPython.display", "dataclasses", "impact", "os", "pandas", "pathlib"]
-    used = {node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute)
-            and isinstance(node.value, ast.Name) and node.value.id == "impact"}  # fmt: skip
-    assert used <= set(impact.__all__)
-    sums = [node for node in ast.walk(tree) if isinstance(node, ast.BinOp) and not isinstance(node.op, ast.Div)]
-    assert sums == []
-    assert all("project" in ast.unparse(node) or "out" in ast.unparse(node)
-               for node in ast.walk(tree) if isinstance(node, ast.BinOp))  # fmt: skip
