@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from impact.evidence.change_table import both_units
-from impact.evidence.citation import cited
+from impact.evidence.citation import Numbered, cited
 from impact.evidence.collected import Collected, Row
 from impact.evidence.collection_page import collection_document
 from impact.evidence.conclusion import said
@@ -59,6 +59,12 @@ def test_the_answer_has_the_interval_of_its_family_and_others_say_that_they_are_
     quoted = cited(evidence, None, "en")
     assert "14.2 lower to 1.3 lower" in " ".join(quoted.sentences)
     assert "holds for all outcomes of the family ‘alles’ at once" in quoted.status
+
+
+def test_another_number_of_a_family_says_that_its_interval_is_of_that_number_alone() -> None:
+    event = Numbered("event", "", True, TOGETHER.event[-1])
+    assert "geldt voor dit ene getal en is niet gecorrigeerd" in " ".join(cited(TOGETHER, event, "nl").sentences)
+    assert "niet gecorrigeerd" not in " ".join(cited(ORDINARY, event, "nl").sentences)
 
 
 def test_a_study_without_a_family_says_nothing_of_it() -> None:
