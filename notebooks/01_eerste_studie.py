@@ -115,7 +115,7 @@ tabel(uitkomst.primary.beside, "name", "p_value", "draws")
 # Hoe dichter het gestandaardiseerde verschil (`smd_matched`) bij 0 ligt, hoe meer.
 
 # %% tags=["balance"]
-tabel(uitkomst.balance, "name", "focus", "pool", "matched", "smd_pool", "smd_matched", "matched_on")
+tabel(uitkomst.balance, "label", "focus", "pool", "matched", "smd_pool", "smd_matched", "matched_on")
 
 # %% tags=["figure-balance"]
 impact.Picture(bundel.figure("balance"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
 from typing import Any, Final
 
 from impact.evidence.single_areas import FEWEST
@@ -94,6 +95,8 @@ def _together(tell: Teller) -> Iterator[Said]:
     """Which outcomes are judged together, and how."""
     for name, slugs in tell.spec.families.items():
         yield tell("sure.family", f"sure.family.{name}", name=name, list=tell.listed(slugs))
+    if tell.spec.belongs_to is not None:
+        yield tell("sure.belongs_to", file=Path(tell.spec.belongs_to).stem)
     found = tell.spec.correction
     if found is not None:
         yield tell(f"sure.correction.{found.method}", "sure.correction", level=tell.percent(found.level))

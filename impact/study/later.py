@@ -6,10 +6,7 @@ from impact.estimators.poisson import LOG1P
 
 __all__ = ["ELSEWHERE", "INSTEAD", "LATER", "LATER_VALUES"]
 
-_DESIGN = "the part on who is compared with whom"
 _INFERENCE = "the part on inference and checks"
-_LIFE = "the part on the life of a study: plan, lock, look, verify, cite"
-_REPORT = "the part on statements, collections and reports"
 
 # Dotted path (without list positions) to the part of the project it comes with.
 LATER: dict[str, str] = {}

@@ -163,7 +163,10 @@ def texts_of(spec: Specification, language: str) -> Texts:
     if language != "en":
         return say
     known = {dutch: english for found in indicators() for dutch, english in found.translations.items()}
-    return replace(say, written=known | {str(text): text.en for text in _written(spec) if text.en})
+    given = {str(text): text.en for text in _written(spec) if text.en}
+    # A label that is a number would otherwise take the place of that number in every sentence.
+    given = {dutch: english for dutch, english in given.items() if any(letter.isalpha() for letter in dutch)}
+    return replace(say, written=known | given)
 
 
 def untranslated(spec: Specification) -> tuple[str, ...]:

@@ -83,6 +83,14 @@ def test_a_study_that_gives_no_english_means_the_same(tmp_path: Path) -> None:
     assert set(untranslated(plain.model)) == {"Niveau", "Veranderde het?", "Niets.", "Iets", "programma"}
 
 
+def test_a_label_that_is_a_number_takes_the_place_of_no_number(tmp_path: Path) -> None:
+    small = made(tmp_path)
+    small.write(("why: programma}", "why: {nl: '3', en: three}}"))
+    say = texts_of(read_study(small.study).model, "en")
+    assert say.own("3") == "3"
+    assert say("format.interval", low="3", high="4") == "3 to 4"
+
+
 @pytest.mark.parametrize("wrong", ["why: {en: programme}", "why: {nl: programma, fr: programme}", "why: {nl: ''}"])
 def test_a_text_without_dutch_is_a_fault(tmp_path: Path, wrong: str) -> None:
     small = made(tmp_path)

@@ -199,7 +199,7 @@ def test_a_unit_without_a_characteristic_leaves_with_that_reason(project: Projec
     reasons = [(row["unit"], row["reason"]) for row in found["excluded"]]
     assert (donor, "een kenmerk ontbreekt (klasse)") in reasons
     assert (marked, "een kenmerk ontbreekt (klasse)") in reasons
-    assert (treated, "een kenmerk ontbreekt (banen, klasse)") in reasons
+    assert (treated, "een kenmerk ontbreekt (banen, klasse); krijgt zelf het programma (arnhem-oost)") in reasons
     assert found["pool"] == plain["pool"] - 2
     left = next(other for other in found["areas"] if other["slug"] == area["slug"])
     assert left["units"] == area["units"][1:]

@@ -197,6 +197,7 @@ CASES: dict[str, tuple[dict[str, Any], Any, str]] = {
     ),
     "data.outcomes.national": ({}, "NL00", "De rijen van ‘NL00’ gaan over heel Nederland."),
     "data.units.columns.labels.nl": ({}, {"inwoners": "Aantal inwoners"}, "heet kolom ‘inwoners’: Aantal inwoners."),
+    "belongs_to": ({}, "../tussenevaluatie-2026.yaml", "hoort bij de verzameling ‘tussenevaluatie-2026’"),
     "context": ({}, ["noten/veldwerk.md"], "wat anderen schreven, in ‘noten/veldwerk.md’. Er wordt niets uit"),
     "outcome.also_as.nl": (RATE, "leerlingen per jaar", "ook verteld als aantal leerlingen per jaar, met zijn marge"),
     "data.outcomes.columns.change": ({}, "vlag", "staat in kolom ‘vlag’ (1 ongewijzigd"),

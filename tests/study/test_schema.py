@@ -65,7 +65,7 @@ def test_unknown_keys_are_refused_except_the_parameters_of_a_method() -> None:
     named = [str(found.get("title")) for found in open_ones if found not in methods]
     assert len(methods) == 3  # estimator, inference, beside
     # Keys of the study itself, codes of regions, and columns of the user.
-    assert sorted(named) == ["Change", "Cutpoints", "None", "Unchanged", "Where", "Where", "Where", "Where"]
+    assert sorted(named) == ["Change", "Cutpoints", "Labels", "None", "Unchanged", "Where", "Where", "Where", "Where"]
 
 
 def test_what_a_key_means_is_there_for_the_editor() -> None:
@@ -76,7 +76,7 @@ def test_what_a_key_means_is_there_for_the_editor() -> None:
 
 def test_every_short_spelling_of_the_reader_has_its_schema() -> None:
     spellings = {found for name, found in vars(fields).items() if name.startswith("as_")}
-    assert spellings == {*_SPELLINGS, fields.as_areas}
+    assert spellings == {*_SPELLINGS, fields.as_areas, fields.as_collection}
 
 
 # --- what is accepted -------------------------------------------------------------------------------------------------
