@@ -90,6 +90,18 @@ def test_levels_have_the_unit_of_levels() -> None:
     assert "Gemiddelde per periode (%; verschil in procentpunt)" in words(document(points, {}, "nl"))
 
 
+def test_the_smallest_difference_has_every_declared_digit_wherever_it_stands() -> None:
+    own = replace(ORDINARY.primary, value=0.01, std_error=0.9, low=-1.8, high=1.9)
+    evidence = replace(ORDINARY, status="pre-specified", primary=own, smallest=1234.5, unit="punten")
+    page = words(document(evidence, {}, "nl"))
+    table = words(collection_document([evidence], collected(row(evidence.study)), {}, "nl"))
+    assert "geen 1.234,5 punten of meer anders" in page
+    assert "Kleinste verschil dat telt 1.234,5 punten" in page
+    assert "Kleinste verschil dat telt: 1.234,5 " in table
+    assert "1.234 punten" not in page + table
+    assert "1.235 punten" not in page + table
+
+
 # --- a collection -----------------------------------------------------------------------------------------------------
 
 
