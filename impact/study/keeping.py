@@ -37,7 +37,7 @@ class After:
 
 def stand(study: Study, loaded: Loaded, look: int = 1) -> tuple[Kept, Standing]:
     """Lock and ledger of `study` as they are before anything is added, and where it stands."""
-    signed_for(study)  # what is wrong with it is said before anything takes time
+    signed_for(study, look)  # what is wrong with it is said before anything takes time
     found = kept(study.path)
     design = {}
     if found.lock is not None:
