@@ -169,6 +169,9 @@ def test_a_judgement_is_of_one_look(small: Small, tmp_path: Path) -> None:
     assert signed_beside(evidence, tmp_path).signed is not None
     with pytest.raises(DataError, match="GRADE-003"):
         signed_beside(later, tmp_path)
+    file = small.root / "study.grade.yaml"
+    file.write_text(file.read_text(encoding="utf-8").replace("look: 1", "look: 2"), encoding="utf-8")
+    assert impact("check", small.study).code == 0, "a design has no look"
     assert "look: 2" in blank([later], texts("nl"))
 
 
