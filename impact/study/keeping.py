@@ -19,7 +19,6 @@ from impact.study.lock import LOCK, design_of
 from impact.study.log import LOG, Event, Log, Seen, append
 from impact.study.plan_record import Plan
 from impact.study.read import Study
-from impact.study.signatures import signed_for
 from impact.study.standing import Kept, Now, beside, kept, standing
 
 __all__ = ["After", "check_told", "checked", "planned", "ran", "said", "stand"]
@@ -37,7 +36,6 @@ class After:
 
 def stand(study: Study, loaded: Loaded, look: int = 1) -> tuple[Kept, Standing]:
     """Lock and ledger of `study` as they are before anything is added, and where it stands."""
-    signed_for(study)  # what is wrong with it is said before anything takes time
     found = kept(study.path)
     design = {}
     if found.lock is not None:

@@ -87,7 +87,7 @@ def recorded(
         ]
         found[language] = rows
     told = [[looked(one, own.look) for one, own in zip(released(rows), given, strict=True)] for rows in found.values()]
-    signed = signed_for(study)
+    signed = signed_for(study, standing.look)
     judged = [text for one in signed.values() for text in (one.role, one.why)]
     rest = tuple(dict.fromkeys(filter(None, [*untranslated(study.model), *_said(standing), *judged])))
     return [

@@ -39,6 +39,7 @@ from impact.study.render import pages, versions
 from impact.study.robust import robust
 from impact.study.roots import Roots
 from impact.study.shifts import shifts
+from impact.study.signatures import signed_for
 from impact.study.together import together
 from impact.study.units import wanted
 from impact.study.wording import texts_of
@@ -184,6 +185,7 @@ def in_steps(
     check_place(place)
     folder = None if cache is None else kept_in(Path(cache), place)
     progress = progress or silent
+    signed_for(study, look)  # what is wrong with it is said before anything takes time
     notes = read_context(study, data)
     loaded = load(study.model, paths_of(study, data, opened=True))
     others, varied = variations_of(study, loaded, data, opened=True)

@@ -1,7 +1,7 @@
 """The file in which a person gives the level of the evidence: read, held against the study, and made to fill in.
 
 It says nothing of the design and changes no lock. Codes (stable): ``GRADE-001`` the file cannot be read; ``GRADE-002``
-what it says is not whole or not allowed; ``GRADE-003`` it is about another design or another study; ``GRADE-004`` one
+what it says is not whole or not allowed; ``GRADE-003`` it is about another design, look or study; ``GRADE-004`` one
 file is asked for several studies.
 """
 
@@ -26,12 +26,14 @@ from impact.study.source import parse
 
 __all__ = ["blank", "signatures", "signed_beside", "signed_for"]
 
-_KEYS = ("schema", "study", "design", "grades")
+_KEYS = ("schema", "study", "design", "look", "grades")
 _OWN = ("outcome", "level", "who", "role", "date", "why")
 _MAX_BYTES = 200_000
 
 
-def signatures(content: bytes, file: str, study: str, design: str, outcomes: Sequence[str]) -> dict[str, Signed]:
+def signatures(
+    content: bytes, file: str, study: str, design: str, outcomes: Sequence[str], look: int = 1
+) -> dict[str, Signed]:
     """What persons gave, by outcome. An entry that nobody filled in is none.
 
     Parameters
@@ -42,6 +44,8 @@ def signatures(content: bytes, file: str, study: str, design: str, outcomes: Seq
         The study's name and the digest of its specification, which the file must name.
     outcomes : sequence of str
         Its indicators.
+    look : int
+        At which the results were found; a file that names none is about the first.
 
     Raises
     ------
@@ -49,7 +53,7 @@ def signatures(content: bytes, file: str, study: str, design: str, outcomes: Seq
         ``GRADE-001`` to ``GRADE-003``, with everything that is wrong.
     """
     tree = _parsed(content, file)
-    problems = list(_about(tree, study, design, file))
+    problems = list(_about(tree, study, design, look, file))
     found: dict[str, Signed] = {}
     for place, entry in enumerate(_entries(tree), 1):
         wrong = list(_wrong(entry, outcomes, found))
@@ -64,8 +68,8 @@ def signatures(content: bytes, file: str, study: str, design: str, outcomes: Seq
     return found
 
 
-def signed_for(study: Study) -> dict[str, Signed]:
-    """What persons gave beside a study.
+def signed_for(study: Study, look: int = 1) -> dict[str, Signed]:
+    """What persons gave beside a study, of the results of a look.
 
     Raises
     ------
@@ -74,7 +78,7 @@ def signed_for(study: Study) -> dict[str, Signed]:
     """
     outcomes = [outcome.indicator for outcome in study.model.all_outcomes]
     file = study.path.with_name(SIGNATURES)
-    return signatures(_read(file), str(file), study.model.id, study.sha256, outcomes) if file.is_file() else {}
+    return signatures(_read(file), str(file), study.model.id, study.sha256, outcomes, look) if file.is_file() else {}
 
 
 def signed_beside(evidence: Evidence, folder: Path) -> Evidence:
@@ -92,7 +96,7 @@ def signed_beside(evidence: Evidence, folder: Path) -> Evidence:
     entries = _entries(_parsed(content, str(file)))
     others = [str(one.get("outcome")) for one in entries if isinstance(one, dict)]  # one record knows one outcome
     outcomes = [evidence.indicator, *(name for name in others if name != evidence.indicator)]
-    found = signatures(content, str(file), evidence.study, evidence.spec_sha256, outcomes)
+    found = signatures(content, str(file), evidence.study, evidence.spec_sha256, outcomes, evidence.standing.look)
     return replace(evidence, signed=found.get(evidence.indicator, evidence.signed))
 
 
@@ -100,7 +104,7 @@ def blank(outcomes: Sequence[Evidence], say: Texts) -> str:
     """The file to fill in, with what is proposed as comments."""
     first = outcomes[0]
     lines = [*_comment(say("grade_form.file")), "schema: 1", f"study: {first.study}", f"design: {first.spec_sha256}"]
-    lines.append("grades:")
+    lines += [f"look: {first.standing.look}", "grades:"]
     for evidence in outcomes:
         lines += _comment(" ".join(grade_sentences(grade(visible(evidence)), say)), "  ")
         lines.append(f"  - outcome: {evidence.indicator}")
@@ -140,14 +144,16 @@ def _parsed(content: bytes, file: str) -> Mapping[str, Any]:
     return found
 
 
-def _about(tree: Mapping[str, Any], study: str, design: str, file: str) -> Iterator[Problem]:
+def _about(tree: Mapping[str, Any], study: str, design: str, look: int, file: str) -> Iterator[Problem]:
+    hint = "Judge the results again: `impact grade BUNDLE --out FILE` makes a new one to fill in."
     if tree.get("schema") != 1:
         yield Problem("GRADE-002", "`schema` is 1", "", file)
     if tree.get("study") != study:
         yield Problem("GRADE-003", f"it is about the study {tree.get('study')!r}, and this is {study!r}", "", file)
     elif tree.get("design") != design:
-        hint = "Judge the results again: `impact grade BUNDLE --out FILE` makes a new one to fill in."
         yield Problem("GRADE-003", "it judges another design: the study was changed since", hint, file)
+    elif tree.get("look", 1) != look:
+        yield Problem("GRADE-003", f"it judges look {tree.get('look', 1)}, and this is look {look}", hint, file)
 
 
 def _wrong(entry: Any, outcomes: Sequence[str], found: Mapping[str, Signed]) -> Iterator[str]:

@@ -138,7 +138,8 @@ def _signed(found: Contents, outcomes: Sequence[Evidence]) -> list[Said]:
     first, content = outcomes[0], found.files.get(SIGNATURES)
     names = [evidence.indicator for evidence in outcomes]
     try:
-        given = {} if content is None else signatures(content, SIGNATURES, first.study, first.spec_sha256, names)
+        about = (first.study, first.spec_sha256, names, first.standing.look)
+        given = {} if content is None else signatures(content, SIGNATURES, *about)
     except DataError as error:
         return [Said("file.unreadable", {"file": SIGNATURES, "why": error.problems[0].message})]
     alike = all(evidence.signed == given.get(evidence.indicator) for evidence in outcomes)

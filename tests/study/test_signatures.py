@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from impact.errors import DataError
+from impact.evidence.language import texts
 from impact.evidence.signed import Signed
 from impact.study.bundle import parsed, read_bundle, results_json
 from impact.study.lock import read_lock
 from impact.study.read import read_study
-from impact.study.signatures import signatures, signed_beside
+from impact.study.signatures import blank, signatures, signed_beside
 from impact.study.verify import verify
 from tests.study.conftest import impact
 from tests.study.small import Small, made
@@ -136,6 +138,7 @@ def test_what_is_not_whole_is_refused_before_anything_runs(small: Small, changes
     [
         ("study: niveau", "study: anders", "GRADE-003"),
         ("schema: 1", "schema: 2", "GRADE-002"),
+        ("look: 1", "look: 2", "it judges look 2, and this is look 1"),
         ("schema: 1", "schema: 1\nextra: 2", "GRADE-001"),
         ("outcome: iets", "outcome: anders", "no outcome of the study"),
         ("schema: 1", "schema: &a 1", "GRADE-001"),
@@ -155,6 +158,21 @@ def test_another_design_was_not_judged(small: Small) -> None:
     small.write(("controls: 2,", "controls: 3,"))
     found = problems(small)
     assert "GRADE-003" in found and "impact grade" in found
+
+
+def test_a_judgement_is_of_one_look(small: Small, tmp_path: Path) -> None:
+    """Who judged the first look has not seen the numbers of the second."""
+    (evidence, *_) = read_bundle(small.out).outcomes
+    later = replace(evidence, standing=replace(evidence.standing, look=2))
+    small.write()
+    shutil.copy(sign(small), tmp_path / "study.grade.yaml")
+    assert signed_beside(evidence, tmp_path).signed is not None
+    with pytest.raises(DataError, match="GRADE-003"):
+        signed_beside(later, tmp_path)
+    file = small.root / "study.grade.yaml"
+    file.write_text(file.read_text(encoding="utf-8").replace("look: 1", "look: 2"), encoding="utf-8")
+    assert impact("check", small.study).code == 0, "a design has no look"
+    assert "look: 2" in blank([later], texts("nl"))
 
 
 def test_spaces_are_no_judgement(small: Small) -> None:
