@@ -54,7 +54,8 @@ def show(
     if contents is not None:
         found = replace(found, collected=collection_in(contents.files["results.json"], str(path)))
     outcomes = found.outcomes
-    return _one(found, asked, language) if _is_address(asked) else _table(outcomes, asked)
+    standing = None if found.collected is None else found.collected.standing
+    return _one(found, asked, language) if _is_address(asked) else _table(outcomes, asked, standing)
 
 
 def cite(
@@ -125,7 +126,7 @@ def _one(bundle: Bundle, text: str, language: str) -> int:
     return _COMPLETED if said.given else _NO_NUMBER
 
 
-def _table(outcomes: Sequence[Evidence], chosen: str) -> int:
+def _table(outcomes: Sequence[Evidence], chosen: str, standing: Standing | None) -> int:
     from impact.errors import Problem, UsageError
     from impact.study.tidy import tidy
 
@@ -141,7 +142,7 @@ def _table(outcomes: Sequence[Evidence], chosen: str) -> int:
         table = rows
     if not table.empty:
         typer.echo(table[_COLUMNS].to_string(index=False, na_rep="-"))
-    typer.echo(verdict(outcomes), err=True)
+    typer.echo(verdict(outcomes, standing), err=True)
     return _COMPLETED
 
 

@@ -68,7 +68,9 @@ def cited(evidence: Evidence, found: Numbered | None, language: str) -> Cited:
     given = not nothing and _numbered(about.estimate)
     if about.role != "primary":
         other = texts(language, about.level or evidence.level)
-        own = _found(evidence, about, other) if given else [_absent(evidence, about.estimate, other)]
+        own = list(_found(evidence, about, other)) if given else [_absent(evidence, about.estimate, other)]
+        if given and evidence.families and about.role != "family":
+            own.insert(1, say("answer.number_alone"))
         role = say(f"citation.role.{about.role}", name=about.name, why=about.why.rstrip("."))
         sentences = [role, *own, say("citation.answer"), *sentences]
         title = say("citation.other")

@@ -15,7 +15,7 @@ from impact.evidence.conclusion import concluded, judged, said, title
 from impact.evidence.disclosed import withheld
 from impact.evidence.document import Block, Cell, Code, Document, Figure, Foreign, Paragraph, Points, Section, Table
 from impact.evidence.family_tables import families
-from impact.evidence.language import Texts, listed, number, percent_level, significant, texts
+from impact.evidence.language import Texts, exact, listed, number, percent_level, texts
 from impact.evidence.plots_collection import indicator_rows
 from impact.evidence.reading import (
     in_language,
@@ -126,7 +126,7 @@ def _row(row: Row, evidence: Evidence | None, one_level: bool, say: Texts) -> tu
         calculated = say("collection.not_computed")
         return (name, kind, nothing, nothing, calculated, nothing, nothing, _absent(row, say), nothing)
     source: Cell = f"{kind}; {row.source}" if say.language == "nl" else kind
-    smallest = nothing if evidence.smallest is None else significant(evidence.smallest, say.language)
+    smallest = nothing if evidence.smallest is None else exact(evidence.smallest, say.language)
     return (
         name,
         source,
@@ -218,7 +218,7 @@ def _conclusion(evidence: Evidence, say: Texts) -> str:
         return say("collection.none", why=say(why))
     name = title(found, evidence, own)
     if found.form == "smaller" and evidence.smallest is not None:
-        bound = with_unit(significant(evidence.smallest, say.language), evidence.unit)
+        bound = with_unit(exact(evidence.smallest, say.language), evidence.unit)
         return say("answer.smaller", title=name, bound=bound)
     if found.kind != "cannot-be-established":
         return name
@@ -228,7 +228,7 @@ def _conclusion(evidence: Evidence, say: Texts) -> str:
 def _because(found: Statement, evidence: Evidence, say: Texts) -> str:
     key = f"collection.why.{found.form}"
     if found.form == "interval" and evidence.smallest is not None:
-        return say(key, bound=with_unit(significant(evidence.smallest, say.language), evidence.unit))
+        return say(key, bound=with_unit(exact(evidence.smallest, say.language), evidence.unit))
     if found.form == "check":
         return say(key, check=_closed(evidence, say))
     return say(key)

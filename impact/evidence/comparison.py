@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from impact.evidence.change_table import both_units
 from impact.evidence.document import Block, Cell, Column, Figure, Paragraph, Table
-from impact.evidence.language import Texts, listed, number, p_value, percent_level, significant
+from impact.evidence.language import Texts, exact, listed, number, p_value, percent_level, significant
 from impact.evidence.maps import map_table
 from impact.evidence.plots_course import banded, placebo_range, placebo_rows
 from impact.evidence.reading import band, in_language, interval, one_base, printed, slug, value, window, with_unit
@@ -52,7 +52,7 @@ def design(evidence: Evidence, figures: Mapping[str, str], say: Texts) -> list[B
     if evidence.covariates:
         facts.append((say("design.covariates"), listed(evidence.covariates, say.language)))
     if evidence.smallest is not None:
-        smallest = with_unit(significant(evidence.smallest, say.language), evidence.unit)
+        smallest = with_unit(exact(evidence.smallest, say.language), evidence.unit)
         facts.append(
             (say("design.smallest"), f"{smallest} ({evidence.smallest_why})" if evidence.smallest_why else smallest)
         )

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from impact.evidence.disclosed import withheld
-from impact.evidence.language import Texts, listed, number, percent_level
+from impact.evidence.language import Texts, exact, listed, number, percent_level
 from impact.evidence.reading import named, opening, printed, size, two_signs, window, with_unit
 from impact.evidence.record import Estimate, Evidence
 from impact.evidence.statement import Statement, choose, sentence
@@ -120,11 +120,7 @@ def headline(evidence: Evidence, say: Texts) -> tuple[str, str] | None:
 
 
 def _bound(evidence: Evidence, say: Texts) -> str:
-    """The bound with every digit that was declared: rounded it could lie inside the interval that it bounds."""
-    if evidence.smallest is None:
-        return ""
-    places = len(f"{evidence.smallest:.12f}".rstrip("0").partition(".")[2])
-    return with_unit(number(evidence.smallest, say.language, places), evidence.unit)
+    return "" if evidence.smallest is None else with_unit(exact(evidence.smallest, say.language), evidence.unit)
 
 
 def _checks(evidence: Evidence, say: Texts) -> str:

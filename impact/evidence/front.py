@@ -10,7 +10,7 @@ from impact.evidence.change_table import change
 from impact.evidence.conclusion import answered, headline
 from impact.evidence.disclosed import withheld
 from impact.evidence.document import Block, Cell, Code, Paragraph, Points, Section
-from impact.evidence.language import Texts, listed, number, p_value, percent_level, significant
+from impact.evidence.language import Texts, exact, listed, number, p_value, percent_level
 from impact.evidence.reading import (
     named,
     periods,
@@ -160,7 +160,7 @@ def _against_smallest(evidence: Evidence, low: float, high: float, say: Texts) -
     smallest = evidence.smallest
     if smallest is None:
         return
-    bound = with_unit(significant(smallest, say.language), evidence.unit)
+    bound = with_unit(exact(smallest, say.language), evidence.unit)
     if -smallest < low and high < smallest:
         yield say("result.under_smallest", bound=bound)
     elif low > smallest or high < -smallest:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from impact.evidence.comparison import columns, count
 from impact.evidence.document import Block, Cell, Code, Foreign, Paragraph, Table
 from impact.evidence.grade import grade, grade_sentences
-from impact.evidence.language import Texts, listed, number, significant
+from impact.evidence.language import Texts, exact, listed, number
 from impact.evidence.reading import in_language, plain, two_signs, window, with_unit
 from impact.evidence.record import Evidence
 
@@ -199,7 +199,7 @@ def _known(item: int, evidence: Evidence, say: Texts) -> str | None:
             name = plain(in_language(evidence.outcome, say.language))
             return f"{name} ({evidence.unit}). {_source(evidence, say)}"
         case 7 if smallest is not None:
-            bound = with_unit(significant(smallest, say.language), evidence.unit)
+            bound = with_unit(exact(smallest, say.language), evidence.unit)
             return _fact("smallest", say, bound=bound)
         case 8:
             return f"{_fact('not_drawn', say)} {_compared(evidence, say)}"

@@ -25,6 +25,7 @@ __all__ = [
     "Texts",
     "date_words",
     "decimals",
+    "exact",
     "languages",
     "listed",
     "number",
@@ -185,6 +186,11 @@ def significant(x: float, language: str, digits: int = 3) -> str:
     exponent = int(f"{abs(x):.{digits - 1}e}".split("e")[1])
     places = min(max(digits - 1 - exponent, 0), 12)
     return number(x, language, len(f"{x:.{places}f}".rstrip("0").partition(".")[2]))
+
+
+def exact(x: float, language: str) -> str:
+    """`x` with every digit that was declared: a bound that is rounded could lie inside the interval that it bounds."""
+    return number(x, language, len(f"{x:.12f}".rstrip("0").partition(".")[2]))
 
 
 def p_value(p: float, language: str, draws: int | None = None) -> str:

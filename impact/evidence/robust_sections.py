@@ -12,7 +12,7 @@ from impact.evidence.conclusion import concluded
 from impact.evidence.controls_section import negative_controls
 from impact.evidence.disclosed import withheld
 from impact.evidence.document import Block, Cell, Figure, Paragraph, Table
-from impact.evidence.language import Texts, listed, number, significant
+from impact.evidence.language import Texts, exact, listed, number, significant
 from impact.evidence.plots_robust import breakdown, curve_points
 from impact.evidence.reading import interval, printed, reason, value, with_unit
 from impact.evidence.record import Evidence
@@ -227,7 +227,7 @@ def _done(found: Judged, evidence: Evidence, say: Texts) -> Iterator[str]:
         yield say("robust.past.no_smallest")
         return
     key = "enough" if evidence.smallest >= found.detectable else "too_small"
-    smallest = with_unit(significant(evidence.smallest, say.language), evidence.unit)
+    smallest = with_unit(exact(evidence.smallest, say.language), evidence.unit)
     yield say(f"robust.past.{key}", smallest=smallest)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from impact.evidence.reading import in_language, plain
+from impact.study.adjust import faults_of_covariates
 from impact.study.faults import Fault, near
 from impact.study.model import Outcome, Specification
 from impact.study.source import Loc
@@ -25,8 +26,16 @@ def faults_for_readers(spec: Specification) -> Iterator[Fault]:
     if spec.data.outcomes.national is not None and any(one.measure.as_percent_of_own for one in spec.all_outcomes):
         message = "beside a percentage of the region's own mean stands no level of the whole country"
         yield Fault(("data", "outcomes", "national"), message, "Take the key out.")
+    yield from _labels(spec)
+
+
+def _labels(spec: Specification) -> Iterator[Fault]:
+    """Names for columns that nothing reads; which those are is known when the covariates are in order."""
+    labels = {} if spec.data.units is None else spec.data.units.columns.labels
+    if not labels or next(faults_of_covariates(spec), None) is not None:
+        return
     known = [name for names in wanted(spec) for name in names]
-    for name in () if spec.data.units is None else spec.data.units.columns.labels:
+    for name in labels:
         if name not in known:
             hint = near(name, known) or "Give a label to a column that the study uses."
             yield Fault(("data", "units", "columns", "labels", name), f"no column '{name}' is used", hint)

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from impact.evidence.change_table import both_units
-from impact.evidence.citation import cited
+from impact.evidence.citation import Numbered, cited
 from impact.evidence.collected import Collected, Row
 from impact.evidence.collection_page import collection_document
 from impact.evidence.conclusion import said
@@ -61,6 +61,12 @@ def test_the_answer_has_the_interval_of_its_family_and_others_say_that_they_are_
     assert "holds for all outcomes of the family ‘alles’ at once" in quoted.status
 
 
+def test_another_number_of_a_family_says_that_its_interval_is_of_that_number_alone() -> None:
+    event = Numbered("event", "", True, TOGETHER.event[-1])
+    assert "geldt voor dit ene getal en is niet gecorrigeerd" in " ".join(cited(TOGETHER, event, "nl").sentences)
+    assert "niet gecorrigeerd" not in " ".join(cited(ORDINARY, event, "nl").sentences)
+
+
 def test_a_study_without_a_family_says_nothing_of_it() -> None:
     page = words(document(ORDINARY, {}, "nl"))
     assert "deze uitkomst alleen" not in page
@@ -82,6 +88,18 @@ def test_levels_have_the_unit_of_levels() -> None:
         assert both_units(unit, texts(language)) == expected
     points = replace(ORDINARY, unit="procentpunt")
     assert "Gemiddelde per periode (%; verschil in procentpunt)" in words(document(points, {}, "nl"))
+
+
+def test_the_smallest_difference_has_every_declared_digit_wherever_it_stands() -> None:
+    own = replace(ORDINARY.primary, value=0.01, std_error=0.9, low=-1.8, high=1.9)
+    evidence = replace(ORDINARY, status="pre-specified", primary=own, smallest=1234.5, unit="punten")
+    page = words(document(evidence, {}, "nl"))
+    table = words(collection_document([evidence], collected(row(evidence.study)), {}, "nl"))
+    assert "geen 1.234,5 punten of meer anders" in page
+    assert "Kleinste verschil dat telt 1.234,5 punten" in page
+    assert "Kleinste verschil dat telt: 1.234,5 " in table
+    assert "1.234 punten" not in page + table
+    assert "1.235 punten" not in page + table
 
 
 # --- a collection -----------------------------------------------------------------------------------------------------

@@ -146,7 +146,10 @@ def test_a_number_is_cited_by_the_collection_or_by_its_study(bundle: Bundle, mon
         member = next(one for one in study.families[0].members if one.indicator == "uitkering")
         assert member.low is not None
         assert f"van {abs(member.low):.1f}".replace(".", ",") in done.out
+        assert f", slot {address.partition('@')[2].partition('.')[0]}, " in done.out, "of what is cited"
         assert impact("show", address, bundle.path).code == 0
+    shown = impact("show", bundle.path, "family")
+    assert "band_low" in shown.out and bundle.collected.place.lock in shown.err
     for wrong, code in (
         (by_collection.replace("samen@", "anders@"), "ADDRESS-002"),
         (by_collection.replace(".1#", ".2#"), "ADDRESS-003"),
