@@ -15,7 +15,7 @@ from impact.evidence.record import BalanceRow, Estimate, Evidence, Variant
 __all__ = ["redacted", "rounded"]
 
 _T = TypeVar("_T")
-_NUMBER = re.compile(r"[-−]?\d+(?:[.,]\d+)?")
+_NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
 
 
 def numbers(value: Any) -> Iterator[float]:
@@ -49,12 +49,11 @@ def redacted(evidence: Evidence, before: Evidence) -> Evidence:
 
 
 def _repeats(written: str, gone: set[float]) -> bool:
-    plain = written.lstrip("-−").replace(",", ".")
-    digits = plain.replace(".", "").lstrip("0")
-    if "." not in plain or len(digits) < 2:
+    whole, _, part = written.replace(",", ".").rpartition(".")
+    whole = whole.replace(".", "")  # thousands may be set apart
+    if not whole or len(f"{whole}{part}".lstrip("0")) < 2:
         return False  # a year or a count
-    places = len(plain.split(".")[1])
-    return any(f"{number:.{places}f}" == plain for number in gone)
+    return any(f"{number:.{len(part)}f}" == f"{whole}.{part}" for number in gone)
 
 
 def rounded(evidence: Evidence, profile: Profile) -> Evidence:

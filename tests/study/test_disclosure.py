@@ -6,7 +6,7 @@ import csv
 import json
 import re
 import zipfile
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +18,13 @@ from hypothesis import strategies as st
 
 from impact.disclosure.differencing import hide_more, least_difference
 from impact.disclosure.profile import CBS_RA, Profile
+from impact.evidence.language import number
 from impact.evidence.record import Evidence
 from impact.study.behind import Group, judged
 from impact.study.disclose_known import DESIGN, PARTS
+from impact.study.disclose_round import redacted
 from impact.study.verify import verify
+from tests.report.samples import ORDINARY
 from tests.study.conftest import impact, tree
 from tests.study.example import refused
 from tests.study.small import Small, made
@@ -288,3 +291,12 @@ def test_rules_that_cannot_be_meant(tmp_path: Path, text: str, about: str) -> No
     (problem,) = refused(tmp_path, asked(text))
     assert problem.path.startswith("disclose")
     assert about in problem.message
+
+
+@pytest.mark.parametrize("language", ["nl", "en"])
+def test_a_sentence_repeats_no_hidden_number_also_with_thousands_set_apart(language: str) -> None:
+    whole = replace(ORDINARY, primary=replace(ORDINARY.primary, value=-1234.567, std_error=98765.4), event=())
+    hidden = replace(whole, primary=replace(whole.primary, value=None, std_error=None))
+    repeats = [f"Het was {number(x, language, 2, sign=True)}." for x in (-1234.567, 98765.4)]
+    others = ["In 2023 waren er 1.235 mensen.", f"Het was {number(-1234.1, language, 2)}."]
+    assert redacted(replace(hidden, notes=(*repeats, *others)), whole).notes == tuple(others)
