@@ -264,7 +264,7 @@ def run_pytest(folder: Path, test: str, required: str) -> str:
     (folder / "test_it.py").write_text(test, encoding="utf-8")
     done = subprocess.run(
         [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--rootdir", str(folder), str(folder)],
-        env={**os.environ, "IMPACT_REQUIRE_SHARED": required},
+        env={**os.environ, "PYTHONPATH": str(ROOT), "IMPACT_REQUIRE_SHARED": required},
         cwd=folder,
         capture_output=True,
         text=True,
