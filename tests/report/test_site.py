@@ -150,13 +150,13 @@ def test_accessible(name: str, made: Mapping[str, Path], page: Open) -> None:
 def test_search(made: Mapping[str, Path], page: Open) -> None:
     shown = page(made["index.html"])
     box, said = shown.get_by_label("Zoek op indicator of gebied"), shown.get_by_role("status")
-    assert said.inner_text() == "6 onderzoeken" and said.get_attribute("aria-live") == "polite"
+    assert said.inner_text() == "Onderzoeken: 6" and said.get_attribute("aria-live") == "polite"
 
     def found(query: str) -> list[str | None]:
         box.fill(query)
         there = shown.locator("article:visible").all()
         count = f"{len(there)} van de 6 onderzoeken gevonden"
-        assert said.inner_text() == (count if query.strip() else "6 onderzoeken")
+        assert said.inner_text() == (count if query.strip() else "Onderzoeken: 6")
         return [one.get_attribute("id") for one in there]
 
     assert found("zuidwest") == found("ZUÍDWEST") == found("haag schooladvies") == ["bundel-verkend"]
