@@ -12,15 +12,16 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from impact.errors import DataError, Problem, Refused, UsageError, WriteError
+from impact.errors import DataError, Problem, Refused, UsageError
 from impact.evidence.collected import Collected
 from impact.evidence.language import texts
 from impact.evidence.record import Evidence
 from impact.evidence.translation import OTHERS, in_words
-from impact.files import folder, parse_json, read_bytes, read_json, write, zipped
+from impact.files import folder, parse_json, read_bytes, write, zipped
 from impact.harmless import as_cell, as_csv
 from impact.plotted import EstimatePlots, Plotted
 from impact.study.aggregates import aggregates
+from impact.study.bundle_place import ARCHIVE, MANIFEST, check_place, own_files
 from impact.study.crate import citation, crate
 from impact.study.dictionary import dictionary
 from impact.study.tidy import MADE_OF, made_of, tables, tidy
@@ -44,7 +45,6 @@ __all__ = [
     "write_bundle",
 ]
 
-ARCHIVE, MANIFEST = "bundle.zip", "manifest.json"
 _NOTHING: Mapping[str, bytes] = MappingProxyType({})
 
 _SLUG = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
@@ -179,37 +179,6 @@ class Bundle(Plotted):
             known = ", ".join(sorted(found.stem for found in place.glob("*.svg"))) or "none"
             raise UsageError(Problem("BUNDLE-003", f"the bundle has no figure {name!r}", f"it has: {known}", str(file)))
         return file.read_text(encoding="utf-8")
-
-
-def check_place(path: Path) -> None:
-    """Refuse a folder that holds anything but an earlier bundle: the new bundle takes the place of all that is in it.
-
-    Raises
-    ------
-    WriteError
-        ``WRITE-002``.
-    """
-    own = own_files(path)
-    if Path.cwd().is_relative_to(path.resolve()):
-        message = "this is the folder in which the command runs, or one above it"
-    elif path.is_dir():
-        files = (file for file in path.rglob("*") if not file.is_dir())
-        foreign = next((name for file in files if (name := file.relative_to(path).as_posix()) not in own), "")
-        message = f"the folder holds files that are not of a bundle, such as {foreign}" if foreign else ""
-    else:
-        message = "a file stands where the folder of the bundle should come" if path.exists() else ""
-    if message:
-        hint = "choose a new or empty folder with --out; nothing was changed"
-        raise WriteError(Problem("WRITE-002", message, hint, file=str(path)))
-
-
-def own_files(path: Path) -> set[str]:
-    """Names of the files that the bundle in `path` says it wrote; none where there is no bundle."""
-    try:
-        outputs = read_json(path / MANIFEST)["outputs"]
-    except (OSError, ValueError, KeyError, TypeError):
-        return set()
-    return {MANIFEST, ARCHIVE, *outputs} if isinstance(outputs, dict) and "results.json" in outputs else set()
 
 
 def write_bundle(

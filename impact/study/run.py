@@ -107,6 +107,7 @@ def run(
         Nothing is written then.
     """
     place = place_of(study, out, look)
+    check_place(place, study.model.id)
     if isinstance(study, Collection):
         from impact.study.collection_run import run_collection
 

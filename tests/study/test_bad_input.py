@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -291,6 +292,15 @@ def test_a_folder_that_holds_something_else_is_not_replaced(project: Project) ->
     for name in ("manifest.json", "results.json"):
         (project.out / name).write_text("{}", encoding="utf-8")
     assert "WRITE-002" in not_written(project, out=project.out), "files of that name do not make it a bundle"
+
+
+def test_the_bundle_of_another_study_is_not_replaced(project: Project) -> None:
+    project.out.mkdir()
+    (project.out / "results.json").write_text("{}", encoding="utf-8")
+    manifest = {"study": "andere-studie", "outputs": {"results.json": ""}}
+    (project.out / "manifest.json").write_text(json.dumps(manifest), encoding="utf-8")
+    said = not_written(project, out=project.out)
+    assert "WRITE-002" in said and "another study, 'andere-studie'" in said
 
 
 def test_a_file_is_not_replaced(project: Project) -> None:
