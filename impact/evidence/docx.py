@@ -53,7 +53,7 @@ def as_docx(text: Manuscript, pictures: Mapping[str, bytes] = _NOTHING) -> bytes
     try:
         from docx import Document
     except ImportError as error:
-        hint = 'Install it with `python -m pip install "impact-nplv[report]"`; Markdown needs nothing more.'
+        hint = 'Install it with `python -m pip install "impact-nplv[report]"`; other forms need nothing more.'
         raise UsageError(Problem("USAGE-040", "docx is written with python-docx, which is not here.", hint)) from error
     made = Document()
     _prepared(made, text)
