@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from impact.errors import DataError, Problem, Refused, UsageError
 from impact.evidence.collected import Collected
+from impact.evidence.conclusion import concluded
 from impact.evidence.language import texts
 from impact.evidence.record import Evidence
 from impact.evidence.translation import OTHERS, in_words
@@ -302,6 +303,8 @@ def parsed(results: bytes, file: str) -> tuple[Evidence, ...]:
         if not outcomes:
             raise ValueError("it holds no outcome")
         _check_names(outcomes)
+        for evidence in outcomes:
+            concluded(evidence)  # ValueError for an interval that is crossed, and for a bound that is none
         given = {language for evidence in outcomes for language in evidence.translations}
         if strange := given - {*OTHERS}:
             raise ValueError(f"it has texts in {min(strange)[:80]!r}, which is no language of a report")

@@ -236,6 +236,19 @@ def test_names_in_results_lead_nowhere(tmp_path: Path, first: Path, key: str, va
         read_bundle(tmp_path)
 
 
+@pytest.mark.parametrize("wrong", [{"primary": {"low": 9.0, "high": -9.0}}, {"smallest": 0.0}])
+def test_numbers_in_results_that_cannot_be(tmp_path: Path, first: Path, wrong: dict[str, Any]) -> None:
+    """What no statement can be made of is no result, rather than a report that breaks off."""
+    results = json.loads((first / "results.json").read_text(encoding="utf-8"))
+    outcome = results["outcomes"][0] | {"status": "pre-specified", "families": []}
+    results["outcomes"][0] = outcome | {
+        key: outcome[key] | value if isinstance(value, dict) else value for key, value in wrong.items()
+    }
+    put(tmp_path, "results.json", json.dumps(results))
+    with pytest.raises(DataError, match="BUNDLE-002"):
+        read_bundle(tmp_path)
+
+
 # --- anything ---------------------------------------------------------------------------------------------------------
 
 
