@@ -97,7 +97,7 @@ def failing(
         yield calls
 
 
-FILES = 18  # of which six figures at most
+FILES = 19  # of which six figures at most
 
 
 @pytest.mark.parametrize("error", [WriteError("the disk is full"), KeyboardInterrupt(), MemoryError()])

@@ -54,6 +54,7 @@ def sampled(project: Project, columns: str, **changes: str) -> None:
             f"columns: {{region: region, period: period, value: pct, {columns}}}\n    marks: {{suppressed: ['-']}}",
         ),
         (MEASURE, "measure: {unit: procentpunt}"),
+        ("  also_as: {nl: leerlingen per jaar, en: pupils per year}\n", ""),
         (INDICATOR, "indicator: ervaren-veiligheid"),
     )
 
