@@ -73,7 +73,6 @@ def spec(folder: Path, *, placebo: bool = False, match: str = "", change: Mappin
         r"data_synthetic/land-gebieden-wijken\.csv": "gebieden.csv",
         r"columns: \{region: Regiocode.*\}": COLUMNS,
         r"    rounded_to: 5\n": "",
-        r"context: .*\n": "",
         # Who borders on an area stands in the table as well, which saves drawing every country.
         r"  polygons: .*\n(    .*\n){4}": "",
         r"adjacent, sharing: border": "adjacent, column: grenst_aan",
