@@ -185,7 +185,7 @@ module.{name} = told
 
 @pytest.mark.skipif(sys.platform == "win32", reason="no such signal there")
 @pytest.mark.parametrize(
-    ("module", "name", "workers"), [("run", "load", "1"), ("answers", "_second", "1"), ("answers", "_second", "2")]
+    ("module", "name", "workers"), [("run", "load", "1"), ("answers", "_beside", "1"), ("answers", "_beside", "2")]
 )
 def test_ctrl_c_ends_with_130_and_leaves_the_last_good_bundle(
     project: Project, module: str, name: str, workers: str
