@@ -19,7 +19,7 @@ from impact.harmless import as_cell
 from impact.parallel import Progress, one_thread
 from impact.register.indicators import Indicator, indicators
 from impact.streams import Streams
-from impact.study.bundle import ARCHIVE, MANIFEST, Bundle, as_json, check_place, contents, results_json
+from impact.study.bundle import ARCHIVE, MANIFEST, Bundle, as_json, contents, results_json
 from impact.study.collection import Collection
 from impact.study.collection_life import locks_of, ran, stand
 from impact.study.dictionary import dictionary
@@ -58,7 +58,6 @@ def run_collection(
     SpecError, DataError, UsageError, WriteError
         With what is wrong in any of the studies at once; nothing is written then.
     """
-    check_place(place)
     before, stands = stand(collection, look)
     steps = {
         study.model.id: in_steps(

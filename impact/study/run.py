@@ -183,7 +183,6 @@ def in_steps(
     Parameters as of `run`; `place` is where the bundle comes, or the one that holds it.
     """
     check_number(study.model, look)
-    check_place(place)
     folder = None if cache is None else kept_in(Path(cache), place)
     progress = progress or silent
     signed_for(study, look)  # what is wrong with it is said before anything takes time
